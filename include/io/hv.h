@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The hypervisor as core sees it: requests that are answered later, facts, and hints that something changed.
+ * virt/ implements it on libvirt; tests implement it in simulated time.
+ *
+ * Theory of operation: no libvirt call has a time limit, so none is made on the main loop. A request is
+ * queued to the guest's own worker and answered exactly once, on the main loop: with the result, or with
+ * -ETIMEDOUT once its deadline passes (the call itself goes on and its late result is thrown away), or with
+ * -EBUSY at once while that guest's queue is wedged behind such a call, or with -ENOTCONN while
+ * there is no connection. Events carry no truth: they only ask for the state to be read again. */
+#ifndef MEDIAKIT_IO_HV_H
+#define MEDIAKIT_IO_HV_H
+
+#include "base/nametable.h"
+#include "base/time.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What runs, read in one request. */
+enum hv_domain_state {
+	HV_DOMAIN_ABSENT, /* libvirt does not know the domain */
+	HV_DOMAIN_OFF,
+	HV_DOMAIN_RUNNING,
+	HV_DOMAIN_PAUSED,
+	HV_DOMAIN_SHUTDOWN, /* QEMU is there, the guest has halted */
+	HV_DOMAIN_CRASHED,  /* QEMU is there, the guest panicked */
+	HV_DOMAIN_STATE_NUM,
+};
+NAME_TABLE_DECLARE(hv_domain_state, enum hv_domain_state);
+
+/* Why it is in that state, as far as libvirt says. */
+enum hv_reason {
+	HV_REASON_UNKNOWN,
+	HV_REASON_BOOTED,
+	HV_REASON_RESTORED,
+	HV_REASON_SHUTDOWN,  /* the guest went down on its own or on request */
+	HV_REASON_DESTROYED, /* somebody asked libvirt to destroy it */
+	HV_REASON_CRASHED,   /* QEMU died */
+	HV_REASON_PANICKED,  /* pvpanic */
+	HV_REASON_SAVED,
+	HV_REASON_FAILED,    /* did not start, or QEMU failed */
+	HV_REASON_DAEMON,    /* libvirtd lost it while it was itself away */
+	HV_REASON_USER,      /* paused by a person or a program */
+	HV_REASON_IOERROR,
+	HV_REASON_WATCHDOG,
+	HV_REASON_SAVING,
+	HV_REASON_STARTING_UP,
+	HV_REASON_NUM,
+};
+NAME_TABLE_DECLARE(hv_reason, enum hv_reason);
+
+struct hv_facts {
+	enum hv_domain_state state;
+	enum hv_reason reason;
+	int64_t pid;            /* QEMU's, where the driver's pid file can be read; otherwise 0 */
+	bool managed_save;      /* a saved image would be restored by a start */
+	bool tcg;               /* of the running domain */
+	bool agent_connected;   /* of the guest-agent channel */
+	bool console_open;      /* we are reading the serial line */
+};
+
+/* Statistics: absent values are HV_STAT_ABSENT. Everything but rss, balloon and vcpu_delay is the guest's word. */
+#define HV_STAT_ABSENT UINT64_MAX
+struct hv_stats {
+	uint64_t balloon_kib, maximum_kib, rss_kib;
+	uint64_t usable_kib, unused_kib, available_kib, disk_caches_kib;
+	uint64_t swap_in_kib, swap_out_kib, major_faults;
+	uint64_t last_update_sec; /* CLOCK_REALTIME of QEMU */
+	uint64_t vcpu_delay_nsec; /* summed over vCPUs: time they were runnable but not run */
+	uint64_t cpu_time_nsec;
+};
+
+enum hv_verb {
+	HV_READ,           /* → facts; also (re)opens the console of a running domain */
+	HV_START,          /* define `text` (domain XML), create it paused, open the console, resume. Fails with -EEXIST if
+	                    * it runs already, which is told before anything is redefined */
+	HV_ACPI,           /* press the power button once */
+	HV_AGENT_SHUTDOWN, /* ask the guest agent; fails with -ENOTCONN without one */
+	HV_DESTROY,        /* end QEMU: gracefully first (SIGTERM flushes its block layer), then SIGKILL. On a connection and a queue of its own */
+	HV_SETMEM,         /* balloon target `kib`, live */
+	HV_STATS,          /* → stats */
+	HV_AGENT,          /* guest-agent command `text` → `text`, at most HV_AGENT_BYTES_MAX */
+	HV_CPU_TUNE,       /* `weight` and `quota_pct`, live; -EOPNOTSUPP where the driver has no cgroups */
+	HV_VERB_NUM,
+};
+NAME_TABLE_DECLARE(hv_verb, enum hv_verb);
+
+#define HV_AGENT_BYTES_MAX (64u * 1024u)
+#define HV_ERROR_MAX       256u
+#define HV_QUEUE_MAX       16u /* requests waiting for one guest; one more is -ENOBUFS */
+
+struct hv_request {
+	enum hv_verb verb;
+	const char *uuid;
+	const char *name;  /* domain name, for messages */
+	const char *text;  /* copied before hv_submit returns; or NULL */
+	uint64_t kib;
+	unsigned weight, quota_pct;
+	usec_t timeout;    /* relative; 0: the verb's default */
+};
+
+struct hv_reply {
+	enum hv_verb verb;
+	int error;                  /* 0 or -errno */
+	char message[HV_ERROR_MAX]; /* libvirt's words, escaped; "" where there are none */
+	struct hv_facts facts;      /* after HV_READ, HV_START */
+	struct hv_stats stats;      /* after HV_STATS */
+	const char *text;           /* after HV_AGENT; valid during the callback only */
+};
+typedef void (*hv_done_t)(void *userdata, const struct hv_reply *reply, usec_t now);
+
+enum hv_hint {
+	HV_HINT_CONNECTED,    /* (again): read everything */
+	HV_HINT_DISCONNECTED, /* `message` says why; requests fail with -ENOTCONN until connected */
+	HV_HINT_CHANGED,      /* read this domain again */
+	HV_HINT_RESET,        /* the guest rebooted itself */
+	HV_HINT_PANICKED,     /* pvpanic */
+	HV_HINT_WATCHDOG,     /* the guest stopped feeding its watchdog; nothing was done about it */
+	HV_HINT_AGENT,        /* the agent connected or went: read again */
+	HV_HINT_BALLOON,      /* `kib` is the balloon's size now */
+	HV_HINT_NUM,
+};
+NAME_TABLE_DECLARE(hv_hint, enum hv_hint);
+
+struct hv_event {
+	enum hv_hint hint;
+	const char *uuid; /* NULL for the connection's own */
+	uint64_t kib;
+	const char *message;
+};
+
+/* Set once, before hv_connect. Called on the main loop only, never from inside a call into the hypervisor. */
+struct hv_observer {
+	void (*event)(void *userdata, const struct hv_event *event, usec_t now);
+	/* Bytes of the guest's serial line, at most HV_CONSOLE_CHUNK at a time; `lost` bytes before them did not fit the
+	 * ring. */
+	void (*console)(void *userdata, const char *uuid, const void *data, size_t len, uint64_t lost,
+		usec_t now);
+	void *userdata;
+};
+#define HV_CONSOLE_CHUNK 4096u
+
+/* The state of the connection and of the queues, for status. */
+struct hv_health {
+	bool connected;
+	unsigned wedged_queues;
+	char message[HV_ERROR_MAX]; /* why not connected */
+};
+
+struct hv;
+struct hv_vtable {
+	void (*destroy)(struct hv *hv);
+	void (*observe)(struct hv *hv, const struct hv_observer *observer);
+	/* Begins to connect and goes on re-connecting with back-off until destroyed. */
+	int (*connect)(struct hv *hv);
+	/* 0 when queued: `done` will be called exactly once, later. -errno when not: `done` will not be called. */
+	int (*submit)(struct hv *hv, const struct hv_request *request, hv_done_t done,
+		void *userdata);
+	/* Bytes typed by an operator; best effort, bounded. 0 or -errno (-ENOTCONN: console not open). */
+	int (*console_write)(struct hv *hv, const char *uuid, const void *data, size_t len);
+	/* Forget everything about a guest that was removed from the configuration. */
+	void (*forget)(struct hv *hv, const char *uuid);
+	void (*health)(struct hv *hv, struct hv_health *ret);
+	/* Is this guest's queue wedged behind a call that does not return? */
+	bool (*wedged)(struct hv *hv, const char *uuid);
+};
+
+/* Implementations embed this first. */
+struct hv {
+	const struct hv_vtable *vtable;
+};
+
+static inline int hv_submit(struct hv *hv, const struct hv_request *request, hv_done_t done,
+	void *userdata)
+{
+	return hv->vtable->submit(hv, request, done, userdata);
+}
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the operator configured, as values: the daemon, the pool, each guest and its services. Made by
+ * model/conf, checked by spec_validate(), read by everybody, changed by nobody. */
+#ifndef MEDIAKIT_MODEL_SPEC_H
+#define MEDIAKIT_MODEL_SPEC_H
+
+#include "base/nametable.h"
+#include "base/time.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Limits. A guest beyond them is a fault of the configuration, told with the limit. */
+#define SPEC_GUESTS_MAX   256u
+#define SPEC_SERVICES_MAX 32u /* of one guest */
+#define SPEC_NAME_MAX     40u /* bytes of a guest's or service's name; wire.md bounds `service` so */
+#define SPEC_DEPENDS_MAX  8u
+#define SPEC_KEYS_MAX     16u /* authorized keys of one guest */
+#define SPEC_PACKAGES_MAX 64u
+#define SPEC_UUID_TEXT    37u
+
+enum spec_accel { ACCEL_AUTO, ACCEL_TCG, ACCEL_KVM, ACCEL_NUM };
+NAME_TABLE_DECLARE(accel, enum spec_accel); /* auto tcg kvm */
+
+enum spec_arch { ARCH_X86_64, ARCH_AARCH64, ARCH_NUM };
+NAME_TABLE_DECLARE(arch, enum spec_arch); /* x86_64 aarch64 */
+
+enum spec_egress { EGRESS_NONE, EGRESS_ALL, EGRESS_NUM };
+NAME_TABLE_DECLARE(egress, enum spec_egress); /* none all */
+
+enum spec_probe { PROBE_CBOR, PROBE_HTTP, PROBE_TCP, PROBE_UNIT, PROBE_NONE, PROBE_NUM };
+NAME_TABLE_DECLARE(probe_kind, enum spec_probe); /* cbor http tcp unit none */
+
+enum spec_expect { EXPECT_ACTIVE, EXPECT_PENDING, EXPECT_NUM };
+NAME_TABLE_DECLARE(expect, enum spec_expect); /* active pending */
+
+struct service_spec {
+	char *name;
+	char *purpose;      /* or NULL */
+	char *path;         /* of the question, begins with '/'; default "/healthz" */
+	char *unit;         /* systemd unit in the guest; default "<name>.service" */
+	uint16_t port;      /* in the guest; 0: the service has none */
+	uint16_t host_port; /* default port + PortOffset; 0 where port is 0 */
+	enum spec_probe probe; /* default cbor with a port, unit without */
+	enum spec_expect expect;
+	usec_t interval, fast_interval;
+	usec_t timeout, start_budget; /* as configured; tripled at use under TCG unless set by hand */
+	bool timeout_set, start_budget_set;
+	unsigned rise, fall;
+	char *depends_on[SPEC_DEPENDS_MAX];
+	unsigned n_depends;
+};
+
+struct guest_spec {
+	char *name;
+	char uuid[SPEC_UUID_TEXT]; /* derived from the name, see spec_uuid() */
+
+	/* [Guest] */
+	char *hostname; /* default: the name */
+	char *user;     /* default: foundry */
+	uint64_t memory_kib, disk_kib;
+	unsigned cpus;
+	unsigned cpu_weight;     /* 1..10000, 0: not set (systemd.resource-control(5)) */
+	unsigned cpu_quota_pct;  /* percent of one CPU, 0: none */
+	enum spec_accel accel;
+	enum spec_arch arch;
+	bool autostart; /* Autostart=: want is `up` for a guest nobody has started or stopped yet */
+
+	/* [Image] */
+	char *image_path;   /* or NULL */
+	char *image_sha256; /* 64 lowercase hex digits, or NULL: unverified */
+	char *kernel, *initrd, *cmdline; /* direct kernel boot, or NULL */
+
+	/* [Network] */
+	char *bind; /* numeric IPv4 address */
+	uint16_t port_offset;
+	uint16_t ssh_port; /* 0: none */
+	enum spec_egress egress;
+
+	/* [CloudInit] */
+	char *authorized_keys[SPEC_KEYS_MAX];
+	unsigned n_authorized_keys;
+	char *authorized_keys_file; /* or NULL */
+	char *packages[SPEC_PACKAGES_MAX];
+	unsigned n_packages;
+	char *vendor_data; /* file put into the seed as vendor-data, or NULL */
+
+	/* [Memory] */
+	uint64_t memory_min_kib;
+	unsigned memory_weight;
+
+	/* [Shutdown] */
+	usec_t shutdown_timeout;
+
+	/* [Restart] boot attempts before the guest is given up, inside a window */
+	unsigned restart_limit;
+	usec_t restart_window;
+
+	struct service_spec services[SPEC_SERVICES_MAX];
+	unsigned n_services;
+};
+
+struct spec {
+	/* [Daemon] */
+	char *connection; /* libvirt URI */
+	char *state_dir;
+	char *runtime_dir;
+	/* [Pool] */
+	uint64_t reserve_kib, critical_kib;
+
+	struct guest_spec *guests;
+	unsigned n_guests;
+};
+
+/* Takes NULL. */
+void spec_free(struct spec *spec);
+
+const struct guest_spec *spec_find_guest(const struct spec *spec, const char *name);
+const struct service_spec *guest_spec_find_service(const struct guest_spec *guest, const char *name);
+
+/* The UUID of a guest's libvirt domain: a pure function of its name (RFC 9562 version 8 over FNV-1a-128), so
+ * that a lost state directory never leads to a second domain. */
+void spec_uuid(const char *guest_name, char ret[static SPEC_UUID_TEXT]);
+
+/* Under TCG a guest is 5 to 40 times slower than hardware, so the two defaults are tripled (wire.md); a value
+ * the operator wrote is taken as written. */
+usec_t service_timeout(const struct service_spec *service, bool tcg);
+usec_t service_start_budget(const struct service_spec *service, bool tcg);
+
+#endif

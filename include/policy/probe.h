@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From verdicts to the state of one service: thresholds, start-up budget, when to ask next. No clock, no I/O. */
+#ifndef MEDIAKIT_POLICY_PROBE_H
+#define MEDIAKIT_POLICY_PROBE_H
+
+#include "policy/verdict.h"
+
+/* unknown: never judged since the guest's boot. Left by any verdict that counts.
+ * starting: the guest boots or the service said so, and the start-up budget runs. Left to up by the first
+ *           verdict that counts as up; to down when the budget is over and Fall failures stand.
+ * up, degraded: the last Rise answers counted as up (one is enough out of unknown and starting); degraded is up with
+ *           the flag of its last verdict. Left to down by Fall failures in a row.
+ * down: left by Rise successes in a row. */
+enum service_state {
+	SERVICE_UNKNOWN,
+	SERVICE_STARTING,
+	SERVICE_UP,
+	SERVICE_DEGRADED,
+	SERVICE_DOWN,
+	SERVICE_STATE_NUM,
+};
+NAME_TABLE_DECLARE(service_state, enum service_state);
+
+/* Everything the decision rests on; plain data, kept in the state file. */
+struct probe {
+	enum service_state state;
+	usec_t state_since;
+	unsigned successes, failures; /* runs, saturating */
+	bool in_flight;
+	bool enabled;                 /* the guest is in a state in which asking makes sense */
+	usec_t next;                  /* when to ask; USEC_INFINITY: not at all */
+	usec_t asked_at;
+	usec_t budget_until;          /* end of the start-up budget; 0: none runs */
+	usec_t judged_at;             /* when `last` was given; 0: never */
+	struct judgement last;
+};
+
+enum probe_event {
+	PROBE_EV_BOOT,      /* the guest began to boot: starting, budget anew, ask soon */
+	PROBE_EV_PROGRESS,  /* the boot visibly moved: the budget is extended to now + budget */
+	PROBE_EV_ADOPT,     /* the daemon came back and the guest runs: keep the state, ask at once */
+	PROBE_EV_DISABLE,   /* the guest is not there: no questions; state unknown */
+	PROBE_EV_TICK,      /* is it time to ask? */
+	PROBE_EV_ANSWER,    /* `judgement` is the answer to the question in flight */
+	PROBE_EV_CANCELLED, /* the question in flight will not be answered (dropped by us) */
+	PROBE_EV_NUM,
+};
+
+struct probe_input {
+	enum probe_event event;
+	usec_t now;
+	usec_t stagger;                    /* this guest's offset, added to the first question after BOOT and ADOPT */
+	bool tcg;
+	const struct judgement *judgement; /* with PROBE_EV_ANSWER */
+};
+
+struct probe_act {
+	bool ask;           /* put the question now; the machine is in flight from here on */
+	bool state_changed;
+	bool verdict_changed;
+	enum service_state old_state;
+};
+
+/* Never two questions in flight: TICK while in flight asks nothing. A verdict of `inconclusive` changes neither
+ * state nor runs, and is asked again after FastInterval. While the run of verdicts contradicts the state the interval
+ * is FastInterval; questions keep the grid of Interval otherwise (no drift: next = previous next + interval, never in
+ * the past, never a burst after a suspend). */
+void probe_step(struct probe *p, const struct service_spec *service, const struct probe_input *in,
+	struct probe_act *ret);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one answer means: the table of wire.md as a pure function. */
+#ifndef MEDIAKIT_POLICY_VERDICT_H
+#define MEDIAKIT_POLICY_VERDICT_H
+
+#include "model/answer.h"
+#include "model/report.h"
+#include "model/spec.h"
+
+enum verdict {
+	VERDICT_NONE, /* never asked */
+	VERDICT_OK,
+	VERDICT_DEGRADED,
+	VERDICT_NOT_CBOR,
+	VERDICT_STARTING,
+	VERDICT_FAILING,
+	VERDICT_HTTP_STATUS,
+	VERDICT_MALFORMED,
+	VERDICT_WRONG_SERVICE,
+	VERDICT_STALE_BOOT,
+	VERDICT_REFUSED,
+	VERDICT_TIMEOUT,
+	VERDICT_UNREACHABLE,
+	VERDICT_INCONCLUSIVE,
+	VERDICT_NUM,
+};
+NAME_TABLE_DECLARE(verdict, enum verdict); /* wire.md's words: none ok degraded not-cbor … */
+
+/* How a verdict counts. */
+enum verdict_effect { EFFECT_NOTHING, EFFECT_UP, EFFECT_NEITHER, EFFECT_DOWN, EFFECT_NUM };
+enum verdict_effect verdict_effect(enum verdict v);
+
+#define VERDICT_REASON_MAX 256u
+
+struct judgement {
+	enum verdict verdict;
+	bool proven;                     /* nonce, name and boot_id all echoed and right */
+	bool flagged;                    /* up, but not simply ok: degraded, not-cbor */
+	char reason[VERDICT_REASON_MAX]; /* words for an operator; printable; "" for a plain ok */
+	char boot_id[37];                /* the report's, "" without */
+	char version[65];                /* the report's, "" without */
+	bool has_uptime;
+	uint64_t uptime_sec;
+	usec_t latency;
+};
+
+/* What the question was, and what is believed of the guest. */
+struct expectation {
+	const char *nonce;   /* the question's */
+	const char *boot_id; /* the guest's current one, "" while unknown */
+	bool inconclusive;   /* the guest was paused, saving, being stopped or starved while we asked */
+	const char *why_inconclusive;
+};
+
+/* A down verdict is turned into `inconclusive` where the expectation says so; an answer that counts as up
+ * stands, because it was given. Never fails. */
+void verdict_judge(const struct service_spec *service, const struct answer *answer,
+	const struct expectation *expect, struct judgement *ret);
+
+#endif
