@@ -5,23 +5,23 @@
  *
  * The bytes come from a guest that may be hostile, so the goal is that no input can cost more than
  * its own length. Five bytes can announce an array of 128 million elements; libcbor's cbor_load()
- * then touches a gigabyte, and its streaming decoder refuses well-formed tags and simple values that
- * a report may carry under keys we do not know. Hence a scanner of our own, and libcbor only for the
- * values of known keys, once their place is known.
+ * then touches a gigabyte, and its streaming decoder refuses well-formed tags and simple values
+ * that a report may carry under keys we do not know. Hence a scanner of our own, and libcbor only
+ * for the values of known keys, once their place is known.
  *
  * The scanner is the pseudocode of RFC 8949 appendix C with its recursion turned into a stack of
  * CBORSCAN_DEPTH_MAX frames. Invariants:
  *  - pos never passes len: a head is read only after its bytes are seen to be there, a string is
  *    stepped over only after its length is held against what is left, and a count of elements is
- *    refused at once when there are fewer bytes left than elements. No sum can overflow, since every
- *    declared number is compared by subtraction on the side of the buffer.
+ *    refused at once when there are fewer bytes left than elements. No sum can overflow, since
+ * every declared number is compared by subtraction on the side of the buffer.
  *  - each turn of the loop takes at least one byte, so the loop ends.
  *  - a frame is left exactly when its last item or its break code is read, so the item is complete
  *    when the stack is empty again.
  *
- * Finding keys afterwards scans each value again. That keeps the walk free of state to get wrong, and
- * a body of 4 KiB is read three times at worst. A table of all item positions was considered: it would
- * save that, and would be a second description of the same bytes.
+ * Finding keys afterwards scans each value again. That keeps the walk free of state to get wrong,
+ * and a body of 4 KiB is read three times at worst. A table of all item positions was considered:
+ * it would save that, and would be a second description of the same bytes.
  */
 #include <assert.h>
 #include <errno.h>
@@ -32,16 +32,16 @@
 
 struct head {
 	enum cborscan_major major;
-	bool open;              /* additional information 31: indefinite length, or a break code */
+	bool open; /* additional information 31: indefinite length, or a break code */
 	uint64_t arg;
-	size_t pos, size;       /* where it stands and the bytes it takes itself */
+	size_t pos, size; /* where it stands and the bytes it takes itself */
 };
 
 /* An item that other items belong to. */
 struct frame {
 	enum cborscan_major major;
 	bool open;
-	uint64_t items;         /* still to come, or, when open, read so far */
+	uint64_t items; /* still to come, or, when open, read so far */
 };
 
 struct scan {
@@ -78,11 +78,11 @@ static bool is_string(enum cborscan_major major)
 static bool may_be_open(enum cborscan_major major)
 {
 	return is_string(major) || major == CBORSCAN_ARRAY || major == CBORSCAN_MAP ||
-		major == CBORSCAN_SIMPLE;
+	       major == CBORSCAN_SIMPLE;
 }
 
-static int read_head(const uint8_t *buf, size_t len, size_t pos, struct head *ret,
-	struct cborscan_fault *fault)
+static int read_head(
+	const uint8_t *buf, size_t len, size_t pos, struct head *ret, struct cborscan_fault *fault)
 {
 	if (pos >= len)
 		return fail_short(fault, pos, 1, 0);
@@ -137,7 +137,8 @@ static int push(struct scan *s, const struct head *head)
 
 		if (count > left / per_count)
 			return fail_short(s->fault, head->pos,
-				count > UINT64_MAX / per_count ? UINT64_MAX : count * per_count, left);
+				count > UINT64_MAX / per_count ? UINT64_MAX : count * per_count,
+				left);
 		frame.items = count * per_count;
 	}
 	if (s->depth == ARRAY_SIZE(s->frames))
@@ -197,7 +198,7 @@ static int step(struct scan *s)
 	s->pos += head.size;
 
 	bool holds_items = head.major == CBORSCAN_TAG || head.major == CBORSCAN_ARRAY ||
-		head.major == CBORSCAN_MAP || (is_string(head.major) && head.open);
+			   head.major == CBORSCAN_MAP || (is_string(head.major) && head.open);
 	if (is_break(&head)) {
 		r = pop_open(s, &head);
 	} else if (holds_items) {
@@ -239,7 +240,9 @@ int cborscan_check(const uint8_t *buf, size_t len, struct cborscan_fault *ret_fa
 		return r;
 	if (end < len) {
 		*ret_fault = (struct cborscan_fault){
-			.error = CBORSCAN_TRAILING_BYTES, .offset = end, .left = len - end,
+			.error = CBORSCAN_TRAILING_BYTES,
+			.offset = end,
+			.left = len - end,
 		};
 		return -EBADMSG;
 	}
@@ -256,8 +259,8 @@ enum cborscan_major cborscan_major(const uint8_t *buf, size_t len, size_t pos)
 /* Reads a text byte by byte across its chunks. */
 struct cursor {
 	const uint8_t *buf;
-	size_t len, pos, left;  /* left in the present chunk */
-	bool more;              /* another chunk or a break code follows */
+	size_t len, pos, left; /* left in the present chunk */
+	bool more;             /* another chunk or a break code follows */
 };
 
 static struct cursor cursor_open(const uint8_t *buf, size_t len, size_t pos)

@@ -17,10 +17,10 @@ static const struct sequence {
 	uint8_t mask, lead;
 	uint32_t smallest;
 } sequences[] = {
-	{ 0x80, 0x00, 0x0     },
-	{ 0xe0, 0xc0, 0x80    },
-	{ 0xf0, 0xe0, 0x800   },
-	{ 0xf8, 0xf0, 0x10000 },
+	{0x80,  0x00, 0x0    },
+	{ 0xe0, 0xc0, 0x80   },
+	{ 0xf0, 0xe0, 0x800  },
+	{ 0xf8, 0xf0, 0x10000},
 };
 
 /* Returns how many bytes the first character takes, 0 where they are no character. */
@@ -53,7 +53,7 @@ static size_t decode_one(const char *s, size_t len, uint32_t *ret)
 static bool is_steering(uint32_t c)
 {
 	return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x2028 || c == 0x2029 ||
-		(c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+	       (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
 
 bool utf8_valid(const char *s, size_t len)
@@ -105,7 +105,8 @@ static size_t write_one(char *dst, const char *src, size_t len, size_t *ret_used
 	uint32_t c;
 	size_t n = decode_one(src, len, &c);
 
-	/* A broken sequence is left byte by byte, so that the next valid character is found again. */
+	/* A broken sequence is left byte by byte, so that the next valid character is found again.
+	 */
 	*ret_used = n ? n : 1;
 	if (n == 0 || is_steering(c))
 		return write_hex(dst, src, *ret_used);
@@ -119,7 +120,8 @@ static size_t write_one(char *dst, const char *src, size_t len, size_t *ret_used
 
 size_t utf8_escape(char *dst, size_t size, const char *src, size_t len)
 {
-	/* `mark` is the last place between two characters where the ellipsis and the NUL still fit. */
+	/* `mark` is the last place between two characters where the ellipsis and the NUL still fit.
+	 */
 	size_t out = 0, mark = 0, used;
 
 	if (size == 0)
