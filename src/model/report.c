@@ -145,7 +145,7 @@ static int refuse_structure(struct decode *d, const struct cborscan_fault *f)
 	switch (f->error) {
 	case CBORSCAN_TRUNCATED:
 		return refuse(d, REPORT_ERROR_TRUNCATED, f->offset,
-			"the item at byte %zu needs %llu bytes more, there are %zu", f->offset,
+			"the item at byte %zu needs %llu bytes, there are %zu", f->offset,
 			(unsigned long long)f->wanted, f->left);
 	case CBORSCAN_BAD_UTF8:
 		return refuse(d, REPORT_ERROR_BAD_UTF8, f->offset,
