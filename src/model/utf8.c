@@ -13,15 +13,17 @@ static const char ellipsis[] = "\xe2\x80\xa6";
 #define ELLIPSIS_LENGTH (sizeof(ellipsis) - 1)
 
 /* One row per length of a sequence. `smallest` is what rules out overlong forms. */
+/* clang-format off */
 static const struct sequence {
 	uint8_t mask, lead;
 	uint32_t smallest;
 } sequences[] = {
-	{0x80,  0x00, 0x0    },
-	{ 0xe0, 0xc0, 0x80   },
-	{ 0xf0, 0xe0, 0x800  },
-	{ 0xf8, 0xf0, 0x10000},
+	{ 0x80, 0x00, 0x0 },
+	{ 0xe0, 0xc0, 0x80 },
+	{ 0xf0, 0xe0, 0x800 },
+	{ 0xf8, 0xf0, 0x10000 },
 };
+/* clang-format on */
 
 /* Returns how many bytes the first character takes, 0 where they are no character. */
 static size_t decode_one(const char *s, size_t len, uint32_t *ret)

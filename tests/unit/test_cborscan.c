@@ -110,51 +110,53 @@ static void test_appendix_f1_and_more(void **state)
 	}
 }
 
+/* clang-format off */
 static const struct {
 	const char *hex;
 	int expect;
 } limits[] = {
-	{"",					CBORSCAN_TRUNCATED      },
- /* Levels: arrays, maps, tags and chunked strings, each eight deep and nine deep. */
-	{ "8181818181818180",                       ACCEPTED                },
-	{ "818181818181818180",                     CBORSCAN_TOO_DEEP       },
-	{ "81818181818181818100",                   CBORSCAN_TOO_DEEP       },
-	{ "818181818181818100",                     ACCEPTED                },
-	{ "9f9f9f9f9f9f9f9fffffffffffffffff",       ACCEPTED                },
-	{ "9f9f9f9f9f9f9f9f9fffffffffffffffffff",   CBORSCAN_TOO_DEEP       },
-	{ "c1c1c1c1c1c1c1c100",                     ACCEPTED                },
-	{ "c1c1c1c1c1c1c1c1c100",                   CBORSCAN_TOO_DEEP       },
-	{ "818181818181817fff",                     ACCEPTED                },
-	{ "81818181818181817fff",                   CBORSCAN_TOO_DEEP       },
-	{ "a100a100a100a100a100a100a100a10000",     ACCEPTED                },
-	{ "a100a100a100a100a100a100a100a100a10000", CBORSCAN_TOO_DEEP       },
- /* Levels are given back. */
-	{ "8a818000818000818000818000818000",       ACCEPTED                },
- /* Lengths that run past the end, up to those that would wrap around. */
-	{ "9a07ffffff",			     CBORSCAN_TRUNCATED      },
-	{ "9bffffffffffffffff",                     CBORSCAN_TRUNCATED      },
-	{ "bb8000000000000000",                     CBORSCAN_TRUNCATED      },
-	{ "bbffffffffffffffff0000",                 CBORSCAN_TRUNCATED      },
-	{ "7bffffffffffffffff61",                   CBORSCAN_TRUNCATED      },
-	{ "5bfffffffffffffff700",                   CBORSCAN_TRUNCATED      },
-	{ "7f7bffffffffffffffffff",                 CBORSCAN_TRUNCATED      },
- /* UTF-8, also per chunk. */
-	{ "61ff",				   CBORSCAN_BAD_UTF8       },
-	{ "62c3a4",				 ACCEPTED                },
-	{ "7f61c361a4ff",			   CBORSCAN_BAD_UTF8       },
-	{ "7f62c3a460ff",			   ACCEPTED                },
-	{ "41ff",				   ACCEPTED                },
- /* Simple values, and a break where an item has to be. */
-	{ "e0",				     ACCEPTED                },
-	{ "f3",				     ACCEPTED                },
-	{ "f81f",				   CBORSCAN_NOT_WELL_FORMED},
-	{ "f820",				   ACCEPTED                },
-	{ "c1ff",				   CBORSCAN_NOT_WELL_FORMED},
-	{ "9fc1ff",				 CBORSCAN_NOT_WELL_FORMED},
-	{ "bf00ff",				 CBORSCAN_NOT_WELL_FORMED},
-	{ "bf0000ff",			       ACCEPTED                },
-	{ "bf009f0000ffff",                         ACCEPTED                },
+	{ "", CBORSCAN_TRUNCATED },
+	/* Levels: arrays, maps, tags and chunked strings, each eight deep and nine deep. */
+	{ "8181818181818180", ACCEPTED },
+	{ "818181818181818180", CBORSCAN_TOO_DEEP },
+	{ "81818181818181818100", CBORSCAN_TOO_DEEP },
+	{ "818181818181818100", ACCEPTED },
+	{ "9f9f9f9f9f9f9f9fffffffffffffffff", ACCEPTED },
+	{ "9f9f9f9f9f9f9f9f9fffffffffffffffffff", CBORSCAN_TOO_DEEP },
+	{ "c1c1c1c1c1c1c1c100", ACCEPTED },
+	{ "c1c1c1c1c1c1c1c1c100", CBORSCAN_TOO_DEEP },
+	{ "818181818181817fff", ACCEPTED },
+	{ "81818181818181817fff", CBORSCAN_TOO_DEEP },
+	{ "a100a100a100a100a100a100a100a10000", ACCEPTED },
+	{ "a100a100a100a100a100a100a100a100a10000", CBORSCAN_TOO_DEEP },
+	/* Levels are given back. */
+	{ "8a818000818000818000818000818000", ACCEPTED },
+	/* Lengths that run past the end, up to those that would wrap around. */
+	{ "9a07ffffff", CBORSCAN_TRUNCATED },
+	{ "9bffffffffffffffff", CBORSCAN_TRUNCATED },
+	{ "bb8000000000000000", CBORSCAN_TRUNCATED },
+	{ "bbffffffffffffffff0000", CBORSCAN_TRUNCATED },
+	{ "7bffffffffffffffff61", CBORSCAN_TRUNCATED },
+	{ "5bfffffffffffffff700", CBORSCAN_TRUNCATED },
+	{ "7f7bffffffffffffffffff", CBORSCAN_TRUNCATED },
+	/* UTF-8, also per chunk. */
+	{ "61ff", CBORSCAN_BAD_UTF8 },
+	{ "62c3a4", ACCEPTED },
+	{ "7f61c361a4ff", CBORSCAN_BAD_UTF8 },
+	{ "7f62c3a460ff", ACCEPTED },
+	{ "41ff", ACCEPTED },
+	/* Simple values, and a break where an item has to be. */
+	{ "e0", ACCEPTED },
+	{ "f3", ACCEPTED },
+	{ "f81f", CBORSCAN_NOT_WELL_FORMED },
+	{ "f820", ACCEPTED },
+	{ "c1ff", CBORSCAN_NOT_WELL_FORMED },
+	{ "9fc1ff", CBORSCAN_NOT_WELL_FORMED },
+	{ "bf00ff", CBORSCAN_NOT_WELL_FORMED },
+	{ "bf0000ff", ACCEPTED },
+	{ "bf009f0000ffff", ACCEPTED },
 };
+/* clang-format on */
 
 static void test_limits(void **state)
 {
@@ -327,27 +329,29 @@ static void test_oracle_random(void **state)
 	}
 }
 
+/* clang-format off */
 static const struct {
 	const char *hex, *text;
 	size_t len;
 } texts[] = {
-	{"60",		      "",      0},
-	{ "6161",		   "a",     1},
-	{ "78026162",               "ab",    2},
-	{ "7b00000000000000026162", "ab",    2},
-	{ "7fff",		   "",      0},
-	{ "7f60616160626263ff",     "abc",   3},
-	{ "6568656c6c6f",           "hello", 5},
- /* No text, or none that is whole: nothing, and nothing read past the end. */
-	{ "",		       "",      0},
-	{ "416161",                 "",      0},
-	{ "626161",                 "aa",    2},
-	{ "6261",		   "",      0},
-	{ "7f",		     "",      0},
-	{ "7f6161",                 "a",     1},
-	{ "7f6161416262ff",         "a",     1},
-	{ "7f7f6161ffff",           "",      0},
+	{ "60", "", 0 },
+	{ "6161", "a", 1 },
+	{ "78026162", "ab", 2 },
+	{ "7b00000000000000026162", "ab", 2 },
+	{ "7fff", "", 0 },
+	{ "7f60616160626263ff", "abc", 3 },
+	{ "6568656c6c6f", "hello", 5 },
+	/* No text, or none that is whole: nothing, and nothing read past the end. */
+	{ "", "", 0 },
+	{ "416161", "", 0 },
+	{ "626161", "aa", 2 },
+	{ "6261", "", 0 },
+	{ "7f", "", 0 },
+	{ "7f6161", "a", 1 },
+	{ "7f6161416262ff", "a", 1 },
+	{ "7f7f6161ffff", "", 0 },
 };
+/* clang-format on */
 
 static void test_text(void **state)
 {
@@ -366,27 +370,29 @@ static void test_text(void **state)
 }
 
 /* n: pairs given before the end or the error. */
+/* clang-format off */
 static const struct {
 	const char *hex;
 	int n, error;
 } maps[] = {
-	{"a0",			0, ACCEPTED                },
-	{ "bfff",		     0, ACCEPTED                },
-	{ "a2616100616200",           2, ACCEPTED                },
-	{ "bf616181006162f6ff",       2, ACCEPTED                },
-	{ "a2616100616100",           1, CBORSCAN_DUPLICATE_KEY  },
-	{ "a26161007f6161ff00",       1, CBORSCAN_DUPLICATE_KEY  },
-	{ "a261610078016100",         1, CBORSCAN_DUPLICATE_KEY  },
-	{ "a260007fff00",             1, CBORSCAN_DUPLICATE_KEY  },
-	{ "a2626162007f61616163ff00", 2, ACCEPTED                },
-	{ "a261610062616100",         2, ACCEPTED                },
-	{ "a20000616100",             0, CBORSCAN_KEY_NOT_TEXT   },
-	{ "a2616100416100",           1, CBORSCAN_KEY_NOT_TEXT   },
-	{ "a16161ff",                 0, CBORSCAN_NOT_WELL_FORMED},
-	{ "bf6161",                   0, CBORSCAN_TRUNCATED      },
-	{ "bf616100",                 1, CBORSCAN_TRUNCATED      },
-	{ "a1ff",		     0, CBORSCAN_KEY_NOT_TEXT   },
+	{ "a0", 0, ACCEPTED },
+	{ "bfff", 0, ACCEPTED },
+	{ "a2616100616200", 2, ACCEPTED },
+	{ "bf616181006162f6ff", 2, ACCEPTED },
+	{ "a2616100616100", 1, CBORSCAN_DUPLICATE_KEY },
+	{ "a26161007f6161ff00", 1, CBORSCAN_DUPLICATE_KEY },
+	{ "a261610078016100", 1, CBORSCAN_DUPLICATE_KEY },
+	{ "a260007fff00", 1, CBORSCAN_DUPLICATE_KEY },
+	{ "a2626162007f61616163ff00", 2, ACCEPTED },
+	{ "a261610062616100", 2, ACCEPTED },
+	{ "a20000616100", 0, CBORSCAN_KEY_NOT_TEXT },
+	{ "a2616100416100", 1, CBORSCAN_KEY_NOT_TEXT },
+	{ "a16161ff", 0, CBORSCAN_NOT_WELL_FORMED },
+	{ "bf6161", 0, CBORSCAN_TRUNCATED },
+	{ "bf616100", 1, CBORSCAN_TRUNCATED },
+	{ "a1ff", 0, CBORSCAN_KEY_NOT_TEXT },
 };
+/* clang-format on */
 
 static void walk_map(const char *hex, int n, int error)
 {

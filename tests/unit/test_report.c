@@ -155,44 +155,46 @@ static void test_values(void **state)
 	assert_string_equal(r.checks[15].name, "c15");
 }
 
+/* clang-format off */
 static const struct {
 	const char *vector, *text;
 } fault_texts[] = {
-	{"no bytes",			"no bytes at all"                                      },
-	{ "4097 bytes",                     "4097 bytes, at most 4096 are taken"                   },
-	{ "9 levels",		       "nested over 8 levels deep at byte 20"                 },
-	{ "257 items",                      "over 256 data items at byte 266"                      },
-	{ "a text one byte short",          "the item at byte 13 needs 2 bytes, there are 1"       },
-	{ "a second report",                "11 bytes left over after the report, from byte 11"    },
-	{ "a number",		       "CBOR, but not a map"                                  },
-	{ "no status",                      "\"status\" is missing"                                },
-	{ "key is a number",                "the key at byte 11 is not a text"                     },
-	{ "key twice",                      "the key \"status\" is given twice"                    },
-	{ "bad UTF-8 under an unknown key", "the text at byte 13 is not UTF-8"                     },
-	{ "status is true",                 "\"status\" is not a text"                             },
-	{ "uptime is negative",             "\"uptime\" is not an unsigned integer"                },
-	{ "checks is a list",               "\"checks\" is not a map"                              },
-	{ "a check is true",                "the check \"a\" is not a text"                        },
+	{ "no bytes", "no bytes at all" },
+	{ "4097 bytes", "4097 bytes, at most 4096 are taken" },
+	{ "9 levels", "nested over 8 levels deep at byte 20" },
+	{ "257 items", "over 256 data items at byte 266" },
+	{ "a text one byte short", "the item at byte 13 needs 2 bytes, there are 1" },
+	{ "a second report", "11 bytes left over after the report, from byte 11" },
+	{ "a number", "CBOR, but not a map" },
+	{ "no status", "\"status\" is missing" },
+	{ "key is a number", "the key at byte 11 is not a text" },
+	{ "key twice", "the key \"status\" is given twice" },
+	{ "bad UTF-8 under an unknown key", "the text at byte 13 is not UTF-8" },
+	{ "status is true", "\"status\" is not a text" },
+	{ "uptime is negative", "\"uptime\" is not an unsigned integer" },
+	{ "checks is a list", "\"checks\" is not a map" },
+	{ "a check is true", "the check \"a\" is not a text" },
 	{ "status unknown",
-         "\"status\" is \"great\", allowed are ok, degraded, starting, failing"                    },
+		"\"status\" is \"great\", allowed are ok, degraded, starting, failing" },
 	{ "a check is starting",
-         "the check \"a\" is \"starting\", allowed are ok, degraded, failing"                      },
-	{ "service of 41",                  "\"service\" has 41 bytes, allowed are 1 to 40"        },
-	{ "nonce of 15",                    "\"nonce\" has 15 bytes instead of 16"                 },
-	{ "checks of 17",                   "\"checks\" has over 16 entries"                       },
-	{ "message with escape",            "\"message\" holds a control character"                },
-	{ "check name of 65",               "the name of a check has 65 bytes, allowed are 1 to 64"},
- /* What the guest sent is quoted escaped and cut. */
+		"the check \"a\" is \"starting\", allowed are ok, degraded, failing" },
+	{ "service of 41", "\"service\" has 41 bytes, allowed are 1 to 40" },
+	{ "nonce of 15", "\"nonce\" has 15 bytes instead of 16" },
+	{ "checks of 17", "\"checks\" has over 16 entries" },
+	{ "message with escape", "\"message\" holds a control character" },
+	{ "check name of 65", "the name of a check has 65 bytes, allowed are 1 to 64" },
+	/* What the guest sent is quoted escaped and cut. */
 	{ "status with NUL",
-         "\"status\" is \"ok\\x00\", allowed are ok, degraded, starting, failing"                  },
+		"\"status\" is \"ok\\x00\", allowed are ok, degraded, starting, failing" },
 	{ "status with escapes",
-         "\"status\" is \"\\x1b[2J\\xe2\\x80\\xae\\x1b[2J\\xe2\\x80\\xae\\x1b[2J\xe2\x80\xa6"
-		"\", allowed are ok, degraded, starting, failing"                                  },
+		"\"status\" is \"\\x1b[2J\\xe2\\x80\\xae\\x1b[2J\\xe2\\x80\\xae\\x1b[2J\xe2\x80\xa6"
+		"\", allowed are ok, degraded, starting, failing" },
 	{ "a check has a strange status",
-         "the check \"ccccccccccccccccccccccccccccccccccccccccccccc\xe2\x80\xa6"
+		"the check \"ccccccccccccccccccccccccccccccccccccccccccccc\xe2\x80\xa6"
 		"\" is \"\\x1b\\x1b\\x1b\\x1b\\x1b\\x1b\\x1b\\x1b\\x1b\\x1b\\x1b\xe2\x80\xa6"
-		"\", allowed are ok, degraded, failing"                                            },
+		"\", allowed are ok, degraded, failing" },
 };
+/* clang-format on */
 
 static void test_fault_texts(void **state)
 {

@@ -17,50 +17,52 @@ enum { INVALID, VALID, PRINTABLE };
 /* A literal with its length, since some hold NUL. */
 #define S(s) s, sizeof(s) - 1
 
+/* clang-format off */
 static const struct {
 	const char *text;
 	size_t len;
 	int expect;
 } rows[] = {
-	{S(""),				      PRINTABLE},
-	{ S("plain ~"),			      PRINTABLE},
-	{ S("\xc3\xa4\xe6\xb0\xb4\xf0\x90\x85\x91"), PRINTABLE},
-	{ S("\xd7\xa9\xd7\x9c"),                     PRINTABLE}, /* right to left by itself is fine */
-	{ S("\xc2\xa0"),			     PRINTABLE}, /* the first after C1 */
-	{ S("\xed\x9f\xbf\xee\x80\x80"),             PRINTABLE}, /* around the surrogates */
-	{ S("\xf4\x8f\xbf\xbf"),                     PRINTABLE}, /* U+10FFFF */
-	{ S("\xe2\x80\xa7\xe2\x80\xaf"),             PRINTABLE}, /* U+2027, U+202F: around the separators */
-	{ S("\xe2\x81\xa5\xe2\x81\xaa"),             PRINTABLE}, /* U+2065, U+206A: around the isolates */
-	{ S("a\0b"),				 VALID    },
-	{ S("\n"),				   VALID    },
-	{ S("\x1b[2J"),			      VALID    },
-	{ S("\x1f"),				 VALID    },
-	{ S("\x7f"),				 VALID    },
-	{ S("\xc2\x80"),			     VALID    },
-	{ S("\xc2\x9f"),			     VALID    },
-	{ S("\xe2\x80\xa8"),                         VALID    }, /* U+2028 */
-	{ S("\xe2\x80\xa9"),                         VALID    },
-	{ S("\xe2\x80\xaa"),                         VALID    }, /* U+202A to U+202E */
-	{ S("\xe2\x80\xae"),                         VALID    },
-	{ S("\xe2\x81\xa6"),                         VALID    }, /* U+2066 to U+2069 */
-	{ S("\xe2\x81\xa9"),                         VALID    },
-	{ S("\x80"),				 INVALID  },
-	{ S("\xbf"),				 INVALID  },
-	{ S("a\xc3"),				INVALID  },
-	{ S("\xc3("),				INVALID  },
-	{ S("\xe6\xb0"),			     INVALID  },
-	{ S("\xf0\x90\x85"),                         INVALID  },
-	{ S("\xc0\x80"),			     INVALID  }, /* overlong NUL, slash, and the largest of each length */
-	{ S("\xc1\xbf"),			     INVALID  },
-	{ S("\xe0\x9f\xbf"),                         INVALID  },
-	{ S("\xf0\x8f\xbf\xbf"),                     INVALID  },
-	{ S("\xed\xa0\x80"),                         INVALID  }, /* the surrogates */
-	{ S("\xed\xbf\xbf"),                         INVALID  },
-	{ S("\xf4\x90\x80\x80"),                     INVALID  }, /* U+110000 */
-	{ S("\xf8\x88\x80\x80\x80"),                 INVALID  },
-	{ S("\xfe"),				 INVALID  },
-	{ S("\xff"),				 INVALID  },
+	{ S(""), PRINTABLE },
+	{ S("plain ~"), PRINTABLE },
+	{ S("\xc3\xa4\xe6\xb0\xb4\xf0\x90\x85\x91"), PRINTABLE },
+	{ S("\xd7\xa9\xd7\x9c"), PRINTABLE }, /* right to left by itself is fine */
+	{ S("\xc2\xa0"), PRINTABLE }, /* the first after C1 */
+	{ S("\xed\x9f\xbf\xee\x80\x80"), PRINTABLE }, /* around the surrogates */
+	{ S("\xf4\x8f\xbf\xbf"), PRINTABLE }, /* U+10FFFF */
+	{ S("\xe2\x80\xa7\xe2\x80\xaf"), PRINTABLE }, /* U+2027, U+202F: around the separators */
+	{ S("\xe2\x81\xa5\xe2\x81\xaa"), PRINTABLE }, /* U+2065, U+206A: around the isolates */
+	{ S("a\0b"), VALID },
+	{ S("\n"), VALID },
+	{ S("\x1b[2J"), VALID },
+	{ S("\x1f"), VALID },
+	{ S("\x7f"), VALID },
+	{ S("\xc2\x80"), VALID },
+	{ S("\xc2\x9f"), VALID },
+	{ S("\xe2\x80\xa8"), VALID }, /* U+2028 */
+	{ S("\xe2\x80\xa9"), VALID },
+	{ S("\xe2\x80\xaa"), VALID }, /* U+202A to U+202E */
+	{ S("\xe2\x80\xae"), VALID },
+	{ S("\xe2\x81\xa6"), VALID }, /* U+2066 to U+2069 */
+	{ S("\xe2\x81\xa9"), VALID },
+	{ S("\x80"), INVALID },
+	{ S("\xbf"), INVALID },
+	{ S("a\xc3"), INVALID },
+	{ S("\xc3("), INVALID },
+	{ S("\xe6\xb0"), INVALID },
+	{ S("\xf0\x90\x85"), INVALID },
+	{ S("\xc0\x80"), INVALID }, /* overlong NUL, slash, and the largest of each length */
+	{ S("\xc1\xbf"), INVALID },
+	{ S("\xe0\x9f\xbf"), INVALID },
+	{ S("\xf0\x8f\xbf\xbf"), INVALID },
+	{ S("\xed\xa0\x80"), INVALID }, /* the surrogates */
+	{ S("\xed\xbf\xbf"), INVALID },
+	{ S("\xf4\x90\x80\x80"), INVALID }, /* U+110000 */
+	{ S("\xf8\x88\x80\x80\x80"), INVALID },
+	{ S("\xfe"), INVALID },
+	{ S("\xff"), INVALID },
 };
+/* clang-format on */
 
 static void test_classes(void **state)
 {
@@ -83,37 +85,39 @@ static void test_stays_inside(void **state)
 	assert_true(utf8_valid("a\xff", 1));
 }
 
+/* clang-format off */
 static const struct {
 	const char *text;
 	size_t len, size;
 	const char *expect;
 } escapes[] = {
-	{S("plain"),                 80, "plain"                  },
-	{ S(""),		     80, ""                       },
-	{ S("\xc3\xa4"),             80, "\xc3\xa4"               },
-	{ S("a\nb"),                 80, "a\\x0ab"                },
-	{ S("a\0b"),                 80, "a\\x00b"                },
-	{ S("\\x0a"),                80, "\\\\x0a"                },
-	{ S("\x1b[31m"),             80, "\\x1b[31m"              },
-	{ S("\xc2\x9b"),             80, "\\xc2\\x9b"             },
-	{ S("\xe2\x80\xae"),         80, "\\xe2\\x80\\xae"        },
-	{ S("\xff\xc3\xa4\xe6\xb0"), 80, "\\xff\xc3\xa4\\xe6\\xb0"},
-	{ S("\xed\xa0\x80"),         80, "\\xed\\xa0\\x80"        },
- /* Exactly full, one less, and down to nothing. */
-	{ S("12345"),                6,  "12345"                  },
-	{ S("12345"),                5,  "1\xe2\x80\xa6"          },
-	{ S("12345"),                4,  "\xe2\x80\xa6"           },
-	{ S("12345"),                3,  "12"                     },
-	{ S("12345"),                2,  "1"                      },
-	{ S("12345"),                1,  ""                       },
- /* Neither a character nor an escape is cut. */
-	{ S("12\xc3\xa4\xc3\xa4"),   6,  "12\xe2\x80\xa6"         },
-	{ S("1\n\n"),                9,  "1\\x0a\xe2\x80\xa6"     },
-	{ S("1\n\n"),                8,  "1\xe2\x80\xa6"          },
-	{ S("\n"),		   5,  "\\x0a"                  },
-	{ S("\n"),		   4,  "\xe2\x80\xa6"           },
-	{ S("\n"),		   3,  ""                       },
+	{ S("plain"), 80, "plain" },
+	{ S(""), 80, "" },
+	{ S("\xc3\xa4"), 80, "\xc3\xa4" },
+	{ S("a\nb"), 80, "a\\x0ab" },
+	{ S("a\0b"), 80, "a\\x00b" },
+	{ S("\\x0a"), 80, "\\\\x0a" },
+	{ S("\x1b[31m"), 80, "\\x1b[31m" },
+	{ S("\xc2\x9b"), 80, "\\xc2\\x9b" },
+	{ S("\xe2\x80\xae"), 80, "\\xe2\\x80\\xae" },
+	{ S("\xff\xc3\xa4\xe6\xb0"), 80, "\\xff\xc3\xa4\\xe6\\xb0" },
+	{ S("\xed\xa0\x80"), 80, "\\xed\\xa0\\x80" },
+	/* Exactly full, one less, and down to nothing. */
+	{ S("12345"), 6, "12345" },
+	{ S("12345"), 5, "1\xe2\x80\xa6" },
+	{ S("12345"), 4, "\xe2\x80\xa6" },
+	{ S("12345"), 3, "12" },
+	{ S("12345"), 2, "1" },
+	{ S("12345"), 1, "" },
+	/* Neither a character nor an escape is cut. */
+	{ S("12\xc3\xa4\xc3\xa4"), 6, "12\xe2\x80\xa6" },
+	{ S("1\n\n"), 9, "1\\x0a\xe2\x80\xa6" },
+	{ S("1\n\n"), 8, "1\xe2\x80\xa6" },
+	{ S("\n"), 5, "\\x0a" },
+	{ S("\n"), 4, "\xe2\x80\xa6" },
+	{ S("\n"), 3, "" },
 };
+/* clang-format on */
 
 static void test_escape(void **state)
 {
