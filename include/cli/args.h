@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options of every verb: one table, of which each verb names the ones it takes. */
+#ifndef MEDIAKIT_CLI_ARGS_H
+#define MEDIAKIT_CLI_ARGS_H
+
+#include "base/time.h"
+
+#include <stdbool.h>
+
+/* --config=DIR --state=DIR --runtime=DIR are taken by every verb. */
+enum {
+	ARG_JSON = 1 << 0,
+	ARG_WATCH = 1 << 1,
+	ARG_YES = 1 << 2,
+	ARG_TAIL = 1 << 3,
+	ARG_FOR = 1 << 4,
+	ARG_TIMEOUT = 1 << 5,
+};
+
+#define ARGS_OPERANDS_MAX 64u
+
+struct args {
+	const char *config, *state; /* NULL: not given */
+	const char *runtime;        /* never NULL: --runtime=, $MEDIAKIT_RUNTIME, or the default */
+	bool json, watch, yes, tail;
+	const char *for_what;       /* NULL: not given */
+	usec_t timeout;             /* USEC_INFINITY: not given */
+	const char *operands[ARGS_OPERANDS_MAX];
+	unsigned n_operands;
+};
+
+struct args_rule {
+	unsigned options;  /* bits of ARG_* */
+	unsigned min, max; /* operands */
+	const char *words; /* what the operands are, for the message: "GUEST [SIZE|auto]" */
+};
+
+/* Options and operands in any order; `--opt=value` and `--opt value`; `--` ends the options; a lone `-` is an
+ * operand. 0 and *ret (pointing into argv), or CLI_USAGE when a line was written to stderr. */
+int args_parse(int argc, char **argv, const struct args_rule *rule, struct args *ret);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads a verb's options out of one table, so that an option is spelled and explained the same everywhere. */
+#include "cli/args.h"
+
+#include "base/macro.h"
+#include "base/parse.h"
+#include "bus/names.h"
+#include "cli/verb.h"
+
+#include <string.h>
+
+enum value { VALUE_FLAG, VALUE_TEXT, VALUE_SPAN };
+
+static const struct option {
+	const char *name;
+	enum value value;
+	unsigned bit; /* 0: every verb takes it */
+	size_t offset;
+} options[] = {
+	{ "config",  VALUE_TEXT, 0,           offsetof(struct args, config)   },
+	{ "state",   VALUE_TEXT, 0,           offsetof(struct args, state)    },
+	{ "runtime", VALUE_TEXT, 0,           offsetof(struct args, runtime)  },
+	{ "json",    VALUE_FLAG, ARG_JSON,    offsetof(struct args, json)     },
+	{ "watch",   VALUE_FLAG, ARG_WATCH,   offsetof(struct args, watch)    },
+	{ "yes",     VALUE_FLAG, ARG_YES,     offsetof(struct args, yes)      },
+	{ "tail",    VALUE_FLAG, ARG_TAIL,    offsetof(struct args, tail)     },
+	{ "for",     VALUE_TEXT, ARG_FOR,     offsetof(struct args, for_what) },
+	{ "timeout", VALUE_SPAN, ARG_TIMEOUT, offsetof(struct args, timeout)  },
+};
+
+static const struct option *option_find(const char *name, size_t len, unsigned allowed)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (strlen(options[i].name) == len && memcmp(options[i].name, name, len) == 0 &&
+			(options[i].bit == 0 || (options[i].bit & allowed)))
+			return &options[i];
+	return NULL;
+}
+
+static int option_store(const struct option *o, const char *verb, const char *value, struct args *ret)
+{
+	char *field = (char *)ret + o->offset;
+
+	if (o->value == VALUE_FLAG) {
+		*(bool *)field = true;
+		return 0;
+	}
+	if (o->value == VALUE_TEXT && *value) {
+		*(const char **)field = value;
+		return 0;
+	}
+	if (o->value == VALUE_SPAN && parse_timespan(value, (usec_t *)field) == 0)
+		return 0;
+	if (o->value == VALUE_SPAN)
+		fprintf(stderr, "mediakitd %s: --%s=%s is no time span; write 90s, 5min or infinity\n",
+			verb, o->name, value);
+	else
+		fprintf(stderr, "mediakitd %s: --%s= wants a value\n", verb, o->name);
+	return CLI_USAGE;
+}
+
+/* The option at argv[*i], which begins with "--"; moves *i over a value that stands apart. */
+static int take_option(int argc, char **argv, int *i, unsigned allowed, struct args *ret)
+{
+	const char *name = argv[*i] + 2, *equals = strchr(name, '=');
+	size_t len = equals ? (size_t)(equals - name) : strlen(name);
+	const struct option *o = option_find(name, len, allowed);
+
+	if (!o) {
+		fprintf(stderr, "mediakitd %s: there is no option --%.*s here; see `mediakitd %s --help`\n",
+			argv[0], (int)len, name, argv[0]);
+		return CLI_USAGE;
+	}
+	if (o->value == VALUE_FLAG) {
+		if (!equals)
+			return option_store(o, argv[0], NULL, ret);
+		fprintf(stderr, "mediakitd %s: --%s takes no value\n", argv[0], o->name);
+		return CLI_USAGE;
+	}
+	if (equals)
+		return option_store(o, argv[0], equals + 1, ret);
+	if (*i + 1 >= argc) {
+		fprintf(stderr, "mediakitd %s: --%s wants a value\n", argv[0], o->name);
+		return CLI_USAGE;
+	}
+	*i += 1;
+	return option_store(o, argv[0], argv[*i], ret);
+}
+
+/* There are no one-letter options: whoever types one meant something else. */
+static int unknown_short(const char *verb, const char *word)
+{
+	fprintf(stderr, "mediakitd %s: there is no option %s; see `mediakitd %s --help`\n", verb, word, verb);
+	return CLI_USAGE;
+}
+
+static int take_operand(const char *word, const struct args_rule *rule, const char *verb, struct args *a)
+{
+	if (a->n_operands < MIN(rule->max, ARGS_OPERANDS_MAX)) {
+		a->operands[a->n_operands++] = word;
+		return 0;
+	}
+	fprintf(stderr, "mediakitd %s: '%s' is one word too many; see `mediakitd %s --help`\n", verb, word,
+		verb);
+	return CLI_USAGE;
+}
+
+int args_parse(int argc, char **argv, const struct args_rule *rule, struct args *ret)
+{
+	const char *env = getenv("MEDIAKIT_RUNTIME");
+	struct args a = {
+		.runtime = env && *env ? env : BUS_RUNTIME_DEFAULT,
+		.timeout = USEC_INFINITY,
+	};
+	bool ended = false;
+
+	for (int i = 1; i < argc; i++) {
+		int r;
+
+		if (!ended && strcmp(argv[i], "--") == 0) {
+			ended = true;
+			continue;
+		}
+		if (!ended && strncmp(argv[i], "--", 2) == 0)
+			r = take_option(argc, argv, &i, rule->options, &a);
+		else if (!ended && argv[i][0] == '-' && argv[i][1])
+			r = unknown_short(argv[0], argv[i]);
+		else
+			r = take_operand(argv[i], rule, argv[0], &a);
+		if (r)
+			return r;
+	}
+	if (a.n_operands < rule->min) {
+		fprintf(stderr, "mediakitd %s: wants %s; see `mediakitd %s --help`\n", argv[0], rule->words,
+			argv[0]);
+		return CLI_USAGE;
+	}
+	*ret = a;
+	return 0;
+}
