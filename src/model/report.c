@@ -66,8 +66,8 @@ NAME_TABLE_DEFINE(report_error, enum report_error, REPORT_ERROR_NUM);
 
 #define STATUS(name, member)                                                                       \
 	{                                                                                          \
-		.key = name, .type = REPORT_TYPE_STATUS, .required = true, .statuses = ANY_STATUS, \
-		.offset = AT(member)                                                               \
+		.key = (name), .type = REPORT_TYPE_STATUS, .required = true,                       \
+		.statuses = ANY_STATUS, .offset = AT(member)                                       \
 	}
 #define TEXT(member, least)                                                                        \
 	{                                                                                          \
@@ -76,12 +76,12 @@ NAME_TABLE_DEFINE(report_error, enum report_error, REPORT_ERROR_NUM);
 	}
 #define UINT(name, member, has)                                                                    \
 	{                                                                                          \
-		.key = name, .type = REPORT_TYPE_UINT, .max = UINT64_MAX, .offset = AT(member),    \
+		.key = (name), .type = REPORT_TYPE_UINT, .max = UINT64_MAX, .offset = AT(member),  \
 		.has_offset = AT(has)                                                              \
 	}
 #define CHECKS(name, member)                                                                       \
 	{                                                                                          \
-		.key = name, .type = REPORT_TYPE_CHECKS, .max = REPORT_CHECKS_MAX,                 \
+		.key = (name), .type = REPORT_TYPE_CHECKS, .max = REPORT_CHECKS_MAX,               \
 		.statuses = ANY_STATUS & ~STATUS_BIT(REPORT_STARTING), .offset = AT(member)        \
 	}
 
@@ -132,7 +132,7 @@ struct quote {
 
 static struct quote quote_at(const struct decode *d, size_t pos)
 {
-	struct quote quote;
+	struct quote quote = { "" };
 	char raw[QUOTE_SIZE];
 	size_t n = cborscan_text(d->buf, d->len, pos, raw, sizeof(raw));
 

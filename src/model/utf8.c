@@ -113,7 +113,7 @@ static size_t write_one(char *dst, const char *src, size_t len, size_t *ret_used
 	if (n == 0 || is_steering(c))
 		return write_hex(dst, src, *ret_used);
 	if (c == '\\') {
-		memcpy(dst, "\\\\", 2);
+		dst[0] = dst[1] = '\\';
 		return 2;
 	}
 	memcpy(dst, src, n);

@@ -16,7 +16,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* assert() might be compiled out. */
-static void check(bool holds, const char *what)
+static void require(bool holds, const char *what)
 {
 	if (!holds) {
 		(void)fprintf(stderr, "does not hold: %s\n", what);
@@ -31,13 +31,13 @@ static void check_report(const uint8_t *data, size_t size)
 	struct cborscan_fault scan_fault;
 
 	if (report_decode(data, size, &report, &fault) < 0) {
-		check(sound_fault(&fault, size), "a fault is sound");
+		require(sound_fault(&fault, size), "a fault is sound");
 		return;
 	}
-	check(sound_report(&report), "a report is sound");
-	check(cborscan_check(data, size, &scan_fault) == 0, "a report is well-formed");
+	require(sound_report(&report), "a report is sound");
+	require(cborscan_check(data, size, &scan_fault) == 0, "a report is well-formed");
 	/* An item is never the beginning of another one, nor of itself. */
-	check(report_decode(data, size - 1, &report, &fault) < 0, "a report cut short is none");
+	require(report_decode(data, size - 1, &report, &fault) < 0, "a report cut short is none");
 }
 
 /* The scanner has to be safe on bytes that nobody has checked. */
@@ -51,7 +51,7 @@ static void check_walk(const uint8_t *data, size_t size)
 	if (cborscan_map_open(&map, data, size, 0) < 0)
 		return;
 	while (cborscan_map_next(&map, &key, &value, &fault) > 0)
-		check(key < value && value < size, "keys come before values");
+		require(key < value && value < size, "keys come before values");
 	for (size_t pos = 0; pos < size && pos < 64; pos++)
 		(void)cborscan_text(data, size, pos, text, sizeof(text));
 }
@@ -62,7 +62,7 @@ static void check_escape(const uint8_t *data, size_t size)
 	size_t room = size > 0 ? 1 + data[0] % sizeof(text) : 1;
 	size_t n = utf8_escape(text, room, (const char *)data, size);
 
-	check(n < room && strlen(text) == n && utf8_printable(text, n), "escaped is printable");
+	require(n < room && strlen(text) == n && utf8_printable(text, n), "escaped is printable");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
