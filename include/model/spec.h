@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the operator configured, as values: the daemon, the pool, each guest and its services. Made by
- * model/conf, checked by spec_validate(), read by everybody, changed by nobody. */
+ * model/conf, which checks them too, read by everybody, changed by nobody. */
 #ifndef MEDIAKIT_MODEL_SPEC_H
 #define MEDIAKIT_MODEL_SPEC_H
 
@@ -75,7 +75,7 @@ struct guest_spec {
 	/* [Network] */
 	char *bind; /* numeric IPv4 address */
 	uint16_t port_offset;
-	uint16_t ssh_port; /* 0: none */
+	uint16_t ssh_port; /* default 22 + PortOffset; 0: none */
 	enum spec_egress egress;
 
 	/* [CloudInit] */
@@ -87,7 +87,7 @@ struct guest_spec {
 	char *vendor_data; /* file put into the seed as vendor-data, or NULL */
 
 	/* [Memory] */
-	uint64_t memory_min_kib;
+	uint64_t memory_min_kib; /* default a quarter of memory_kib, at least 512 MiB, at most all of it */
 	unsigned memory_weight;
 
 	/* [Shutdown] */
