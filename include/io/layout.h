@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one place that knows what lies where under the state directory.
+ *
+ *   STATE/                      0711  QEMU's user must get through it, and see nothing
+ *   STATE/version                     "1\n": the version of this layout
+ *   STATE/lock                        one daemon per state directory (the daemon's)
+ *   STATE/images/GUEST/         0711  what QEMU opens
+ *       base-<16 hex>.qcow2     0444  copy of the image, named by its SHA-256; never written, never replaced,
+ *                                     because kept disks (.old-…) stand on it. Or .raw
+ *       disk.qcow2              0600  the guest's own disk, an overlay on a base (libvirt gives it to QEMU's user)
+ *       disk.qcow2.old-<time>         disks put aside by --replace-disk
+ *       seed.iso                0644
+ *       vmlinuz, initrd         0644  copies for direct kernel boot
+ *       lock                          held while the guest is provisioned and while it is started
+ *   STATE/private/GUEST/        0700  what only we open
+ *       ssh_key, ssh_key.pub    0600  made once where the configuration gives no key
+ *       provision.json                what the base was made of, and when
+ *
+ * A file that is being made is called "….tmp" (or "….tmp.pub", which is ssh-keygen's doing); whoever holds the guest's lock may remove such files. */
+#ifndef MEDIAKIT_IO_LAYOUT_H
+#define MEDIAKIT_IO_LAYOUT_H
+
+#include "model/reason.h"
+
+#include <stddef.h>
+
+#define LAYOUT_VERSION   1u
+#define LAYOUT_TEMPORARY ".tmp"
+
+enum layout_file {
+	LAYOUT_VERSION_FILE, /* these three take no guest */
+	LAYOUT_STATE_LOCK,
+	LAYOUT_IMAGES,
+	LAYOUT_IMAGE_DIR, /* the guest's */
+	LAYOUT_DISK,
+	LAYOUT_SEED,
+	LAYOUT_KERNEL,
+	LAYOUT_INITRD,
+	LAYOUT_GUEST_LOCK,
+	LAYOUT_PRIVATE_DIR,
+	LAYOUT_SSH_KEY,
+	LAYOUT_SSH_KEY_PUB,
+	LAYOUT_RECORD,
+	LAYOUT_FILE_NUM,
+};
+
+/* The path, the caller's to free; `guest` is not looked at for the first three. NULL where memory is out or where the
+ * name cannot be a directory's ("", ".", "..", a slash in it). */
+char *layout_path(const char *state_dir, const char *guest, enum layout_file file);
+
+static inline char *layout_disk(const char *state_dir, const char *guest)
+{
+	return layout_path(state_dir, guest, LAYOUT_DISK);
+}
+
+static inline char *layout_seed(const char *state_dir, const char *guest)
+{
+	return layout_path(state_dir, guest, LAYOUT_SEED);
+}
+
+static inline char *layout_kernel(const char *state_dir, const char *guest)
+{
+	return layout_path(state_dir, guest, LAYOUT_KERNEL);
+}
+
+static inline char *layout_initrd(const char *state_dir, const char *guest)
+{
+	return layout_path(state_dir, guest, LAYOUT_INITRD);
+}
+
+static inline char *layout_guest_lock(const char *state_dir, const char *guest)
+{
+	return layout_path(state_dir, guest, LAYOUT_GUEST_LOCK);
+}
+
+static inline char *layout_state_lock(const char *state_dir)
+{
+	return layout_path(state_dir, NULL, LAYOUT_STATE_LOCK);
+}
+
+/* "base-<first digits of the image's SHA-256>.<format>", in the guest's image directory. -EINVAL where one of the
+ * two cannot be. */
+#define LAYOUT_BASE_DIGITS 16u
+#define LAYOUT_BASE_FORMAT 8u
+#define LAYOUT_BASE_NAME   (5u + LAYOUT_BASE_DIGITS + 1u + LAYOUT_BASE_FORMAT + 1u)
+int layout_base_name(const char *sha256, const char *format, char ret[static LAYOUT_BASE_NAME]);
+
+/* Makes the state directory, or checks the version of the one that is there. 0; -EPROTONOSUPPORT: a
+ * newer layout; -EINVAL: its version is no number; -errno. The reason says what and what to do, for every failure. */
+int layout_open(const char *state_dir, struct reason *reason);
+
+/* Makes the two directories of a guest. As layout_open(), which comes first. */
+int layout_open_guest(const char *state_dir, const char *guest, struct reason *reason);
+
+/* Removes temporary files of the guest. The guest's lock must be held. Best effort. */
+void layout_sweep(const char *state_dir, const char *guest);
+
+#endif

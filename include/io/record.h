@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a guest was provisioned from: STATE/private/GUEST/provision.json. A convenience, never the truth: without it
+ * the image is only hashed once more. */
+#ifndef MEDIAKIT_IO_RECORD_H
+#define MEDIAKIT_IO_RECORD_H
+
+#include "io/digest.h"
+#include "io/disk.h"
+#include "io/layout.h"
+#include "model/cloudinit.h"
+
+#include <limits.h>
+
+struct record {
+	/* The base, "" where there is none. */
+	char base[LAYOUT_BASE_NAME];
+	char sha256[DIGEST_TEXT];
+	enum disk_format format;
+	uint64_t base_bytes, virtual_bytes;
+	bool verified; /* the digest was pinned in the configuration, and matched */
+
+	/* The file it was copied from, so far as to tell that it is the same file, untouched, without reading it. */
+	char source[PATH_MAX];
+	uint64_t device, inode, source_bytes, mtime_nsec, ctime_nsec;
+
+	char instance_id[CLOUDINIT_ID_TEXT];
+};
+
+/* -ENOENT; -EBADMSG where it cannot be understood; -errno. */
+int record_load(const char *path, struct record *ret);
+
+/* Writes it, with the time, unless the file says the same already. 1: written, 0: unchanged, -errno. */
+int record_save(const char *path, const struct record *record, usec_t now_realtime_usec);
+
+/* "2026-11-23T19:09:02Z"; with `compact` "20261123T190902Z", which can stand in a file's name. */
+#define RECORD_TIME_TEXT 24u
+void record_time(usec_t realtime, bool compact, char ret[static RECORD_TIME_TEXT]);
+
+#endif

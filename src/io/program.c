@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fork, exec, and one poll loop over two pipes and a pidfd. */
+#include "io/program.h"
+
+#include "base/macro.h"
+#include "model/utf8.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+enum { PIPE_OUT, PIPE_ERR, PIPE_EXEC, PIPE_NUM };
+
+struct run {
+	const struct program *program;
+	int pipes[PIPE_NUM][2]; /* read end, write end */
+	int pidfd;
+	pid_t pid;
+	char *output;
+	size_t output_len;
+	char error[PROGRAM_ERROR_MAX];
+	size_t error_len;
+};
+
+static void close_pipe(struct run *run, unsigned i, unsigned end)
+{
+	if (run->pipes[i][end] >= 0)
+		(void)close(run->pipes[i][end]);
+	run->pipes[i][end] = -1;
+}
+
+static void cleanup_run(struct run *run)
+{
+	if (run->pid > 0) {
+		(void)kill(-run->pid, SIGKILL);
+		(void)kill(run->pid, SIGKILL); /* in case it had not made its group yet */
+		while (waitpid(run->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	for (unsigned i = 0; i < PIPE_NUM; i++) {
+		close_pipe(run, i, 0);
+		close_pipe(run, i, 1);
+	}
+	if (run->pidfd >= 0)
+		(void)close(run->pidfd);
+	free(run->output);
+}
+
+/* In the child, between fork and exec: nothing here may allocate or return. */
+static void __attribute__((noreturn))
+child(const struct run *run, char *const *argv, char *const *env, pid_t parent)
+{
+	const struct program *program = run->program;
+	struct sigaction standard = { .sa_handler = SIG_DFL };
+	struct rlimit memory = { .rlim_cur = program->memory_max_kib * 1024,
+		.rlim_max = program->memory_max_kib * 1024 };
+	sigset_t none;
+	int null = open("/dev/null", O_RDWR);
+
+	(void)setpgid(0, 0);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(127);
+	for (int sig = 1; sig < NSIG; sig++)
+		(void)sigaction(sig, &standard, NULL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
+		dup2(run->pipes[PIPE_OUT][1], STDOUT_FILENO) >= 0 &&
+		dup2(run->pipes[PIPE_ERR][1], STDERR_FILENO) >= 0 &&
+		(program->memory_max_kib == 0 || setrlimit(RLIMIT_AS, &memory) == 0))
+		(void)execvpe(argv[0], argv, env);
+	int error = errno;
+	(void)!write(run->pipes[PIPE_EXEC][1], &error, sizeof(error));
+	_exit(127);
+}
+
+static int start(struct run *run)
+{
+	/* execvpe does not change the strings; its prototype is older than const. */
+	char *const *argv = (char *const *)(uintptr_t)run->program->argv;
+	CLEANUP_FREE char *path = NULL, *home = NULL;
+	pid_t parent = getpid();
+
+	if (asprintf(&path, "PATH=%s", getenv("PATH") ?: "/usr/sbin:/usr/bin:/sbin:/bin") < 0 ||
+		asprintf(&home, "HOME=%s", getenv("HOME") ?: "/") < 0)
+		return -ENOMEM;
+	char *const env[] = { (char[]){ "LC_ALL=C" }, path, home, NULL };
+
+	for (unsigned i = 0; i < PIPE_NUM; i++)
+		if (pipe2(run->pipes[i], O_CLOEXEC) < 0)
+			return -errno;
+	run->pid = fork();
+	if (run->pid < 0)
+		return -errno;
+	if (run->pid == 0)
+		child(run, argv, env, parent);
+	for (unsigned i = 0; i < PIPE_NUM; i++)
+		close_pipe(run, i, 1);
+
+	/* The write end closes by exec, or brings the reason why there was none. */
+	int error = 0;
+	if (read(run->pipes[PIPE_EXEC][0], &error, sizeof(error)) == (ssize_t)sizeof(error))
+		return -error;
+	run->pidfd = pidfd_open(run->pid, 0);
+	return run->pidfd < 0 ? -errno : 0;
+}
+
+/* Reads what is there. 1: more may come, 0: the pipe is closed, -errno. */
+static int read_pipe(struct run *run, unsigned i)
+{
+	char rest[4096];
+	bool is_out = i == PIPE_OUT;
+	size_t *len = is_out ? &run->output_len : &run->error_len;
+	size_t max = is_out ? run->program->output_max : sizeof(run->error);
+	char *to = is_out ? run->output + *len : run->error + *len;
+	size_t room = max - *len;
+	ssize_t n;
+
+	/* With its room used up, stderr is read and thrown away; stdout gets one byte to prove it is over. */
+	n = room > 0 ? read(run->pipes[i][0], to, room) : read(run->pipes[i][0], rest, sizeof(rest));
+	if (n < 0)
+		return errno == EINTR || errno == EAGAIN ? 1 : -errno;
+	if (n > 0 && room > 0)
+		*len += (size_t)n;
+	else if (n > 0 && is_out)
+		return -EFBIG;
+	if (n == 0)
+		close_pipe(run, i, 0);
+	return n > 0;
+}
+
+static int drain(struct run *run)
+{
+	/* Not to the end of file: a grandchild may hold the pipe for ever. */
+	for (unsigned i = 0; i <= PIPE_ERR; i++) {
+		struct pollfd p = { .fd = run->pipes[i][0], .events = POLLIN };
+		int r = 1;
+
+		while (r > 0 && p.fd >= 0 && poll(&p, 1, 0) > 0)
+			r = read_pipe(run, i);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int follow(struct run *run)
+{
+	usec_t end = usec_add(now_boottime(), run->program->timeout);
+
+	for (;;) {
+		struct pollfd p[] = {
+			{ .fd = run->pipes[PIPE_OUT][0], .events = POLLIN },
+			{ .fd = run->pipes[PIPE_ERR][0], .events = POLLIN },
+			{ .fd = run->pidfd, .events = POLLIN },
+		};
+		usec_t now = now_boottime();
+		int r = tick_call(run->program->tick);
+
+		if (r < 0)
+			return r;
+		if (now >= end)
+			return -ETIMEDOUT;
+		usec_t wait = MIN(TICK_INTERVAL, usec_sub(end, now));
+		if (poll(p, ARRAY_SIZE(p), (int)(wait / USEC_PER_MSEC) + 1) < 0 && errno != EINTR)
+			return -errno;
+		if (p[2].revents)
+			return drain(run);
+		for (unsigned i = 0; i <= PIPE_ERR; i++) {
+			r = p[i].revents ? read_pipe(run, i) : 0;
+			if (r < 0)
+				return r;
+		}
+	}
+}
+
+static int reap(struct run *run, struct program_result *ret)
+{
+	int status = 0;
+
+	while (waitpid(run->pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	run->pid = 0;
+	run->output[run->output_len] = '\0';
+	while (run->error_len > 0 && run->error[run->error_len - 1] == '\n')
+		run->error_len--;
+	*ret = (struct program_result){
+		.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+		.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+		.output = TAKE_PTR(run->output),
+		.output_len = run->output_len,
+	};
+	(void)utf8_escape(ret->error, sizeof(ret->error), run->error, run->error_len);
+	return 0;
+}
+
+void program_result_clear(struct program_result *result)
+{
+	free(result->output);
+	*result = (struct program_result){ 0 };
+}
+
+int program_run(const struct program *program, struct program_result *ret)
+{
+	CLEANUP(cleanup_run) struct run run = {
+		.program = program,
+		.pipes = { { -1, -1 }, { -1, -1 }, { -1, -1 } },
+		.pidfd = -1,
+	};
+
+	run.output = malloc(program->output_max + 1);
+	if (!run.output)
+		return -ENOMEM;
+	int r = start(&run);
+	if (r >= 0)
+		r = follow(&run);
+	return r < 0 ? r : reap(&run, ret);
+}

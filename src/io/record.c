@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* provision.json, by jansson. */
+#include "io/record.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+#include <time.h>
+
+#define RECORD_BYTES_MAX (64u * 1024u)
+#define RECORD_VERSION   1
+
+enum field_kind { FIELD_TEXT, FIELD_NUMBER, FIELD_BOOL };
+
+/* One table for both directions. Numbers are JSON integers, which jansson keeps in 64 bits. */
+static const struct field {
+	const char *name;
+	enum field_kind kind;
+	size_t offset, size;
+} fields[] = {
+#define FIELD(key, field_kind_, member)                                                            \
+	{ key, field_kind_, offsetof(struct record, member), sizeof(((struct record *)0)->member) }
+	FIELD("base", FIELD_TEXT, base),
+	FIELD("sha256", FIELD_TEXT, sha256),
+	FIELD("base_bytes", FIELD_NUMBER, base_bytes),
+	FIELD("virtual_bytes", FIELD_NUMBER, virtual_bytes),
+	FIELD("verified", FIELD_BOOL, verified),
+	FIELD("source", FIELD_TEXT, source),
+	FIELD("device", FIELD_NUMBER, device),
+	FIELD("inode", FIELD_NUMBER, inode),
+	FIELD("source_bytes", FIELD_NUMBER, source_bytes),
+	FIELD("mtime_nsec", FIELD_NUMBER, mtime_nsec),
+	FIELD("ctime_nsec", FIELD_NUMBER, ctime_nsec),
+	FIELD("instance_id", FIELD_TEXT, instance_id),
+#undef FIELD
+};
+
+static int load_field(const json_t *root, const struct field *field, struct record *record)
+{
+	const json_t *value = json_object_get(root, field->name);
+	char *to = (char *)record + field->offset;
+
+	switch (field->kind) {
+	case FIELD_TEXT:
+		if (!json_is_string(value) || json_string_length(value) >= field->size)
+			return -EBADMSG;
+		memcpy(to, json_string_value(value), json_string_length(value) + 1);
+		return 0;
+	case FIELD_NUMBER:
+		if (!json_is_integer(value))
+			return -EBADMSG;
+		*(uint64_t *)to = (uint64_t)json_integer_value(value);
+		return 0;
+	case FIELD_BOOL:
+		if (!json_is_boolean(value))
+			return -EBADMSG;
+		*(bool *)to = json_is_true(value);
+		return 0;
+	}
+	return -EBADMSG;
+}
+
+static int load_root(const json_t *root, struct record *record)
+{
+	if (json_integer_value(json_object_get(root, "version")) != RECORD_VERSION)
+		return -EBADMSG;
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		int r = load_field(root, &fields[i], record);
+		if (r < 0)
+			return r;
+	}
+	const char *format = json_string_value(json_object_get(root, "format"));
+	int value = disk_format_from_string(format);
+	if (value < 0 || strchr(record->base, '/'))
+		return -EBADMSG;
+	record->format = (enum disk_format)value;
+	return 0;
+}
+
+int record_load(const char *path, struct record *ret)
+{
+	CLEANUP_FREE char *text = NULL;
+	struct record record = { 0 };
+	size_t len = 0;
+	json_error_t error;
+	int r = file_read_nofollow(path, RECORD_BYTES_MAX, &text, &len);
+
+	if (r < 0)
+		return r;
+	json_t *root = json_loadb(text, len, 0, &error);
+	r = json_is_object(root) ? load_root(root, &record) : -EBADMSG;
+	json_decref(root);
+	if (r >= 0)
+		*ret = record;
+	return r;
+}
+
+static json_t *to_json(const struct record *record)
+{
+	json_t *root = json_pack("{s:i, s:s}", "version", RECORD_VERSION, "format",
+		disk_format_to_string(record->format));
+
+	for (size_t i = 0; root && i < ARRAY_SIZE(fields); i++) {
+		const char *from = (const char *)record + fields[i].offset;
+		json_t *value = fields[i].kind == FIELD_TEXT ? json_string(from)
+			: fields[i].kind == FIELD_BOOL
+			? json_boolean(*(const bool *)from)
+			: json_integer((json_int_t) * (const uint64_t *)from);
+
+		/* A path need not be UTF-8, which JSON is; such a record is not kept. */
+		if (json_object_set_new(root, fields[i].name, value) < 0) {
+			json_decref(root);
+			return NULL;
+		}
+	}
+	return root;
+}
+
+static bool is_same(const char *path, const json_t *root)
+{
+	struct record old;
+
+	if (record_load(path, &old) < 0)
+		return false;
+	json_t *known = to_json(&old);
+	bool same = known && json_equal(known, root);
+	json_decref(known);
+	return same;
+}
+
+static int write_root(const char *path, json_t *root, usec_t realtime)
+{
+	char time[RECORD_TIME_TEXT];
+	int r = -ENOMEM;
+
+	record_time(realtime, false, time);
+	if (json_object_set_new(root, "time", json_string(time)) == 0) {
+		CLEANUP_FREE char *text = json_dumps(root, JSON_INDENT(2));
+		if (text)
+			r = file_write_atomic(path, text, strlen(text), 0600);
+	}
+	return r < 0 ? r : 1;
+}
+
+int record_save(const char *path, const struct record *record, usec_t now_realtime_usec)
+{
+	json_t *root = to_json(record);
+
+	if (!root)
+		return -EINVAL;
+	int r = is_same(path, root) ? 0 : write_root(path, root, now_realtime_usec);
+	json_decref(root);
+	return r;
+}
+
+void record_time(usec_t realtime, bool compact, char ret[static RECORD_TIME_TEXT])
+{
+	time_t seconds = (time_t)(realtime / USEC_PER_SEC);
+	struct tm tm = { 0 };
+
+	(void)gmtime_r(&seconds, &tm);
+	if (strftime(ret, RECORD_TIME_TEXT, compact ? "%Y%m%dT%H%M%SZ" : "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		(void)snprintf(ret, RECORD_TIME_TEXT, "0");
+}
