@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A guest's object, com.pointsav.MediaKit1.Guest at …/guest/<name>.
+ *
+ * Times ("t") are microseconds of CLOCK_REALTIME, 0 where there is none; sizes are KiB. Texts are printable.
+ *
+ * Name, UUID, Hostname, User, Arch s; CPUs u; MemoryConfigured t     as configured
+ * State s              absent stopped starting booting running ready stopping saving paused crashed failed
+ * StateSince t, Reason s (why it is in this state, or what it waits for)
+ * Want s               up or down: what was asked for
+ * Healthy b, HealthySince t (of the present value)
+ * Accelerator s        "tcg", "kvm"; "" while nothing runs
+ * StartedAt t          of the present run
+ * BootStage s          firmware kernel init cloud-init services done; "" while nothing runs
+ * BootStageSince t, BootHint s (the line of the serial console that gives cause for worry)
+ * CloudInitErrors u    that cloud-init counted at the end of this boot
+ * Boots u              attempts since the last success
+ * RetryAt t            when a crashed guest is started again
+ * Faults u, FaultLimit u   inside the window of [Restart]
+ * LadderRung s (none agent ACPI forced), LadderPresses u, LadderSince t, LadderUntil t   of a shutdown under way
+ * MemoryActual t (the balloon), MemoryMaximum t, MemoryUsable t (what the guest could still use, its own word),
+ * MemoryAvailable t (what the guest takes for its size), MemoryRSS t (what QEMU holds): UINT64_MAX where unknown
+ * MemoryTarget t       an operator's balloon target, 0 for automatic; StatsAt t (of these numbers)
+ * Pid x                QEMU's, 0 unknown
+ * LastExitCause s, LastExitWords s, LastExitAt t   how the last run ended; cause "none": it has not
+ * SSHPort q (0: none), Bind s, Egress s (none, all)
+ * AgentConnected b, ConsoleOpen b
+ * Seen b, SeenAge t    did the hypervisor tell of it since the daemon began, and how long ago (no change signal)
+ * Wedged b             a call into the hypervisor about it does not return (no change signal)
+ *
+ * Start() Stop() Restart() Kill() SetBalloon(t kib; 0 automatic) -> s message    answered when it is done
+ * ResetFailed()
+ * OpenConsole(u tail) -> h    a stream socket: the last `tail` bytes of the serial line, then the line, both ways
+ * ConsoleTail() -> ay         the last 64 KiB */
+#include "base/log.h"
+#include "bus/call.h"
+#include "bus/object.h"
+#include "bus/relay.h"
+
+#include <errno.h>
+#include <string.h>
+
+static bool runs(const struct guest *g)
+{
+	return guest_state_has_qemu(g->state);
+}
+
+static bool wedged(const struct guest *g)
+{
+	struct hv *hv = g->supervisor->config.hv;
+
+	return hv && hv->vtable->wedged(hv, g->spec->uuid);
+}
+
+static const char *accelerator(const struct guest *g)
+{
+	if (!runs(g) || !g->seen)
+		return "";
+	return g->facts.tcg ? "tcg" : "kvm";
+}
+
+/* Nothing is known of memory before the first statistics. */
+static uint64_t stat_of(const struct guest *g, uint64_t value)
+{
+	return g->stats_at && runs(g) ? value : HV_STAT_ABSENT;
+}
+
+static usec_t ladder_until(const struct shutdown *l)
+{
+	return l->began ? realtime_of(usec_add(l->began, l->budget)) : 0;
+}
+
+GETTER_TEXT(name, t->guest->spec->name)
+GETTER_TEXT(uuid, t->guest->spec->uuid)
+GETTER_TEXT(hostname, t->guest->spec->hostname)
+GETTER_TEXT(user, t->guest->spec->user)
+GETTER_TEXT(arch, arch_to_string(t->guest->spec->arch))
+GETTER_U32(cpus, t->guest->spec->cpus)
+GETTER_U64(memory_configured, t->guest->spec->memory_kib)
+GETTER_TEXT(state, guest_state_to_string(t->guest->state))
+GETTER_U64(state_since, t->guest->state_since_realtime)
+GETTER_TEXT(reason, t->guest->reason)
+GETTER_TEXT(want, want_to_string(t->guest->want))
+GETTER_BOOL(healthy, t->guest->healthy)
+GETTER_U64(healthy_since, t->guest->healthy_since_realtime)
+GETTER_TEXT(accelerator, accelerator(t->guest))
+GETTER_U64(started_at, runs(t->guest) ? t->guest->started_at_realtime : 0)
+GETTER_TEXT(boot_stage, runs(t->guest) ? boot_stage_to_string(t->guest->boot.stage) : "")
+GETTER_U64(boot_stage_since, runs(t->guest) ? realtime_of(t->guest->boot.stage_since) : 0)
+GETTER_TEXT(boot_hint, runs(t->guest) ? t->guest->boot.hint : "")
+GETTER_U32(cloudinit_errors, t->guest->cloudinit_errors)
+GETTER_U32(boots, t->guest->boots)
+GETTER_U64(retry_at, t->guest->state == GUEST_CRASHED && t->guest->retry_due != USEC_INFINITY ?
+	realtime_of(t->guest->retry_due) : 0)
+GETTER_U32(faults, t->guest->restart.n_faults)
+GETTER_U32(fault_limit, t->guest->spec->restart_limit)
+GETTER_TEXT(ladder_rung, rung_to_string(t->guest->ladder.began ? t->guest->ladder.rung : RUNG_NONE))
+GETTER_U32(ladder_presses, t->guest->ladder.began ? t->guest->ladder.presses : 0)
+GETTER_U64(ladder_since, realtime_of(t->guest->ladder.began))
+GETTER_U64(ladder_until, ladder_until(&t->guest->ladder))
+GETTER_U64(memory_actual, stat_of(t->guest, t->guest->stats.balloon_kib))
+GETTER_U64(memory_maximum, stat_of(t->guest, t->guest->stats.maximum_kib))
+GETTER_U64(memory_usable, stat_of(t->guest, t->guest->stats.usable_kib))
+GETTER_U64(memory_available, stat_of(t->guest, t->guest->stats.available_kib))
+GETTER_U64(memory_rss, stat_of(t->guest, t->guest->stats.rss_kib))
+GETTER_U64(memory_target, t->guest->balloon_target_kib)
+GETTER_U64(stats_at, runs(t->guest) ? realtime_of(t->guest->stats_at) : 0)
+PROPERTY_GETTER(pid, "x", int64_t, runs(t->guest) ? t->guest->facts.pid : 0)
+GETTER_TEXT(exit_cause, cause_to_string(t->guest->last_exit.cause))
+GETTER_TEXT(exit_words, t->guest->last_exit.words)
+GETTER_U64(exit_at, t->guest->last_exit.at_realtime)
+GETTER_PORT(ssh_port, t->guest->spec->ssh_port)
+GETTER_TEXT(bind, t->guest->spec->bind)
+GETTER_TEXT(egress, egress_to_string(t->guest->spec->egress))
+GETTER_BOOL(agent, runs(t->guest) && t->guest->facts.agent_connected)
+GETTER_BOOL(console, runs(t->guest) && t->guest->facts.console_open)
+GETTER_BOOL(seen, t->guest->seen)
+GETTER_U64(seen_age, t->guest->seen ? usec_sub(now_boottime(), t->guest->seen_at) : 0)
+GETTER_BOOL(wedged, wedged(t->guest))
+
+#define METHOD_OPERATION(name, kind)                                                               \
+	static int method_##name(sd_bus_message *m, void *userdata, sd_bus_error *error)           \
+	{                                                                                          \
+		return call_begin(m, ((struct bus_target *)userdata)->guest, kind, 0, error);      \
+	}
+METHOD_OPERATION(start, OPERATION_START)
+METHOD_OPERATION(stop, OPERATION_STOP)
+METHOD_OPERATION(restart, OPERATION_RESTART)
+METHOD_OPERATION(kill, OPERATION_KILL)
+
+static int method_set_balloon(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	struct guest *g = ((struct bus_target *)userdata)->guest;
+	uint64_t kib;
+	int r = sd_bus_message_read(m, "t", &kib);
+
+	return r < 0 ? r : call_begin(m, g, OPERATION_BALLOON, kib, error);
+}
+
+static int method_reset_failed(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	struct guest *g = ((struct bus_target *)userdata)->guest;
+	char who[64];
+
+	(void)error;
+	log_full(LOG_INFO, g->spec->name, NULL, "reset-failed asked for by %s",
+		caller_words(m, who, sizeof(who)));
+	guest_reset_failed(g, now_boottime());
+	return sd_bus_reply_method_return(m, NULL);
+}
+
+static int method_open_console(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	const struct bus_target t = *(struct bus_target *)userdata;
+	CLEANUP_CLOSE int fd = -1;
+	uint32_t tail;
+	char who[64];
+
+	int r = sd_bus_message_read(m, "u", &tail);
+	if (r < 0)
+		return r;
+	r = relay_new(t.server, t.guest, tail, &fd);
+	if (r == -EBUSY)
+		return bus_error_set(error, r, "the console has as many readers as it takes");
+	if (r < 0)
+		return bus_error_set(error, r, NULL);
+	log_full(LOG_INFO, t.guest->spec->name, NULL, "console opened by %s",
+		caller_words(m, who, sizeof(who)));
+	return sd_bus_reply_method_return(m, "h", fd);
+}
+
+static int method_console_tail(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	const struct guest *g = ((struct bus_target *)userdata)->guest;
+	CLEANUP_FREE char *buf = malloc(CONSOLE_RING);
+	sd_bus_message *reply = NULL;
+
+	(void)error;
+	if (!buf)
+		return -ENOMEM;
+	size_t len = console_tail(&g->console, buf, CONSOLE_RING);
+	int r = sd_bus_message_new_method_return(m, &reply);
+	if (r >= 0)
+		r = sd_bus_message_append_array(reply, 'y', buf, len);
+	if (r >= 0)
+		r = sd_bus_send(NULL, reply, NULL);
+	sd_bus_message_unref(reply);
+	return r;
+}
+
+#define CONSTANT(name, type, getter)                                                               \
+	SD_BUS_PROPERTY(name, type, getter, 0, SD_BUS_VTABLE_PROPERTY_CONST)
+#define CHANGING(name, type, getter)                                                               \
+	SD_BUS_PROPERTY(name, type, getter, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
+#define OPERATION(name, handler)                                                                   \
+	SD_BUS_METHOD_WITH_NAMES(name, "", , "s", SD_BUS_PARAM(message), handler,                  \
+		SD_BUS_VTABLE_UNPRIVILEGED)
+
+const sd_bus_vtable guest_vtable[] = {
+	SD_BUS_VTABLE_START(0),
+	CONSTANT("Name", "s", get_name),
+	CONSTANT("UUID", "s", get_uuid),
+	CHANGING("Hostname", "s", get_hostname),
+	CHANGING("User", "s", get_user),
+	CHANGING("Arch", "s", get_arch),
+	CHANGING("CPUs", "u", get_cpus),
+	CHANGING("MemoryConfigured", "t", get_memory_configured),
+	CHANGING("State", "s", get_state),
+	CHANGING("StateSince", "t", get_state_since),
+	CHANGING("Reason", "s", get_reason),
+	CHANGING("Want", "s", get_want),
+	CHANGING("Healthy", "b", get_healthy),
+	CHANGING("HealthySince", "t", get_healthy_since),
+	CHANGING("Accelerator", "s", get_accelerator),
+	CHANGING("StartedAt", "t", get_started_at),
+	CHANGING("BootStage", "s", get_boot_stage),
+	CHANGING("BootStageSince", "t", get_boot_stage_since),
+	CHANGING("BootHint", "s", get_boot_hint),
+	CHANGING("CloudInitErrors", "u", get_cloudinit_errors),
+	CHANGING("Boots", "u", get_boots),
+	CHANGING("RetryAt", "t", get_retry_at),
+	CHANGING("Faults", "u", get_faults),
+	CHANGING("FaultLimit", "u", get_fault_limit),
+	CHANGING("LadderRung", "s", get_ladder_rung),
+	CHANGING("LadderPresses", "u", get_ladder_presses),
+	CHANGING("LadderSince", "t", get_ladder_since),
+	CHANGING("LadderUntil", "t", get_ladder_until),
+	CHANGING("MemoryActual", "t", get_memory_actual),
+	CHANGING("MemoryMaximum", "t", get_memory_maximum),
+	CHANGING("MemoryUsable", "t", get_memory_usable),
+	CHANGING("MemoryAvailable", "t", get_memory_available),
+	CHANGING("MemoryRSS", "t", get_memory_rss),
+	CHANGING("MemoryTarget", "t", get_memory_target),
+	CHANGING("StatsAt", "t", get_stats_at),
+	CHANGING("Pid", "x", get_pid),
+	CHANGING("LastExitCause", "s", get_exit_cause),
+	CHANGING("LastExitWords", "s", get_exit_words),
+	CHANGING("LastExitAt", "t", get_exit_at),
+	CHANGING("SSHPort", "q", get_ssh_port),
+	CHANGING("Bind", "s", get_bind),
+	CHANGING("Egress", "s", get_egress),
+	CHANGING("AgentConnected", "b", get_agent),
+	CHANGING("ConsoleOpen", "b", get_console),
+	CHANGING("Seen", "b", get_seen),
+	SD_BUS_PROPERTY("SeenAge", "t", get_seen_age, 0, 0),
+	SD_BUS_PROPERTY("Wedged", "b", get_wedged, 0, 0),
+	OPERATION("Start", method_start),
+	OPERATION("Stop", method_stop),
+	OPERATION("Restart", method_restart),
+	OPERATION("Kill", method_kill),
+	SD_BUS_METHOD_WITH_NAMES("SetBalloon", "t", SD_BUS_PARAM(kib), "s", SD_BUS_PARAM(message),
+		method_set_balloon, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("ResetFailed", "", "", method_reset_failed, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_NAMES("OpenConsole", "u", SD_BUS_PARAM(tail), "h", SD_BUS_PARAM(socket),
+		method_open_console, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_NAMES("ConsoleTail", "", , "ay", SD_BUS_PARAM(bytes), method_console_tail,
+		SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_VTABLE_END,
+};

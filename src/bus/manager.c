@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Manager object, com.pointsav.MediaKit1.Manager at /com/pointsav/MediaKit1, beside the ObjectManager.
+ *
+ * Version s            of the daemon
+ * Began t              CLOCK_REALTIME of its start
+ * ConfigDirectory, StateDirectory s
+ * ConnectionURI s      libvirt's
+ * Connected b, ConnectionMessage s (why not), ConnectionSince t (of the present value; 0 unknown)
+ * WedgedQueues u       guests whose hypervisor calls do not return
+ * StoreTrouble s       why the last write of the state failed, "" when it did not (no change signal)
+ * PoolReserve, PoolCritical t   KiB
+ * Ping()               answers when the main loop does
+ * Reload() -> as faults, s report, b ok   reads the configuration again. With ok false the old one stays whole. A fault
+ *                      that is only a warning begins with "warning: "; the report has one line per change. */
+#include "base/log.h"
+#include "bus/call.h"
+#include "bus/object.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define GETTER(name, dbus_type, c_type, expr)                                                      \
+	static int get_##name(sd_bus *connection, const char *path, const char *interface,         \
+		const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error)  \
+	{                                                                                          \
+		const struct supervisor *s = ((struct bus *)userdata)->supervisor;                 \
+		const c_type value = (expr);                                                       \
+                                                                                                   \
+		(void)connection, (void)path, (void)interface, (void)property, (void)error;        \
+		return sd_bus_message_append(reply, dbus_type, value);                             \
+	}
+
+static const char *store_trouble(const struct supervisor *s)
+{
+	struct store *store = s->config.store;
+
+	return store ? store->vtable->trouble(store) : "";
+}
+
+GETTER(version, "s", char *, s ? MEDIAKIT_VERSION : "")
+GETTER(began, "t", uint64_t, s->began_realtime)
+GETTER(config_dir, "s", char *, s->config_dir ? s->config_dir : "")
+GETTER(state_dir, "s", char *, s->spec->state_dir)
+GETTER(uri, "s", char *, s->spec->connection)
+GETTER(connected, "b", int, s->hv_health.connected)
+GETTER(connection_message, "s", char *, s->hv_health.connected ? "" : s->hv_health.message)
+GETTER(connection_since, "t", uint64_t, s->hv_since_realtime)
+GETTER(wedged_queues, "u", uint32_t, s->hv_health.wedged_queues)
+GETTER(store_trouble, "s", char *, store_trouble(s))
+GETTER(pool_reserve, "t", uint64_t, s->spec->reserve_kib)
+GETTER(pool_critical, "t", uint64_t, s->spec->critical_kib)
+
+static int method_ping(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	(void)userdata, (void)error;
+	return sd_bus_reply_method_return(m, NULL);
+}
+
+static int append_faults(sd_bus_message *reply, const struct conf_faults *faults)
+{
+	int r = sd_bus_message_open_container(reply, 'a', "s");
+
+	for (unsigned i = 0; r >= 0 && i < faults->n; i++) {
+		CLEANUP_FREE char *line = NULL;
+
+		if (asprintf(&line, "%s%s", faults->list[i].warning ? "warning: " : "",
+			    faults->list[i].text) < 0) {
+			line = NULL;
+			return -ENOMEM;
+		}
+		r = sd_bus_message_append(reply, "s", line);
+	}
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int reply_reload(sd_bus_message *m, const struct conf_faults *faults, const char *report, bool ok)
+{
+	sd_bus_message *reply = NULL;
+	int r = sd_bus_message_new_method_return(m, &reply);
+
+	if (r >= 0)
+		r = append_faults(reply, faults);
+	if (r >= 0)
+		r = sd_bus_message_append(reply, "sb", report ? report : "", (int)ok);
+	if (r >= 0)
+		r = sd_bus_send(NULL, reply, NULL);
+	sd_bus_message_unref(reply);
+	return r;
+}
+
+static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	struct bus *b = userdata;
+	struct conf_faults faults = { 0 };
+	CLEANUP_FREE char *report = NULL;
+	char who[64];
+
+	log_info("reload asked for by %s", caller_words(m, who, sizeof(who)));
+	int r = supervisor_reload(b->supervisor, now_boottime(), &faults, &report);
+	if (r < 0 && r != -EINVAL)
+		r = bus_error_set(error, r, "the configuration was not read again");
+	else
+		r = reply_reload(m, &faults, report, r >= 0);
+	conf_faults_clear(&faults);
+	return r;
+}
+
+const sd_bus_vtable manager_vtable[] = {
+	SD_BUS_VTABLE_START(0),
+	SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+	SD_BUS_PROPERTY("Began", "t", get_began, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+	SD_BUS_PROPERTY("ConfigDirectory", "s", get_config_dir, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+	SD_BUS_PROPERTY("StateDirectory", "s", get_state_dir, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+	SD_BUS_PROPERTY("ConnectionURI", "s", get_uri, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+	SD_BUS_PROPERTY("Connected", "b", get_connected, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_PROPERTY("ConnectionMessage", "s", get_connection_message, 0,
+		SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_PROPERTY("ConnectionSince", "t", get_connection_since, 0,
+		SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_PROPERTY("WedgedQueues", "u", get_wedged_queues, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_PROPERTY("StoreTrouble", "s", get_store_trouble, 0, 0),
+	SD_BUS_PROPERTY("PoolReserve", "t", get_pool_reserve, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_PROPERTY("PoolCritical", "t", get_pool_critical, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_METHOD("Ping", "", "", method_ping, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_NAMES("Reload", "", , "assb",
+		SD_BUS_PARAM(faults) SD_BUS_PARAM(report) SD_BUS_PARAM(ok), method_reload,
+		SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_VTABLE_END,
+};

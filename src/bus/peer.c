@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One caller on a private socket: let in, held to its limits, and buried after the dispatch in which it died.
+ *
+ * Theory of operation: the status socket is open to every user of the host, so a stranger must not be able to shut
+ * others out, fill memory or steal time. Hence a count per door, where a full status door drops the oldest peer of
+ * the user who holds the most; a bucket of requests; a bound on what is queued towards a peer that does not read.
+ * Breaking a limit costs the connection, because an error reply would be one more message to queue. The kernel
+ * checks who may connect, by the mode of the socket's file: credentials seen from a user namespace would lie.
+ * For the same reason the D-Bus handshake is anonymous. */
+#include "base/log.h"
+#include "bus/server.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static unsigned door_limit(enum bus_door door)
+{
+	return door == BUS_DOOR_CONTROL ? BUS_PEERS_CONTROL_MAX : BUS_PEERS_STATUS_MAX;
+}
+
+void peer_kill(struct peer *p, const char *why)
+{
+	if (p->dead)
+		return;
+	if (why)
+		log_debug("peer of uid %u, pid %d is dropped: %s", p->uid, p->pid, why);
+	p->dead = true;
+	p->server->n_peers[p->door]--;
+	bus_schedule(p->server);
+}
+
+static void peer_free(struct peer *p)
+{
+	/* Not flushed: whoever is buried here went away or does not read. */
+	sd_bus_close(p->connection);
+	sd_bus_unref(p->connection);
+	free(p);
+}
+
+void peers_sweep(struct bus *b)
+{
+	for (struct peer **at = &b->peers; *at;) {
+		struct peer *p = *at;
+
+		if (p->dead) {
+			*at = p->next;
+			peer_free(p);
+		} else {
+			at = &p->next;
+		}
+	}
+}
+
+void peers_free(struct bus *b)
+{
+	for (struct peer *p = b->peers; p; p = p->next)
+		peer_kill(p, NULL);
+	peers_sweep(b);
+}
+
+struct peer *peer_next_live(struct peer *p)
+{
+	while (p && (p->dead || sd_bus_is_ready(p->connection) <= 0))
+		p = p->next;
+	return p;
+}
+
+static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	(void)m, (void)error;
+	peer_kill(userdata, NULL);
+	return 0;
+}
+
+/* A bucket of two seconds' requests that fills as time passes. */
+static bool take_token(struct peer *p, usec_t now)
+{
+	const usec_t per_token = USEC_PER_SEC / BUS_REQUESTS_PER_SEC;
+	usec_t fresh = usec_sub(now, p->bucket_at) / per_token;
+
+	p->bucket_at += fresh * per_token;
+	p->bucket = (unsigned)MIN(p->bucket + fresh, (usec_t)2 * BUS_REQUESTS_PER_SEC);
+	if (p->bucket == 0)
+		return false;
+	p->bucket--;
+	return true;
+}
+
+/* Sees every message before anything else does; 1 swallows it. */
+static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	struct peer *p = userdata;
+	uint64_t queued = 0;
+
+	(void)error;
+	if (sd_bus_message_is_signal(m, "org.freedesktop.DBus.Local", NULL))
+		return 0;
+	if (p->dead)
+		return 1;
+	if (!take_token(p, now_boottime())) {
+		peer_kill(p, "too many requests");
+		return 1;
+	}
+	if (sd_bus_get_n_queued_write(p->connection, &queued) >= 0 && queued > BUS_BACKLOG_REQUEST) {
+		peer_kill(p, "asks without reading the answers");
+		return 1;
+	}
+	return 0;
+}
+
+/* The user with the most connections at this door loses the oldest. The list is newest first. */
+static void evict_one(struct bus *b, enum bus_door door)
+{
+	struct peer *victim = NULL;
+	unsigned most = 0;
+
+	for (struct peer *p = b->peers; p; p = p->next) {
+		unsigned n = 0;
+
+		if (p->dead || p->door != door)
+			continue;
+		for (const struct peer *q = b->peers; q; q = q->next)
+			n += !q->dead && q->door == door && q->uid == p->uid;
+		if (n >= most) {
+			most = n;
+			victim = p;
+		}
+	}
+	if (victim)
+		peer_kill(victim, "the door is full");
+}
+
+static int peer_connect(struct peer *p, int fd)
+{
+	sd_id128_t id;
+	int r;
+
+	if ((r = sd_bus_new(&p->connection)) < 0 || (r = sd_id128_randomize(&id)) < 0 ||
+		(r = sd_bus_set_fd(p->connection, fd, fd)) < 0)
+		return r;
+	/* From here the connection owns the descriptor. */
+	if ((r = sd_bus_set_server(p->connection, 1, id)) < 0 ||
+		(r = sd_bus_set_anonymous(p->connection, 1)) < 0 ||
+		(r = sd_bus_negotiate_fds(p->connection, p->door == BUS_DOOR_CONTROL)) < 0 ||
+		(r = sd_bus_set_sender(p->connection, BUS_NAME)) < 0 ||
+		(r = sd_bus_set_exit_on_disconnect(p->connection, 0)) < 0 ||
+		(r = sd_bus_start(p->connection)) < 0 ||
+		(r = sd_bus_match_signal_async(p->connection, NULL, "org.freedesktop.DBus.Local",
+			 "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local", "Disconnected",
+			 on_disconnected, NULL, p)) < 0 ||
+		(r = bus_register(p->server, p->connection, p->door == BUS_DOOR_CONTROL)) < 0 ||
+		/* Added last, so that it is asked first. */
+		(r = sd_bus_add_filter(p->connection, NULL, on_message, p)) < 0)
+		return r;
+	return sd_bus_attach_event(p->connection, p->server->event, SD_EVENT_PRIORITY_NORMAL);
+}
+
+void peer_accept(struct bus *b, enum bus_door door, int fd)
+{
+	struct ucred who = { .uid = (uid_t)-1 };
+	socklen_t size = sizeof(who);
+
+	if (b->n_peers[door] >= door_limit(door) && door == BUS_DOOR_STATUS)
+		evict_one(b, door);
+	struct peer *p = b->n_peers[door] < door_limit(door) ? calloc(1, sizeof(*p)) : NULL;
+	if (!p) {
+		log_warning("a connection is refused: %u peers are there already", b->n_peers[door]);
+		(void)close(fd);
+		return;
+	}
+	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size);
+	*p = (struct peer){ .server = b, .door = door, .uid = who.uid, .pid = who.pid,
+		.bucket_at = now_boottime(), .bucket = 2 * BUS_REQUESTS_PER_SEC };
+
+	int r = peer_connect(p, fd);
+	if (r < 0) {
+		log_warning("a connection cannot be served: %s", strerror(-r));
+		if (!p->connection || sd_bus_get_fd(p->connection) != fd)
+			(void)close(fd);
+		peer_free(p);
+		return;
+	}
+	p->next = b->peers;
+	b->peers = p;
+	b->n_peers[door]++;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A service's object, com.pointsav.MediaKit1.Service at …/guest/<guest>/service/<name>.
+ *
+ * Times ("t") are microseconds of CLOCK_REALTIME, 0 where there is none. Texts are printable.
+ *
+ * Name, Purpose, Unit s; Port q (in the guest), HostPort q; 0: it has none
+ * Probe s              cbor http tcp unit none
+ * Expect s             active, pending (never counted against health)
+ * DependsOn as; BlockedBy s (the first of them that is not up, or "")
+ * Watched b            is it asked at all? A unit is watched only while the guest agent is connected
+ * State s              unknown starting up degraded down; StateSince t
+ * Verdict s            of the last probe, in the words of the protocol; "none": never asked
+ * VerdictAt t, VerdictReason s ("" for a plain ok), Latency t (microseconds)
+ * Restored b           the verdict is from before the daemon's last start
+ * Proven b             nonce, name and boot id were echoed and right
+ * ReportVersion s      the service's own version, "" where it told none */
+#include "bus/object.h"
+
+#include <string.h>
+
+static bool is_up(const struct service *sv)
+{
+	return sv->probe.state == SERVICE_UP || sv->probe.state == SERVICE_DEGRADED;
+}
+
+static const char *blocked_by(const struct service *sv)
+{
+	const struct guest *g = sv->guest;
+
+	for (unsigned i = 0; i < sv->spec->n_depends; i++)
+		for (unsigned j = 0; j < g->n_services; j++)
+			if (strcmp(g->services[j].spec->name, sv->spec->depends_on[i]) == 0 &&
+				!is_up(&g->services[j]))
+				return sv->spec->depends_on[i];
+	return "";
+}
+
+static bool watched(const struct service *sv)
+{
+	if (sv->spec->probe == PROBE_UNIT)
+		return guest_state_has_qemu(sv->guest->state) && sv->guest->facts.agent_connected;
+	return sv->spec->probe != PROBE_NONE;
+}
+
+GETTER_TEXT(name, t->service->spec->name)
+GETTER_TEXT(purpose, t->service->spec->purpose ? t->service->spec->purpose : "")
+GETTER_TEXT(unit, t->service->spec->unit ? t->service->spec->unit : "")
+GETTER_PORT(port, t->service->spec->port)
+GETTER_PORT(host_port, t->service->spec->host_port)
+GETTER_TEXT(probe, probe_kind_to_string(t->service->spec->probe))
+GETTER_TEXT(expect, expect_to_string(t->service->spec->expect))
+GETTER_TEXT(blocked_by, blocked_by(t->service))
+GETTER_BOOL(watched, watched(t->service))
+GETTER_TEXT(state, service_state_to_string(t->service->probe.state))
+GETTER_U64(state_since, t->service->state_since_realtime)
+GETTER_TEXT(verdict, verdict_to_string(t->service->probe.last.verdict))
+GETTER_U64(verdict_at, t->service->judged_at_realtime)
+GETTER_TEXT(reason, t->service->probe.last.reason)
+GETTER_U64(latency, t->service->probe.last.latency)
+GETTER_BOOL(restored, t->service->restored)
+GETTER_BOOL(proven, t->service->probe.last.proven)
+GETTER_TEXT(version, t->service->probe.last.version)
+
+static int get_depends(sd_bus *connection, const char *path, const char *interface, const char *property,
+	sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+	const struct service_spec *spec = ((struct bus_target *)userdata)->service->spec;
+	int r = sd_bus_message_open_container(reply, 'a', "s");
+
+	(void)connection, (void)path, (void)interface, (void)property, (void)error;
+	for (unsigned i = 0; r >= 0 && i < spec->n_depends; i++)
+		r = sd_bus_message_append(reply, "s", spec->depends_on[i]);
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+#define CONSTANT(name, type, getter)                                                               \
+	SD_BUS_PROPERTY(name, type, getter, 0, SD_BUS_VTABLE_PROPERTY_CONST)
+#define CHANGING(name, type, getter)                                                               \
+	SD_BUS_PROPERTY(name, type, getter, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
+
+const sd_bus_vtable service_vtable[] = {
+	SD_BUS_VTABLE_START(0),
+	CONSTANT("Name", "s", get_name),
+	CHANGING("Purpose", "s", get_purpose),
+	CHANGING("Unit", "s", get_unit),
+	CHANGING("Port", "q", get_port),
+	CHANGING("HostPort", "q", get_host_port),
+	CHANGING("Probe", "s", get_probe),
+	CHANGING("Expect", "s", get_expect),
+	CHANGING("DependsOn", "as", get_depends),
+	CHANGING("BlockedBy", "s", get_blocked_by),
+	CHANGING("Watched", "b", get_watched),
+	CHANGING("State", "s", get_state),
+	CHANGING("StateSince", "t", get_state_since),
+	CHANGING("Verdict", "s", get_verdict),
+	CHANGING("VerdictAt", "t", get_verdict_at),
+	CHANGING("VerdictReason", "s", get_reason),
+	CHANGING("Latency", "t", get_latency),
+	CHANGING("Restored", "b", get_restored),
+	CHANGING("Proven", "b", get_proven),
+	CHANGING("ReportVersion", "s", get_version),
+	SD_BUS_VTABLE_END,
+};
