@@ -15,6 +15,8 @@
  *   STATE/private/GUEST/        0700  what only we open
  *       ssh_key, ssh_key.pub    0600  made once where the configuration gives no key
  *       provision.json                what the base was made of, and when
+ *       state.json              0600  what the daemon keeps of the guest (io/filestore)
+ *       console.log, .log.1     0600  what the guest said on its serial line
  *
  * A file that is being made is called "….tmp" (or "….tmp.pub", which is ssh-keygen's doing); whoever holds the guest's lock may remove such files. */
 #ifndef MEDIAKIT_IO_LAYOUT_H
@@ -41,6 +43,9 @@ enum layout_file {
 	LAYOUT_SSH_KEY,
 	LAYOUT_SSH_KEY_PUB,
 	LAYOUT_RECORD,
+	LAYOUT_STATE,
+	LAYOUT_CONSOLE,
+	LAYOUT_CONSOLE_OLD,
 	LAYOUT_FILE_NUM,
 };
 

@@ -31,6 +31,9 @@ static const struct place {
 	[LAYOUT_SSH_KEY] = { "private",      "ssh_key"     },
 	[LAYOUT_SSH_KEY_PUB] = { "private",  "ssh_key.pub" },
 	[LAYOUT_RECORD] = { "private",       "provision.json" },
+	[LAYOUT_STATE] = { "private",        "state.json"  },
+	[LAYOUT_CONSOLE] = { "private",      "console.log" },
+	[LAYOUT_CONSOLE_OLD] = { "private",  "console.log.1" },
 };
 static_assert(ARRAY_SIZE(places) == LAYOUT_FILE_NUM, "a file without a place");
 
