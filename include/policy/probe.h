@@ -28,6 +28,8 @@ struct probe {
 	unsigned successes, failures; /* runs, saturating */
 	bool in_flight;
 	bool enabled;                 /* the guest is in a state in which asking makes sense */
+	bool stale;                   /* the question in flight was put before the last BOOT or DISABLE */
+	usec_t grid;                  /* a point on the grid of questions: all are at grid + k * interval */
 	usec_t next;                  /* when to ask; USEC_INFINITY: not at all */
 	usec_t asked_at;
 	usec_t budget_until;          /* end of the start-up budget; 0: none runs */
@@ -61,6 +63,23 @@ struct probe_act {
 	enum service_state old_state;
 };
 
+/* A service nobody has asked yet, disabled. */
+void probe_init(struct probe *p);
+
+/* Whether the state is in doubt, so that questions come every FastInterval: unknown and starting always are; up with a
+ * failure standing, down with a success standing; and any state after an inconclusive verdict. */
+bool probe_in_doubt(const struct probe *p);
+
+/* What the words above leave open, decided:
+ *  - The start-up budget ends with the first verdict that counts as up: what fails after that counts at once.
+ *    Failures inside it are shown but not counted, so Fall of them must follow its end.
+ *  - `starting` outside a budget counts as a failure, but out of `unknown`, where it opens a budget of its own.
+ *  - `not-cbor` is up, not degraded: today's services answer so. Only `degraded` makes the state degraded.
+ *  - BOOT and DISABLE void a question in flight: its answer frees the slot and is not judged. ADOPT is a new
+ *    process, in which nothing can be in flight. An answer nobody waits for is ignored.
+ *  - An answer that took longer than FastInterval while in doubt is followed by the next question at once, so a
+ *    dead service is down within Interval + (Fall - 1) * max(FastInterval, time-out) + time-out after it died.
+ *  - Probe=none is never enabled. */
 /* Never two questions in flight: TICK while in flight asks nothing. A verdict of `inconclusive` changes neither
  * state nor runs, and is asked again after FastInterval. While the run of verdicts contradicts the state the interval
  * is FastInterval; questions keep the grid of Interval otherwise (no drift: next = previous next + interval, never in

@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The probe machine in simulated time: each event in each state, the schedule, the bounds that are promised, and
+ * random sequences from a printed seed. */
+/* LINK: base/time model/report model/cborscan model/utf8 model/spec policy/verdict policy/probe */
+/* LIBS: libcbor */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <limits.h>
+#include <time.h>
+
+#include "base/macro.h"
+#include "policy/probe.h"
+
+#define S  USEC_PER_SEC
+#define T0 (1000 * S)
+
+static struct service_spec a_service(void)
+{
+	return (struct service_spec){
+		.probe = PROBE_CBOR,
+		.interval = 10 * S,
+		.fast_interval = S,
+		.timeout = 2 * S,
+		.start_budget = 300 * S,
+		.start_budget_set = true,
+		.rise = 2,
+		.fall = 3,
+	};
+}
+
+static struct probe_act step(struct probe *p, const struct service_spec *service,
+	enum probe_event event, usec_t now, enum verdict verdict)
+{
+	struct judgement j = { .verdict = verdict };
+	struct probe_input in = { .event = event, .now = now, .judgement = &j };
+	struct probe_act act;
+
+	probe_step(p, service, &in, &act);
+	return act;
+}
+
+/* Asks (late, if need be) and answers at once. */
+static struct probe_act ask(struct probe *p, const struct service_spec *service, enum verdict v)
+{
+	usec_t now = p->next;
+
+	assert_true(step(p, service, PROBE_EV_TICK, now, VERDICT_NONE).ask);
+	return step(p, service, PROBE_EV_ANSWER, now, v);
+}
+
+/* A probe in the given state with no question in flight, last asked at T0, on the grid of T0. */
+static struct probe in_state(enum service_state state, unsigned successes, unsigned failures,
+	usec_t budget_until)
+{
+	return (struct probe){
+		.state = state,
+		.state_since = T0 - 100 * S,
+		.enabled = true,
+		.grid = T0,
+		.next = T0,
+		.successes = successes,
+		.failures = failures,
+		.budget_until = budget_until,
+		.last = { .verdict = state == SERVICE_UNKNOWN ? VERDICT_NONE : VERDICT_FAILING },
+	};
+}
+
+#define BUDGET (T0 + 50 * S)
+#define LAPSED (T0 - S)
+
+/* One verdict at T0, interval 10 s, fast 1 s, Rise 2, Fall 3. */
+static const struct verdict_row {
+	enum service_state from;
+	unsigned successes, failures;
+	usec_t budget_until;
+	enum verdict verdict;
+	enum service_state to;
+	unsigned successes_after, failures_after;
+	usec_t budget_after, wait;
+} verdict_rows[] = {
+#define U SERVICE_UNKNOWN
+#define B SERVICE_STARTING
+#define H SERVICE_UP
+#define G SERVICE_DEGRADED
+#define D SERVICE_DOWN
+	/* unknown: one success is enough, Fall failures without a budget */
+	{ U, 0, 0, 0,        VERDICT_OK,           H, 1, 0, 0,            10 * S },
+	{ U, 0, 2, 0,        VERDICT_DEGRADED,     G, 1, 0, 0,            10 * S },
+	{ U, 0, 0, 0,        VERDICT_NOT_CBOR,     H, 1, 0, 0,            10 * S },
+	{ U, 0, 0, 0,        VERDICT_REFUSED,      U, 0, 1, 0,            S      },
+	{ U, 0, 2, 0,        VERDICT_REFUSED,      D, 0, 3, 0,            10 * S },
+	{ U, 0, 2, 0,        VERDICT_STARTING,     B, 0, 0, T0 + 300 * S, S      },
+	{ U, 0, 2, 0,        VERDICT_INCONCLUSIVE, U, 0, 2, 0,            S      },
+	/* starting inside the budget: nothing but a success counts */
+	{ B, 0, 0, BUDGET,   VERDICT_OK,           H, 1, 0, 0,            10 * S },
+	{ B, 0, 0, BUDGET,   VERDICT_DEGRADED,     G, 1, 0, 0,            10 * S },
+	{ B, 0, 0, BUDGET,   VERDICT_NOT_CBOR,     H, 1, 0, 0,            10 * S },
+	{ B, 0, 0, BUDGET,   VERDICT_REFUSED,      B, 0, 0, BUDGET,       S      },
+	{ B, 0, 2, BUDGET,   VERDICT_TIMEOUT,      B, 0, 2, BUDGET,       S      },
+	{ B, 0, 0, BUDGET,   VERDICT_STARTING,     B, 0, 0, BUDGET,       S      },
+	{ B, 0, 0, BUDGET,   VERDICT_INCONCLUSIVE, B, 0, 0, BUDGET,       S      },
+	/* starting beyond it */
+	{ B, 0, 0, LAPSED,   VERDICT_TIMEOUT,      B, 0, 1, LAPSED,       S      },
+	{ B, 0, 2, LAPSED,   VERDICT_TIMEOUT,      D, 0, 3, 0,            10 * S },
+	{ B, 0, 2, T0,       VERDICT_TIMEOUT,      D, 0, 3, 0,            10 * S },
+	{ B, 0, 1, LAPSED,   VERDICT_STARTING,     B, 0, 2, LAPSED,       S      },
+	{ B, 0, 2, LAPSED,   VERDICT_STARTING,     D, 0, 3, 0,            10 * S },
+	{ B, 0, 2, LAPSED,   VERDICT_OK,           H, 1, 0, 0,            10 * S },
+	{ B, 0, 2, LAPSED,   VERDICT_INCONCLUSIVE, B, 0, 2, LAPSED,       S      },
+	/* up and degraded */
+	{ H, 5, 0, 0,        VERDICT_OK,           H, 6, 0, 0,            10 * S },
+	{ H, 5, 0, 0,        VERDICT_DEGRADED,     G, 6, 0, 0,            10 * S },
+	{ G, 5, 0, 0,        VERDICT_OK,           H, 6, 0, 0,            10 * S },
+	{ G, 5, 0, 0,        VERDICT_NOT_CBOR,     H, 6, 0, 0,            10 * S },
+	{ H, 5, 0, 0,        VERDICT_FAILING,      H, 0, 1, 0,            S      },
+	{ H, 0, 1, 0,        VERDICT_HTTP_STATUS,  H, 0, 2, 0,            S      },
+	{ H, 0, 2, 0,        VERDICT_MALFORMED,    D, 0, 3, 0,            10 * S },
+	{ G, 0, 2, 0,        VERDICT_STALE_BOOT,   D, 0, 3, 0,            10 * S },
+	{ G, 0, 1, 0,        VERDICT_UNREACHABLE,  G, 0, 2, 0,            S      },
+	{ H, 0, 2, 0,        VERDICT_OK,           H, 1, 0, 0,            10 * S },
+	{ H, 0, 2, 0,        VERDICT_STARTING,     D, 0, 3, 0,            10 * S },
+	{ H, 0, 2, 0,        VERDICT_INCONCLUSIVE, H, 0, 2, 0,            S      },
+	{ H, 5, 0, 0,        VERDICT_INCONCLUSIVE, H, 5, 0, 0,            S      },
+	{ H, UINT_MAX, 0, 0, VERDICT_OK,           H, UINT_MAX, 0, 0,     10 * S },
+	/* down: Rise successes in a row */
+	{ D, 0, 3, 0,        VERDICT_WRONG_SERVICE, D, 0, 4, 0,           10 * S },
+	{ D, 0, UINT_MAX, 0, VERDICT_REFUSED,      D, 0, UINT_MAX, 0,     10 * S },
+	{ D, 0, 3, 0,        VERDICT_OK,           D, 1, 0, 0,            S      },
+	{ D, 1, 0, 0,        VERDICT_OK,           H, 2, 0, 0,            10 * S },
+	{ D, 1, 0, 0,        VERDICT_DEGRADED,     G, 2, 0, 0,            10 * S },
+	{ D, 1, 0, 0,        VERDICT_REFUSED,      D, 0, 1, 0,            10 * S },
+	{ D, 1, 0, 0,        VERDICT_STARTING,     D, 0, 1, 0,            10 * S },
+	{ D, 1, 0, 0,        VERDICT_INCONCLUSIVE, D, 1, 0, 0,            S      },
+};
+
+static void verdicts(void **state)
+{
+	struct service_spec service = a_service();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(verdict_rows); i++) {
+		const struct verdict_row *row = &verdict_rows[i];
+		struct probe p = in_state(row->from, row->successes, row->failures,
+			row->budget_until);
+		struct probe_act act = ask(&p, &service, row->verdict);
+
+		if (p.state != row->to || p.next != T0 + row->wait)
+			print_error("row %zu: %s, %s\n", i, service_state_to_string(row->from),
+				verdict_to_string(row->verdict));
+		assert_int_equal(p.state, row->to);
+		assert_int_equal(p.successes, row->successes_after);
+		assert_int_equal(p.failures, row->failures_after);
+		assert_int_equal(p.budget_until, row->budget_after);
+		assert_int_equal(p.next, T0 + row->wait);
+		assert_int_equal(p.judged_at, T0);
+		assert_int_equal(act.old_state, row->from);
+		assert_int_equal(act.state_changed, row->from != row->to);
+		assert_int_equal(p.state_since, row->from != row->to ? T0 : T0 - 100 * S);
+		assert_int_equal(p.last.verdict, row->verdict);
+		assert_false(p.in_flight || act.ask);
+	}
+}
+
+/* Every event but the verdicts in every state, with and without a question in flight. */
+static void events(void **state)
+{
+	struct service_spec service = a_service();
+	static const enum service_state states[] = { U, B, H, G, D };
+	const usec_t now = T0 + 3 * S;
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(states); i++) {
+		enum service_state from = states[i / 2];
+		bool in_flight = i % 2;
+		usec_t budget = from == B ? BUDGET : 0;
+		struct probe start = in_state(from, 1, 1, budget), p;
+
+		start.in_flight = in_flight;
+		start.asked_at = start.grid = now - S / 2;
+		start.next = now + S;
+
+		p = start;
+		assert_int_equal(step(&p, &service, PROBE_EV_BOOT, now, 0).state_changed, from != B);
+		assert_int_equal(p.state, B);
+		assert_int_equal(p.state_since, now);
+		assert_int_equal(p.budget_until, now + 300 * S);
+		assert_int_equal(p.successes + p.failures, 0);
+		assert_int_equal(p.next, now);
+		assert_int_equal(p.last.verdict, VERDICT_NONE);
+		assert_int_equal(p.in_flight, in_flight);
+
+		p = start;
+		assert_false(step(&p, &service, PROBE_EV_PROGRESS, now, 0).state_changed);
+		assert_int_equal(p.budget_until, from == B ? now + 300 * S : 0);
+		assert_int_equal(p.next, now + S);
+
+		p = start;
+		assert_false(step(&p, &service, PROBE_EV_ADOPT, now, 0).state_changed);
+		assert_int_equal(p.state, from);
+		assert_int_equal(p.state_since, start.state_since);
+		assert_int_equal(p.budget_until, budget);
+		assert_int_equal(p.last.verdict, start.last.verdict);
+		assert_int_equal(p.next, now);
+		assert_false(p.in_flight);
+
+		p = start;
+		assert_int_equal(step(&p, &service, PROBE_EV_DISABLE, now, 0).state_changed,
+			from != U);
+		assert_int_equal(p.state, U);
+		assert_int_equal(p.budget_until, 0);
+		assert_int_equal(p.next, USEC_INFINITY);
+		assert_false(p.enabled);
+		assert_false(step(&p, &service, PROBE_EV_TICK, now + USEC_PER_DAY, 0).ask);
+
+		p = start;
+		assert_false(step(&p, &service, PROBE_EV_TICK, now + S - 1, 0).ask);
+		assert_int_equal(p.next, now + S);
+		assert_int_equal(step(&p, &service, PROBE_EV_TICK, now + S, 0).ask, !in_flight);
+		assert_true(p.in_flight);
+		assert_true(p.next > now + S);
+
+		p = start;
+		assert_false(step(&p, &service, PROBE_EV_CANCELLED, now, 0).verdict_changed);
+		assert_int_equal(p.state, from);
+		assert_int_equal(p.successes, 1);
+		assert_false(p.in_flight);
+		assert_true(p.next > now && p.next <= now + 10 * S);
+
+		/* An answer nobody waits for. */
+		if (!in_flight) {
+			p = start;
+			(void)step(&p, &service, PROBE_EV_ANSWER, now, VERDICT_OK);
+			assert_memory_equal(&p, &start, sizeof(p));
+		}
+	}
+}
+
+static void late_answers_of_an_older_boot(void **state)
+{
+	struct service_spec service = a_service();
+	struct probe p;
+
+	(void)state;
+	probe_init(&p);
+	assert_int_equal(p.next, USEC_INFINITY);
+	(void)step(&p, &service, PROBE_EV_BOOT, T0, 0);
+	assert_true(step(&p, &service, PROBE_EV_TICK, T0, 0).ask);
+	(void)step(&p, &service, PROBE_EV_BOOT, T0 + S, 0);
+	(void)step(&p, &service, PROBE_EV_ANSWER, T0 + 2 * S, VERDICT_OK);
+	assert_int_equal(p.state, SERVICE_STARTING);
+	assert_int_equal(p.last.verdict, VERDICT_NONE);
+	assert_int_equal(ask(&p, &service, VERDICT_OK).old_state, SERVICE_STARTING);
+	assert_int_equal(p.state, SERVICE_UP);
+
+	assert_true(step(&p, &service, PROBE_EV_TICK, p.next, 0).ask);
+	(void)step(&p, &service, PROBE_EV_DISABLE, T0 + 20 * S, 0);
+	(void)step(&p, &service, PROBE_EV_ANSWER, T0 + 21 * S, VERDICT_OK);
+	assert_int_equal(p.state, SERVICE_UNKNOWN);
+	assert_int_equal(p.next, USEC_INFINITY);
+	assert_false(p.in_flight);
+}
+
+static void none_is_never_asked(void **state)
+{
+	struct service_spec service = a_service();
+	struct probe p;
+
+	(void)state;
+	service.probe = PROBE_NONE;
+	probe_init(&p);
+	(void)step(&p, &service, PROBE_EV_BOOT, T0, 0);
+	(void)step(&p, &service, PROBE_EV_ADOPT, T0, 0);
+	assert_int_equal(p.state, SERVICE_UNKNOWN);
+	assert_false(p.enabled);
+	assert_int_equal(p.next, USEC_INFINITY);
+}
+
+static void budget_under_tcg(void **state)
+{
+	struct service_spec service = a_service();
+	struct probe_input in = { .event = PROBE_EV_BOOT, .now = T0, .tcg = true, .stagger = 700 };
+	struct probe_act act;
+	struct probe p;
+
+	(void)state;
+	service.start_budget_set = false;
+	probe_init(&p);
+	probe_step(&p, &service, &in, &act);
+	assert_int_equal(p.budget_until, T0 + 900 * S);
+	assert_int_equal(p.next, T0 + 700);
+}
+
+/* A boot whose serial line moves every 200 s holds a 300 s budget open; then it stands still. */
+static void progress_extends(void **state)
+{
+	struct service_spec service = a_service();
+	struct probe p;
+
+	(void)state;
+	probe_init(&p);
+	(void)step(&p, &service, PROBE_EV_BOOT, T0, 0);
+	usec_t moved = T0;
+	while (p.state == SERVICE_STARTING && p.next < T0 + USEC_PER_HOUR) {
+		if (p.next >= moved + 200 * S && moved < T0 + 1000 * S) {
+			moved += 200 * S;
+			(void)step(&p, &service, PROBE_EV_PROGRESS, moved, 0);
+		}
+		(void)ask(&p, &service, VERDICT_TIMEOUT);
+		assert_int_equal(p.last.verdict, VERDICT_TIMEOUT);
+	}
+	assert_int_equal(moved, T0 + 1000 * S);
+	assert_int_equal(p.state, SERVICE_DOWN);
+	assert_int_equal(p.state_since, T0 + 1000 * S + 300 * S + 2 * S);
+}
+
+/* Services that fall due together do so again after one of them was asked faster for a while. */
+static void the_grid_holds(void **state)
+{
+	struct service_spec service = a_service();
+	struct probe_input in = { .event = PROBE_EV_ADOPT, .now = T0, .stagger = 123456 };
+	struct probe_act act;
+	struct probe a, b;
+
+	(void)state;
+	probe_init(&a);
+	probe_init(&b);
+	a.state = b.state = SERVICE_UP;
+	probe_step(&a, &service, &in, &act);
+	probe_step(&b, &service, &in, &act);
+	for (unsigned k = 0; k < 50; k++) {
+		usec_t due = T0 + 123456 + k * 10 * S;
+
+		assert_int_equal(a.next, due);
+		assert_int_equal(b.next, due);
+		/* Wake-ups are late and answers take their time: neither may add up. */
+		assert_true(step(&a, &service, PROBE_EV_TICK, due + k * 777, 0).ask);
+		assert_true(step(&b, &service, PROBE_EV_TICK, due + k * 777, 0).ask);
+		(void)step(&a, &service, PROBE_EV_ANSWER, due + S / 2, VERDICT_OK);
+		(void)step(&b, &service, PROBE_EV_ANSWER, due + S / 3,
+			k % 5 ? VERDICT_OK : VERDICT_FAILING);
+		while (b.failures > 0) {
+			assert_true(b.next < due + 10 * S);
+			assert_int_equal((b.next - due) % S, 0);
+			(void)ask(&b, &service, b.next >= due + 2 * S ? VERDICT_OK : VERDICT_FAILING);
+		}
+	}
+}
+
+static void one_question_after_a_jump(void **state)
+{
+	struct service_spec service = a_service();
+	static const enum service_state states[] = { U, B, H, G, D };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+		struct probe p = in_state(states[i], 0, 0, 0);
+		usec_t now = T0 + USEC_PER_HOUR + 1;
+		unsigned asked = 0;
+
+		for (unsigned k = 0; k < 100; k++) {
+			asked += step(&p, &service, PROBE_EV_TICK, now, 0).ask;
+			(void)step(&p, &service, PROBE_EV_ANSWER, now, VERDICT_INCONCLUSIVE);
+		}
+		assert_int_equal(asked, 1);
+		assert_true(p.next > now && p.next <= now + 10 * S);
+	}
+}
+
+/* A service of a simulated guest: it answers in `latency` until `dies`, then resets at once or is silent. */
+struct sim {
+	usec_t latency, dies;
+	bool silent;
+};
+
+/* Runs the machine from an adoption at T0 until the service is down; returns when that was. */
+static usec_t sim_until_down(const struct service_spec *service, const struct sim *sim)
+{
+	struct probe p;
+	enum verdict coming = VERDICT_NONE;
+	usec_t now = T0, arrives = USEC_INFINITY;
+
+	probe_init(&p);
+	(void)step(&p, service, PROBE_EV_ADOPT, T0, 0);
+	while (p.state != SERVICE_DOWN && now < T0 + USEC_PER_HOUR) {
+		now = MIN(p.next, arrives);
+		if (now == arrives) {
+			arrives = USEC_INFINITY;
+			(void)step(&p, service, PROBE_EV_ANSWER, now, coming);
+		}
+		if (!step(&p, service, PROBE_EV_TICK, now, 0).ask)
+			continue;
+		assert_int_equal(arrives, USEC_INFINITY);
+		if (now + sim->latency <= sim->dies) {
+			coming = VERDICT_OK;
+			arrives = now + sim->latency;
+		} else {
+			coming = sim->silent ? VERDICT_TIMEOUT : VERDICT_REFUSED;
+			arrives = now + (sim->silent ? service->timeout : 300);
+		}
+	}
+	return now;
+}
+
+/* The promise: a killed service is down within Interval + (Fall - 1) * FastInterval + one time-out. For a silent
+ * one no two questions overlap, so where the time-out is longer than FastInterval it takes its place. */
+static void down_in_time(void **state)
+{
+	static const usec_t timeouts[] = { S / 2, S, 13 * S / 10, 2 * S, 6 * S, 11 * S };
+	struct service_spec service = a_service();
+	usec_t worst = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(timeouts); i++) {
+		for (usec_t dies = T0 + 60 * S; dies < T0 + 72 * S; dies += 37 * USEC_PER_MSEC) {
+			struct sim sim = { .latency = 20 * USEC_PER_MSEC, .dies = dies };
+
+			service.timeout = timeouts[i];
+			for (service.fall = 1; service.fall <= 5; service.fall++) {
+				sim.silent = false;
+				usec_t took = sim_until_down(&service, &sim) - dies;
+				usec_t gaps = service.fall - 1;
+				assert_true(took <= 10 * S + gaps * S + service.timeout);
+				if (service.fall == 3)
+					worst = MAX(worst, took);
+
+				sim.silent = true;
+				took = sim_until_down(&service, &sim) - dies;
+				assert_true(took <= 10 * S + gaps * MAX(S, service.timeout) +
+						service.timeout);
+			}
+		}
+	}
+	/* The bound is not met by never waiting at all. */
+	assert_true(worst > 11 * S);
+}
+
+/* xorshift64 of Marsaglia: the same sequence everywhere. */
+static uint64_t rnd(uint64_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed;
+}
+
+static void holds(const struct probe *p, const struct probe *before, enum probe_event event,
+	const struct probe_act *act, usec_t now)
+{
+	assert_true(p->state < SERVICE_STATE_NUM);
+	assert_int_equal(p->enabled, p->next != USEC_INFINITY);
+	assert_false(act->ask && before->in_flight);
+	assert_false(act->ask && event != PROBE_EV_TICK);
+	assert_true(!act->ask || (p->in_flight && now >= before->next && before->enabled));
+	assert_true(!p->in_flight || before->in_flight || act->ask);
+	assert_true(event != PROBE_EV_TICK || p->next > now);
+	assert_true(p->budget_until == 0 || p->state == SERVICE_STARTING);
+	assert_true(p->state != SERVICE_STARTING || p->budget_until > 0);
+	assert_true(p->enabled || p->state == SERVICE_UNKNOWN);
+	assert_int_equal(act->old_state, before->state);
+	assert_int_equal(act->state_changed, p->state != before->state);
+	assert_true(p->successes == 0 || p->failures == 0);
+	if (event == PROBE_EV_ADOPT || event == PROBE_EV_CANCELLED || event == PROBE_EV_TICK)
+		assert_int_equal(p->state, before->state);
+	if (event == PROBE_EV_ANSWER && act->verdict_changed &&
+		p->last.verdict == VERDICT_INCONCLUSIVE) {
+		assert_int_equal(p->state, before->state);
+		assert_int_equal(p->failures, before->failures);
+		assert_int_equal(p->successes, before->successes);
+	}
+}
+
+static void any_sequence(void **state)
+{
+	uint64_t seed = (uint64_t)time(NULL) * 2654435761u | 1;
+	const char *given = getenv("SEED");
+	struct service_spec service = a_service();
+	usec_t now = T0;
+	struct probe p;
+
+	(void)state;
+	if (given)
+		seed = strtoull(given, NULL, 0);
+	print_message("seed: SEED=%llu\n", (unsigned long long)seed);
+	probe_init(&p);
+	for (unsigned i = 0; i < 200000; i++) {
+		struct probe before = p;
+		struct judgement j = { .verdict = (enum verdict)(1 + rnd(&seed) % (VERDICT_NUM - 1)) };
+		struct probe_input in = { .judgement = &j, .stagger = rnd(&seed) % S };
+		struct probe_act act;
+		uint64_t die = rnd(&seed) % 64;
+
+		/* Mostly ticks and answers, or the machine would never get anywhere. */
+		in.event = die < 28 ? PROBE_EV_TICK
+			: die < 56  ? PROBE_EV_ANSWER
+				    : (enum probe_event)(rnd(&seed) % PROBE_EV_NUM);
+		if (in.event == PROBE_EV_TICK && p.next != USEC_INFINITY && rnd(&seed) % 4)
+			now = MAX(now, p.next);
+		else
+			now += rnd(&seed) % (rnd(&seed) % 1000 ? 3 * S : 2 * USEC_PER_HOUR);
+		in.now = now;
+		probe_step(&p, &service, &in, &act);
+		holds(&p, &before, in.event, &act, now);
+	}
+}
+
+static void names(void **state)
+{
+	(void)state;
+	for (int s = 0; s < SERVICE_STATE_NUM; s++)
+		assert_int_equal(service_state_from_string(
+					 service_state_to_string((enum service_state)s)),
+			s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(verdicts),
+		cmocka_unit_test(events),
+		cmocka_unit_test(late_answers_of_an_older_boot),
+		cmocka_unit_test(none_is_never_asked),
+		cmocka_unit_test(budget_under_tcg),
+		cmocka_unit_test(progress_extends),
+		cmocka_unit_test(the_grid_holds),
+		cmocka_unit_test(one_question_after_a_jump),
+		cmocka_unit_test(down_in_time),
+		cmocka_unit_test(any_sequence),
+		cmocka_unit_test(names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
