@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the guest said on its serial line: the last 64 KiB in memory, two files of 1 MiB on disk, and whoever listens. */
+/* What the guest said on its serial line: the last 64 KiB in memory, and whoever listens. The log on disk is io/store's. */
 #ifndef MEDIAKIT_CORE_CONSOLE_H
 #define MEDIAKIT_CORE_CONSOLE_H
-
-#include "base/time.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define CONSOLE_RING      (64u * 1024u)
-#define CONSOLE_FILE_MAX  (1024u * 1024u) /* then it becomes .1 and a new one begins */
 #define CONSOLE_LISTENERS 4u
 
 typedef void (*console_listener_t)(void *userdata, const void *data, size_t len);
@@ -19,17 +16,12 @@ struct console {
 	char *ring; /* allocated at the first byte */
 	size_t start, len;
 	uint64_t total, lost;
-	char *path; /* of the file; NULL: none */
-	int fd;
-	uint64_t file_len;
-	bool file_failed; /* told once */
 	struct {
 		console_listener_t listener;
 		void *userdata;
 	} listeners[CONSOLE_LISTENERS];
 };
 
-void console_init(struct console *c, const char *path);
 void console_free(struct console *c);
 void console_write(struct console *c, const void *data, size_t len, uint64_t lost);
 /* Copies at most `size` of the last bytes, oldest first; returns how many. */

@@ -4,6 +4,7 @@
 #ifndef MEDIAKIT_CORE_GUEST_H
 #define MEDIAKIT_CORE_GUEST_H
 
+#include "core/agent.h"
 #include "core/console.h"
 #include "core/operation.h"
 #include "io/hv.h"
@@ -18,6 +19,21 @@
 struct supervisor;
 struct guest;
 
+enum guest_news {
+	NEWS_FACTS = 1 << 0,   /* guest->facts were read */
+	NEWS_START = 1 << 1,   /* the start was answered: start_error, start_message */
+	NEWS_RESET = 1 << 2,   /* the guest rebooted itself */
+	NEWS_PANIC = 1 << 3,   /* pvpanic */
+	NEWS_USERSPACE = 1 << 4, /* a sign that the guest's userspace runs */
+	NEWS_READY = 1 << 5,   /* cloud-init is done */
+	NEWS_BOOT_ID = 1 << 6, /* the agent shows another boot than the one we knew */
+	NEWS_HEALTH = 1 << 7,  /* a service's state or verdict changed */
+	NEWS_STATS = 1 << 8,
+	NEWS_ASKED_START = 1 << 9, /* an operator asked: taken up here, so that no request is answered before it returned */
+	NEWS_ASKED_STOP = 1 << 10,
+	NEWS_ASKED_KILL = 1 << 11,
+};
+
 struct service {
 	struct guest *guest;
 	const struct service_spec *spec; /* into the supervisor's current spec */
@@ -27,7 +43,7 @@ struct service {
 	bool restored; /* the verdict is from before the daemon's restart */
 	/* the question in flight */
 	struct question_slot *slot;
-	struct unit_question *unit_question;
+	bool unit_wanted, unit_asked; /* due for the agent's next command; part of the running one */
 	char nonce[17];
 	bool was_inconclusive; /* the guest was paused or stopping at some time while the question was out */
 	bool dirty;
@@ -50,6 +66,7 @@ struct guest {
 
 	enum guest_want want;
 	bool want_known;       /* somebody asked, or the state file said; otherwise Autostart= decides */
+	bool rests;            /* it went down by itself before the daemon's restart: not to be started for that */
 	enum guest_state state;
 	enum guest_state state_before; /* of a pause or a save */
 	usec_t state_since, state_since_realtime;
@@ -69,19 +86,26 @@ struct guest {
 	struct shutdown ladder;
 	struct restart restart;
 	struct exit_record last_exit;
-	bool restarting;       /* a restart: start again once it is down */
 	bool kill_asked;
 	char boot_id[37];      /* the current one; "" unknown */
 	char past_boot_id[37]; /* the one before; a report that shows it is stale */
 	bool boot_id_by_agent;
+	unsigned cloudinit_errors; /* that cloud-init itself counted at the end of this boot */
+	enum boot_stage restored_stage;
 
 	uint64_t balloon_target_kib; /* asked for by an operator; 0: none */
 
-	/* timers, USEC_INFINITY when off */
-	usec_t read_due, stats_due, retry_due, boot_due, ladder_due, agent_due, console_due, balloon_due, save_due;
-	unsigned reads_in_flight;
-	bool stats_in_flight, start_in_flight, destroy_in_flight, acpi_in_flight, agent_in_flight;
-	bool read_again;
+	/* Timers; USEC_INFINITY when off. */
+	usec_t read_due, stats_due, retry_due, boot_due, ladder_due, agent_due, balloon_due, save_due;
+
+	/* What came in since guest_run() last looked. Everything asynchronous lands here and is turned into events in
+	 * one place, in one order. */
+	unsigned news; /* of enum guest_news */
+	int start_error;
+	char start_message[HV_ERROR_MAX];
+
+	bool start_in_flight, read_in_flight, read_again, stats_in_flight, press_in_flight, destroy_in_flight, balloon_in_flight;
+	struct agent agent;
 
 	struct operations operations;
 	struct console console;
@@ -92,19 +116,16 @@ struct guest {
 	bool dirty;
 };
 
-/* Requests of the bus. Each answers `done` exactly once: at once through the return value (then `done` is not called:
- * -errno with words in `message`), or later. *ret_op may be used to forget the caller. Errors: -EBUSY, -EALREADY
- * (it is so already: answered 0 with a message instead), -ENOENT not provisioned, -EADDRINUSE a port is
- * taken, -EPERM latched failed. */
-struct request {
-	enum operation_kind kind;
-	uint64_t kib;          /* OPERATION_BALLOON: the size; 0: auto, i.e. the maximum */
-	operation_done_t done;
-	void *userdata;
-};
-#define REQUEST_MESSAGE_MAX 512u
-int guest_request(struct guest *g, const struct request *request, usec_t now,
-	char message[static REQUEST_MESSAGE_MAX], struct operation **ret_op);
-int guest_reset_failed(struct guest *g, usec_t now);
+/* The guest's whole life: turns news and timers into events and events into requests. Returns when to be called
+ * next. */
+usec_t guest_run(struct guest *g, usec_t now);
+
+/* One event through the table of policy/lifecycle, with its action. */
+void guest_event(struct guest *g, enum guest_event event, usec_t now);
+
+/* Serial bytes, as they came. */
+void guest_console(struct guest *g, const void *data, size_t len, uint64_t lost, usec_t now);
+
+void guest_free(struct guest *g);
 
 #endif

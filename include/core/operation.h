@@ -40,6 +40,8 @@ struct operation *operation_add(struct operations *list, enum operation_kind kin
 	void *userdata, usec_t now, usec_t deadline);
 /* The caller went away: `done` is not called. Takes an operation of the list, once. */
 void operation_forget(struct operations *list, struct operation *op);
+/* Does any of these kinds wait? */
+bool operations_wait(const struct operations *list, unsigned kinds);
 /* Answers every waiting operation whose kind is in the bit mask (1u << kind). */
 void operations_answer(struct operations *list, unsigned kinds, int error, const char *message);
 /* Answers those past their deadline with -ETIMEDOUT; returns when to look again. */

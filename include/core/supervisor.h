@@ -5,6 +5,7 @@
 #define MEDIAKIT_CORE_SUPERVISOR_H
 
 #include "core/guest.h"
+#include "io/store.h"
 #include "model/conf.h"
 
 /* Told after every change, at most once per supervisor_run(): which objects are dirty. The observer clears the flags
@@ -21,12 +22,13 @@ struct supervisor_config {
 	const char *config_dir;   /* for reload */
 	struct hv *hv;            /* borrowed */
 	struct prober *prober;    /* borrowed */
+	struct store *store;      /* borrowed */
 	bool (*kvm_works)(void);  /* is KVM seen to work here? called at most once */
 	/* Is the port free to be bound? 0, or -EADDRINUSE with the owner's words ("pid 123 (nginx)", "" unknown). */
 	int (*port_check)(const char *address, uint16_t port, char *owner, size_t owner_size);
 	double (*jitter)(void);   /* [0, 1) */
 	void (*nonce)(char ret[static 17]);
-	bool save_state;          /* false: tests without a directory */
+	const char *qmp_socket;   /* an extra monitor for each guest, "%s" being its name; NULL: none */
 };
 
 struct supervisor {
@@ -39,6 +41,7 @@ struct supervisor {
 	struct hv_health hv_health;
 	usec_t hv_since_realtime; /* of the connection's present state */
 	usec_t began_realtime;    /* of the daemon */
+	char host_boot_id[37];    /* the host's, "" unknown */
 	bool kvm_known, kvm;
 	bool dirty;
 };

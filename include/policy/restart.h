@@ -41,7 +41,7 @@ struct restart {
 };
 
 struct restart_policy {
-	unsigned limit; /* faults inside the window after which the guest is given up; at most RESTART_HISTORY_MAX */
+	unsigned limit; /* faults inside the window after which the guest is given up; below RESTART_HISTORY_MAX */
 	usec_t window;
 };
 

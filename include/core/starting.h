@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What must hold before QEMU is asked to run, and the asking. */
+#ifndef MEDIAKIT_CORE_STARTING_H
+#define MEDIAKIT_CORE_STARTING_H
+
+#include "core/guest.h"
+#include "model/reason.h"
+
+/* Is there a disk, does nobody else work on it, are the ports free? 0 with the guest's lock held, or -errno with what
+ * is wrong and what to do: -ENOENT not provisioned, -EBUSY being provisioned, -EADDRINUSE. */
+int starting_preflight(struct guest *g, struct reason *reason);
+/* Builds the domain and asks for it. 0: NEWS_START will come. */
+int starting_submit(struct guest *g, struct reason *reason);
+/* The lock that keeps provisioning away while QEMU may run; best effort where it was adopted. */
+void starting_hold_lock(struct guest *g);
+void starting_release_lock(struct guest *g);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What survives a daemon's restart, as core sees it: a text for each guest, and its console log. io/filestore implements
+ * it on files written by a worker, because a sync may take seconds and the main loop never blocks; tests
+ * implement it in memory. */
+#ifndef MEDIAKIT_IO_STORE_H
+#define MEDIAKIT_IO_STORE_H
+
+#include <stddef.h>
+
+/* Of one guest's state text; a larger file is no state of ours. */
+#define STORE_TEXT_MAX (256u * 1024u)
+
+/* Then the console log becomes .1 and a new one begins. */
+#define CONSOLE_FILE_MAX (1024u * 1024u)
+
+struct store;
+struct store_vtable {
+	void (*destroy)(struct store *s); /* writes what is still waiting, within a deadline */
+	/* Reads at once; used only before the loop runs. *ret is the caller's. -ENOENT: none yet. */
+	int (*load)(struct store *s, const char *guest, char **ret, size_t *ret_len);
+	/* Takes a copy and returns; of several waiting texts of a guest only the last is written. */
+	void (*save)(struct store *s, const char *guest, const char *text, size_t len);
+	/* Appends to the guest's console log: two files of CONSOLE_FILE_MAX. What does not fit the queue is dropped. */
+	void (*console)(struct store *s, const char *guest, const void *data, size_t len);
+	/* Why the last write failed, for status; "" when it did not. */
+	const char *(*trouble)(struct store *s);
+};
+
+struct store {
+	const struct store_vtable *vtable;
+};
+
+#endif

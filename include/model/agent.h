@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The guest agent's JSON, both ways: commands as text, answers as values. Every byte of an answer is the guest's. */
+#ifndef MEDIAKIT_MODEL_AGENT_H
+#define MEDIAKIT_MODEL_AGENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* {"execute":"guest-exec",…} that runs argv[0] with its arguments and keeps its standard output. The caller's to free;
+ * NULL with no memory. */
+char *agent_exec_text(const char *const argv[]);
+/* {"execute":"guest-exec-status",…} */
+char *agent_status_text(long pid);
+
+/* The pid in the answer to guest-exec. 0, or -EBADMSG. */
+int agent_parse_exec(const char *json, long *ret_pid);
+
+struct agent_status {
+	bool exited;
+	int exit_status; /* 128 + n for signal n */
+};
+/* The answer to guest-exec-status. Its output, decoded from base64, is written to `out`, NUL-terminated, cut at `size`;
+ * bytes 0 become '?'. 0, or -EBADMSG. */
+int agent_parse_status(const char *json, struct agent_status *ret, char *out, size_t size);
+
+/* cloud-init's /run/cloud-init/result.json: how many errors it ended with. 0, or -EBADMSG. */
+int agent_parse_cloudinit_result(const char *json, unsigned *ret_errors);
+
+#endif

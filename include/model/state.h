@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the daemon keeps of a guest across its own restarts, as values and as JSON text. Names of enums travel as words,
+ * because numbers change meaning between versions. */
+#ifndef MEDIAKIT_MODEL_STATE_H
+#define MEDIAKIT_MODEL_STATE_H
+
+#include "base/time.h"
+#include "model/spec.h"
+
+#define STATE_VERSION 1
+#define STATE_WORD    24u /* bytes of an enum's name, its NUL included */
+#define STATE_REASON  256u
+#define STATE_FAULTS  16u
+
+struct state_service {
+	char name[SPEC_NAME_MAX + 1];
+	char state[STATE_WORD], verdict[STATE_WORD];
+	char reason[STATE_REASON];
+	usec_t since_realtime, judged_realtime, latency;
+	unsigned successes, failures;
+	bool proven, flagged;
+};
+
+struct state_record {
+	char host_boot_id[37]; /* of the host's boot in which it was written */
+	char want[STATE_WORD]; /* "" unknown */
+	char state[STATE_WORD];
+	usec_t since_realtime, started_realtime;
+	char boot_id[37], past_boot_id[37];
+	bool boot_id_by_agent;
+	char boot_stage[STATE_WORD];
+	char exit_cause[STATE_WORD], exit_rung[STATE_WORD], exit_words[STATE_REASON];
+	usec_t exit_at_realtime, exit_uptime, exit_took;
+	usec_t fault_realtime[STATE_FAULTS];
+	unsigned n_faults;
+	struct state_service services[SPEC_SERVICES_MAX];
+	unsigned n_services;
+};
+
+/* The caller's to free; NULL with no memory. */
+char *state_to_text(const struct state_record *record);
+/* 0; -EBADMSG: torn, empty, random or of the wrong shape; -EPROTONOSUPPORT: of a newer version. Texts are cut to their
+ * fields and made printable, numbers clamped. *ret is written only on success. */
+int state_from_text(const char *text, size_t len, struct state_record *ret);
+
+#endif

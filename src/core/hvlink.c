@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests to the hypervisor and where their answers land. */
+#include "core/hvlink.h"
+
+#include "base/log.h"
+#include "core/supervisor.h"
+
+#include <string.h>
+
+/* Every request is about this guest; the rest is zero until set. */
+static struct hv_request request_for(const struct guest *g, enum hv_verb verb)
+{
+	return (struct hv_request) { .verb = verb, .uuid = g->spec->uuid, .name = g->spec->name };
+}
+
+static int put(struct guest *g, const struct hv_request *request, hv_done_t done)
+{
+	return hv_submit(g->supervisor->config.hv, request, done, g);
+}
+
+static void take_facts(struct guest *g, const struct hv_facts *facts, usec_t now)
+{
+	g->facts = *facts;
+	g->seen_at = now;
+	g->news |= NEWS_FACTS;
+}
+
+static void read_done(void *userdata, const struct hv_reply *reply, usec_t now)
+{
+	struct guest *g = userdata;
+
+	g->read_in_flight = false;
+	if (reply->error == 0)
+		take_facts(g, &reply->facts, now);
+	else
+		log_full(LOG_DEBUG, g->spec->name, NULL, "cannot be read: %s", reply->message);
+	if (g->read_again) {
+		g->read_again = false;
+		g->read_due = now;
+	}
+}
+
+void hvlink_read(struct guest *g, usec_t now)
+{
+	if (g->read_in_flight) {
+		g->read_again = true;
+		return;
+	}
+	struct hv_request request = request_for(g, HV_READ);
+	g->read_in_flight = put(g, &request, read_done) == 0;
+	/* Refused (not connected, wedged): the connection's return asks for a read, and so does the timer. */
+	(void)now;
+}
+
+static void stats_done(void *userdata, const struct hv_reply *reply, usec_t now)
+{
+	struct guest *g = userdata;
+
+	g->stats_in_flight = false;
+	if (reply->error != 0)
+		return;
+	g->stats = reply->stats;
+	g->stats_at = now;
+	g->news |= NEWS_STATS;
+	g->dirty = true;
+}
+
+void hvlink_stats(struct guest *g, usec_t now)
+{
+	struct hv_request request = request_for(g, HV_STATS);
+
+	(void)now;
+	if (!g->stats_in_flight)
+		g->stats_in_flight = put(g, &request, stats_done) == 0;
+}
+
+static void start_done(void *userdata, const struct hv_reply *reply, usec_t now)
+{
+	struct guest *g = userdata;
+
+	g->start_in_flight = false;
+	g->start_error = reply->error;
+	memcpy(g->start_message, reply->message, sizeof(g->start_message));
+	g->news |= NEWS_START;
+	if (reply->error == 0)
+		take_facts(g, &reply->facts, now);
+}
+
+int hvlink_start(struct guest *g, const char *xml)
+{
+	struct hv_request request = request_for(g, HV_START);
+
+	request.text = xml;
+	int r = put(g, &request, start_done);
+	g->start_in_flight = r == 0;
+	return r;
+}
+
+static void press_done(void *userdata, const struct hv_reply *reply, usec_t now)
+{
+	struct guest *g = userdata;
+
+	(void)now;
+	g->press_in_flight = false;
+	if (reply->error != 0)
+		log_full(LOG_DEBUG, g->spec->name, NULL, "%s: %s", hv_verb_to_string(reply->verb),
+			reply->message);
+}
+
+void hvlink_shutdown(struct guest *g, bool by_agent)
+{
+	struct hv_request request = request_for(g, by_agent ? HV_AGENT_SHUTDOWN : HV_ACPI);
+
+	if (!g->press_in_flight)
+		g->press_in_flight = put(g, &request, press_done) == 0;
+}
+
+static void destroy_done(void *userdata, const struct hv_reply *reply, usec_t now)
+{
+	struct guest *g = userdata;
+
+	g->destroy_in_flight = false;
+	if (reply->error != 0)
+		log_full(LOG_WARNING, g->spec->name, NULL, "QEMU could not be ended yet: %s", reply->message);
+	g->read_due = now;
+}
+
+void hvlink_destroy(struct guest *g)
+{
+	struct hv_request request = request_for(g, HV_DESTROY);
+
+	if (!g->destroy_in_flight)
+		g->destroy_in_flight = put(g, &request, destroy_done) == 0;
+}
+
+static void balloon_done(void *userdata, const struct hv_reply *reply, usec_t now)
+{
+	struct guest *g = userdata;
+
+	g->balloon_in_flight = false;
+	g->stats_due = now;
+	if (reply->error == 0)
+		return;
+	char words[HV_ERROR_MAX + 64];
+	(void)snprintf(words, sizeof(words), "the balloon could not be set: %s", reply->message);
+	operations_answer(&g->operations, 1u << OPERATION_BALLOON, reply->error, words);
+}
+
+int hvlink_balloon(struct guest *g, uint64_t kib)
+{
+	struct hv_request request = request_for(g, HV_SETMEM);
+
+	request.kib = kib;
+	int r = put(g, &request, balloon_done);
+	g->balloon_in_flight |= r == 0;
+	return r;
+}
+
+static void cpu_tune_done(void *userdata, const struct hv_reply *reply, usec_t now)
+{
+	struct guest *g = userdata;
+
+	(void)now;
+	if (reply->error != 0)
+		log_full(LOG_NOTICE, g->spec->name, NULL, "CPUWeight= and CPUQuota= are without effect here: %s",
+			reply->message);
+}
+
+void hvlink_cpu_tune(struct guest *g)
+{
+	struct hv_request request = request_for(g, HV_CPU_TUNE);
+
+	if (g->spec->cpu_weight == 0 && g->spec->cpu_quota_pct == 0)
+		return;
+	request.weight = g->spec->cpu_weight;
+	request.quota_pct = g->spec->cpu_quota_pct;
+	(void)put(g, &request, cpu_tune_done);
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From timers to questions, from answers to the states of services. */
+#include "core/probing.h"
+
+#include "base/log.h"
+#include "core/supervisor.h"
+#include "model/utf8.h"
+
+#include <string.h>
+
+/* Probes are always asked here, whatever Bind= says: every forward is bound on it (wire.md). */
+#define PROBE_ADDRESS "127.0.0.1"
+
+/* Guests are set apart by this much, so that not all of them ask in the same wake-up; sixteen slots inside
+ * the default interval. */
+#define STAGGER_STEP (611 * USEC_PER_MSEC)
+#define STAGGER_SLOTS 16u
+
+static bool guest_is_tcg(const struct guest *g)
+{
+	return g->facts.tcg;
+}
+
+static void log_state(const struct service *s, enum service_state old)
+{
+	enum service_state new = s->probe.state;
+	int level = new == SERVICE_DOWN && s->spec->expect == EXPECT_ACTIVE ? LOG_WARNING : LOG_INFO;
+
+	if (new == SERVICE_UNKNOWN || new == SERVICE_STARTING)
+		log_full(LOG_DEBUG, s->guest->spec->name, s->spec->name, "%s -> %s",
+			service_state_to_string(old), service_state_to_string(new));
+	else
+		log_full(level, s->guest->spec->name, s->spec->name, "%s -> %s (%s%s%s)",
+			service_state_to_string(old), service_state_to_string(new),
+			verdict_to_string(s->probe.last.verdict), s->probe.last.reason[0] ? ": " : "",
+			s->probe.last.reason);
+}
+
+static void step(struct service *s, enum probe_event event, const struct judgement *judgement, usec_t now,
+	struct probe_act *ret_act)
+{
+	struct guest *g = s->guest;
+	const struct probe_input in = {
+		.event = event,
+		.now = now,
+		.stagger = (g->index % STAGGER_SLOTS) * STAGGER_STEP,
+		.tcg = guest_is_tcg(g),
+		.judgement = judgement,
+	};
+
+	probe_step(&s->probe, s->spec, &in, ret_act);
+	if (ret_act->state_changed) {
+		s->state_since_realtime = now_realtime();
+		log_state(s, ret_act->old_state);
+	}
+	if (ret_act->state_changed || ret_act->verdict_changed || judgement) {
+		s->dirty = true;
+		g->news |= NEWS_HEALTH;
+	}
+}
+
+static void drop_question(struct service *s)
+{
+	const struct prober *p = s->guest->supervisor->config.prober;
+
+	if (s->slot)
+		p->vtable->cancel(s->guest->supervisor->config.prober, s->slot);
+	s->slot = NULL;
+	s->unit_wanted = false;
+	s->unit_asked = false;
+}
+
+/* The first new boot_id after a start is the current one, until the agent says otherwise. */
+static bool learn_boot_id(struct guest *g, const struct judgement *j)
+{
+	if (g->boot_id[0] || !j->boot_id[0] || strcmp(j->boot_id, g->past_boot_id) == 0)
+		return false;
+	memcpy(g->boot_id, j->boot_id, sizeof(g->boot_id));
+	g->dirty = true;
+	return true;
+}
+
+static void judge(struct service *s, const struct answer *answer, usec_t now)
+{
+	struct guest *g = s->guest;
+	struct probe_act act;
+	struct judgement j;
+	const char *why = "the guest was paused or stopping while we asked";
+	bool doubt = guest_state_inconclusive(g->state, &why) || s->was_inconclusive;
+	struct expectation expect = {
+		.nonce = s->nonce,
+		/* Until the current id is known, the one before is the only one known to be wrong. */
+		.boot_id = g->boot_id,
+		.past_boot_id = g->past_boot_id,
+		.inconclusive = doubt,
+		.why_inconclusive = why ? why : "the guest was paused or stopping while we asked",
+		.timeout = service_timeout(s->spec, guest_is_tcg(g)),
+	};
+
+	verdict_judge(s->spec, answer, &expect, &j);
+	if (learn_boot_id(g, &j))
+		verdict_judge(s->spec, answer, &expect, &j);
+	s->restored = false;
+	s->judged_at_realtime = now_realtime();
+	step(s, PROBE_EV_ANSWER, &j, now, &act);
+	/* Something in the guest answered, so its userspace runs. */
+	if (verdict_effect(j.verdict) == EFFECT_UP)
+		g->news |= NEWS_USERSPACE;
+}
+
+static void answered(void *userdata, const struct answer *answer, usec_t now)
+{
+	struct service *s = userdata;
+
+	s->slot = NULL;
+	judge(s, answer, now);
+}
+
+static void judge_kind(struct service *s, enum answer_kind kind, const char *detail, usec_t now)
+{
+	struct answer answer = {
+		.protocol = s->spec->probe == PROBE_UNIT ? ANSWER_UNIT :
+			s->spec->probe == PROBE_TCP         ? ANSWER_TCP :
+								 ANSWER_HTTP,
+		.kind = kind,
+		.latency = usec_sub(now, s->probe.asked_at),
+	};
+
+	(void)snprintf(answer.detail, sizeof(answer.detail), "%s", detail);
+	judge(s, &answer, now);
+}
+
+static void ask(struct service *s, usec_t now)
+{
+	struct guest *g = s->guest;
+	struct prober *p = g->supervisor->config.prober;
+	int error = 0;
+
+	s->was_inconclusive = guest_state_inconclusive(g->state, NULL);
+	if (s->spec->probe == PROBE_UNIT) {
+		s->unit_wanted = true;
+		return;
+	}
+	g->supervisor->config.nonce(s->nonce);
+	struct question q = {
+		.address = PROBE_ADDRESS,
+		.port = s->spec->host_port,
+		.protocol = s->spec->probe == PROBE_TCP ? ANSWER_TCP : ANSWER_HTTP,
+		.path = s->spec->path,
+		.nonce = s->nonce,
+		.timeout = service_timeout(s->spec, guest_is_tcg(g)),
+	};
+	s->slot = p->vtable->ask(p, &q, answered, s, &error);
+	if (!s->slot)
+		judge_kind(s, ANSWER_LOCAL_ERROR, strerror(-error), now);
+}
+
+/* One line of `systemctl is-active` for each unit, in the order asked. */
+static void units_answered(struct guest *g, int error, int exit_status, const char *output, usec_t now)
+{
+	(void)exit_status; /* 3 where any of them is not active: the lines say which */
+	for (unsigned i = 0; i < g->n_services; i++) {
+		struct service *s = &g->services[i];
+		if (!s->unit_asked)
+			continue;
+		s->unit_asked = false;
+		size_t len = strcspn(output, "\n");
+		if (error != 0 || len == 0) {
+			judge_kind(s, ANSWER_LOCAL_ERROR, error ? "the guest agent gave no answer" :
+								  "systemctl said nothing", now);
+		} else {
+			struct answer answer = {
+				.protocol = ANSWER_UNIT,
+				.kind = ANSWER_WHOLE,
+				.latency = usec_sub(now, s->probe.asked_at),
+			};
+			(void)utf8_escape(answer.unit_state, sizeof(answer.unit_state), output, len);
+			judge(s, &answer, now);
+		}
+		output += len + (output[len] == '\n');
+	}
+}
+
+static void ask_units(struct guest *g, usec_t now)
+{
+	const char *argv[AGENT_ARGS_MAX] = { "/usr/bin/systemctl", "is-active", "--" };
+	size_t n = 3;
+
+	static_assert(SPEC_SERVICES_MAX + 4 <= AGENT_ARGS_MAX, "not all units fit one command");
+	for (unsigned i = 0; i < g->n_services; i++)
+		if (g->services[i].unit_wanted)
+			argv[n++] = g->services[i].spec->unit;
+	if (n == 3)
+		return;
+	int r = agent_run_command(g, argv, units_answered, now);
+	/* Busy with something else: its end is seen soon, and the wish stands. */
+	if (r == -EBUSY)
+		return;
+	for (unsigned i = 0; i < g->n_services; i++) {
+		struct service *s = &g->services[i];
+		if (!s->unit_wanted)
+			continue;
+		s->unit_wanted = false;
+		if (r == 0)
+			s->unit_asked = true;
+		else
+			judge_kind(s, ANSWER_LOCAL_ERROR, "no guest agent", now);
+	}
+}
+
+void probing_init(struct guest *g)
+{
+	for (unsigned i = 0; i < g->n_services; i++)
+		probe_init(&g->services[i].probe);
+}
+
+static void step_all(struct guest *g, enum probe_event event, usec_t now)
+{
+	struct probe_act act;
+
+	for (unsigned i = 0; i < g->n_services; i++)
+		step(&g->services[i], event, NULL, now, &act);
+}
+
+void probing_drop(struct guest *g)
+{
+	struct probe_act act;
+
+	for (unsigned i = 0; i < g->n_services; i++) {
+		bool out = g->services[i].probe.in_flight;
+		drop_question(&g->services[i]);
+		if (out)
+			step(&g->services[i], PROBE_EV_CANCELLED, NULL, g->services[i].probe.asked_at, &act);
+	}
+}
+
+void probing_boot(struct guest *g, usec_t now)
+{
+	probing_drop(g);
+	step_all(g, PROBE_EV_BOOT, now);
+}
+
+void probing_adopt(struct guest *g, usec_t now)
+{
+	step_all(g, PROBE_EV_ADOPT, now);
+}
+
+void probing_disable(struct guest *g, usec_t now)
+{
+	probing_drop(g);
+	step_all(g, PROBE_EV_DISABLE, now);
+}
+
+void probing_progress(struct guest *g, usec_t now)
+{
+	step_all(g, PROBE_EV_PROGRESS, now);
+}
+
+void probing_cast_doubt(struct guest *g)
+{
+	for (unsigned i = 0; i < g->n_services; i++)
+		g->services[i].was_inconclusive = true;
+}
+
+static usec_t run_one(struct service *s, usec_t now)
+{
+	usec_t overdue = usec_add(s->probe.asked_at,
+		service_timeout(s->spec, guest_is_tcg(s->guest)) + PROBING_GRACE);
+	struct probe_act act;
+
+	if (s->slot && now >= overdue) {
+		drop_question(s);
+		judge_kind(s, ANSWER_TIMEOUT, "", now);
+	}
+	if (s->probe.enabled && !s->probe.in_flight && now >= s->probe.next) {
+		step(s, PROBE_EV_TICK, NULL, now, &act);
+		if (act.ask)
+			ask(s, now);
+	}
+	if (s->slot)
+		return usec_add(s->probe.asked_at,
+			service_timeout(s->spec, guest_is_tcg(s->guest)) + PROBING_GRACE);
+	return s->probe.in_flight ? USEC_INFINITY : s->probe.next;
+}
+
+usec_t probing_run(struct guest *g, usec_t now)
+{
+	usec_t next = USEC_INFINITY;
+
+	for (unsigned i = 0; i < g->n_services; i++)
+		next = MIN(next, run_one(&g->services[i], now));
+	ask_units(g, now);
+	return next;
+}
+
+bool probing_unwatched(const struct service *s)
+{
+	return s->spec->probe == PROBE_NONE ||
+		(s->spec->probe == PROBE_UNIT && !s->guest->facts.agent_connected);
+}
+
+void probing_count(const struct guest *g, unsigned *ret_active, unsigned *ret_up)
+{
+	unsigned active = 0, up = 0;
+
+	for (unsigned i = 0; i < g->n_services; i++) {
+		const struct service *s = &g->services[i];
+		if (s->spec->expect != EXPECT_ACTIVE || s->spec->probe == PROBE_NONE)
+			continue;
+		active++;
+		up += s->probe.state == SERVICE_UP || s->probe.state == SERVICE_DEGRADED;
+	}
+	*ret_active = active;
+	*ret_up = up;
+}
+
+const char *probing_blocked_by(const struct service *s)
+{
+	for (unsigned d = 0; d < s->spec->n_depends; d++) {
+		for (unsigned i = 0; i < s->guest->n_services; i++) {
+			const struct service *other = &s->guest->services[i];
+			if (strcmp(other->spec->name, s->spec->depends_on[d]) == 0 &&
+				other->probe.state != SERVICE_UP &&
+				other->probe.state != SERVICE_DEGRADED)
+				return other->spec->name;
+		}
+	}
+	return NULL;
+}

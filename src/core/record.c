@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between struct guest and the state record. */
+#include "core/record.h"
+
+#include "base/log.h"
+#include "core/supervisor.h"
+#include "model/state.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define COPY_WORD(field, text) (void)snprintf((field), sizeof(field), "%s", (text))
+
+static void service_to_state(const struct service *s, struct state_service *ret)
+{
+	*ret = (struct state_service) {
+		.since_realtime = s->state_since_realtime,
+		.judged_realtime = s->judged_at_realtime,
+		.latency = s->probe.last.latency,
+		.successes = s->probe.successes,
+		.failures = s->probe.failures,
+		.proven = s->probe.last.proven,
+		.flagged = s->probe.last.flagged,
+	};
+	COPY_WORD(ret->name, s->spec->name);
+	COPY_WORD(ret->state, service_state_to_string(s->probe.state));
+	COPY_WORD(ret->verdict, verdict_to_string(s->probe.last.verdict));
+	COPY_WORD(ret->reason, s->probe.last.reason);
+}
+
+static void guest_to_state(const struct guest *g, struct state_record *ret)
+{
+	usec_t now = now_boottime(), now_rt = now_realtime();
+
+	*ret = (struct state_record) {
+		.since_realtime = g->state_since_realtime,
+		.started_realtime = g->started_at_realtime,
+		.boot_id_by_agent = g->boot_id_by_agent,
+		.exit_at_realtime = g->last_exit.at_realtime,
+		.exit_uptime = g->last_exit.uptime,
+		.exit_took = g->last_exit.took,
+		.n_faults = MIN(g->restart.n_faults, STATE_FAULTS),
+		.n_services = g->n_services,
+	};
+	COPY_WORD(ret->host_boot_id, g->supervisor->host_boot_id);
+	if (g->want_known)
+		COPY_WORD(ret->want, want_to_string(g->want));
+	COPY_WORD(ret->state, guest_state_to_string(g->state));
+	COPY_WORD(ret->boot_id, g->boot_id);
+	COPY_WORD(ret->past_boot_id, g->past_boot_id);
+	COPY_WORD(ret->boot_stage, boot_stage_to_string(g->boot.stage));
+	COPY_WORD(ret->exit_cause, cause_to_string(g->last_exit.cause));
+	COPY_WORD(ret->exit_rung, rung_to_string(g->last_exit.rung));
+	COPY_WORD(ret->exit_words, g->last_exit.words);
+	/* Boot time means nothing after a reboot of the host, so it travels as real time. */
+	for (unsigned i = 0; i < ret->n_faults; i++)
+		ret->fault_realtime[i] = usec_sub(now_rt, usec_sub(now, g->restart.faults[i]));
+	for (unsigned i = 0; i < g->n_services; i++)
+		service_to_state(&g->services[i], &ret->services[i]);
+}
+
+void record_save(struct guest *g)
+{
+	struct store *store = g->supervisor->config.store;
+	struct state_record record;
+
+	guest_to_state(g, &record);
+	CLEANUP_FREE char *text = state_to_text(&record);
+	if (text)
+		store->vtable->save(store, g->spec->name, text, strlen(text));
+}
+
+/* A point in real time as boot time, for what lies in the past; never later than now. */
+static usec_t to_boottime(usec_t realtime, usec_t now)
+{
+	return usec_sub(now, usec_sub(now_realtime(), realtime));
+}
+
+static void service_from_state(struct service *s, const struct state_service *from, usec_t now)
+{
+	int state = service_state_from_string(from->state), verdict = verdict_from_string(from->verdict);
+
+	if (state < 0 || verdict < 0)
+		return;
+	s->probe.state = (enum service_state)state;
+	s->probe.state_since = to_boottime(from->since_realtime, now);
+	s->probe.successes = from->successes;
+	s->probe.failures = from->failures;
+	s->probe.judged_at = from->judged_realtime ? to_boottime(from->judged_realtime, now) : 0;
+	s->probe.last.verdict = (enum verdict)verdict;
+	s->probe.last.proven = from->proven;
+	s->probe.last.flagged = from->flagged;
+	s->probe.last.latency = from->latency;
+	COPY_WORD(s->probe.last.reason, from->reason);
+	s->state_since_realtime = from->since_realtime;
+	s->judged_at_realtime = from->judged_realtime;
+	s->restored = from->judged_realtime != 0;
+}
+
+static void exit_from_state(struct exit_record *e, const struct state_record *r)
+{
+	int cause = cause_from_string(r->exit_cause), rung = rung_from_string(r->exit_rung);
+
+	e->cause = cause < 0 ? CAUSE_UNKNOWN : (enum exit_cause)cause;
+	e->rung = rung < 0 ? RUNG_NONE : (enum shutdown_rung)rung;
+	e->at_realtime = r->exit_at_realtime;
+	e->uptime = r->exit_uptime;
+	e->took = r->exit_took;
+	COPY_WORD(e->words, r->exit_words);
+}
+
+static void guest_from_state(struct guest *g, const struct state_record *r, usec_t now)
+{
+	int want = want_from_string(r->want), state = guest_state_from_string(r->state);
+	bool same_host_boot = strcmp(r->host_boot_id, g->supervisor->host_boot_id) == 0;
+
+	if (want >= 0) {
+		g->want = (enum guest_want)want;
+		g->want_known = true;
+	}
+	exit_from_state(&g->last_exit, r);
+	/* A start that was under way may or may not have happened: libvirt's answer decides. */
+	if (state >= 0 && state != GUEST_STARTING)
+		g->state = (enum guest_state)state;
+	g->state_since_realtime = r->since_realtime;
+	g->state_since = to_boottime(r->since_realtime, now);
+	g->state_before = GUEST_RUNNING;
+	/* It went down by itself and was left so: our own restart is no reason to start it, the host's is. */
+	g->rests = same_host_boot && g->state == GUEST_STOPPED && r->exit_at_realtime != 0;
+	g->started_at_realtime = r->started_realtime;
+	COPY_WORD(g->boot_id, r->boot_id);
+	COPY_WORD(g->past_boot_id, r->past_boot_id);
+	g->boot_id_by_agent = r->boot_id_by_agent;
+	for (unsigned i = 0; i < r->n_faults && i < RESTART_HISTORY_MAX; i++)
+		g->restart.faults[g->restart.n_faults++] = to_boottime(r->fault_realtime[i], now);
+	for (unsigned i = 0; i < r->n_services; i++)
+		for (unsigned k = 0; k < g->n_services; k++)
+			if (strcmp(g->services[k].spec->name, r->services[i].name) == 0)
+				service_from_state(&g->services[k], &r->services[i], now);
+	int stage = boot_stage_from_string(r->boot_stage);
+	if (stage >= 0)
+		g->restored_stage = (enum boot_stage)stage;
+}
+
+void record_load(struct guest *g, usec_t now)
+{
+	struct store *store = g->supervisor->config.store;
+	CLEANUP_FREE char *text = NULL;
+	struct state_record record;
+	size_t len;
+
+	int r = store->vtable->load(store, g->spec->name, &text, &len);
+	if (r == 0)
+		r = state_from_text(text, len, &record);
+	if (r == 0)
+		guest_from_state(g, &record, now);
+	else if (r == -EPROTONOSUPPORT)
+		log_full(LOG_WARNING, g->spec->name, NULL,
+			"its state file is of a newer mediakitd and is not read; its state is taken from libvirt");
+	else if (r != -ENOENT)
+		log_full(LOG_WARNING, g->spec->name, NULL,
+			"its state file cannot be used (%s); its state is taken from libvirt",
+			r == -EBADMSG ? "not what we write" : strerror(-r));
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state record as JSON: one table of fields serves both directions. */
+#include "model/state.h"
+
+#include "base/macro.h"
+#include "model/utf8.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+
+enum field_type { FIELD_TEXT, FIELD_USEC, FIELD_UINT, FIELD_BOOL };
+
+struct field {
+	const char *key;
+	enum field_type type;
+	size_t offset, size;
+};
+
+#define FIELD(strukt, type_, member)                                                               \
+	{ #member, FIELD_##type_, offsetof(struct strukt, member), sizeof(((struct strukt *)0)->member) }
+
+static const struct field guest_fields[] = {
+	FIELD(state_record, TEXT, host_boot_id),
+	FIELD(state_record, TEXT, want),
+	FIELD(state_record, TEXT, state),
+	FIELD(state_record, USEC, since_realtime),
+	FIELD(state_record, USEC, started_realtime),
+	FIELD(state_record, TEXT, boot_id),
+	FIELD(state_record, TEXT, past_boot_id),
+	FIELD(state_record, BOOL, boot_id_by_agent),
+	FIELD(state_record, TEXT, boot_stage),
+	FIELD(state_record, TEXT, exit_cause),
+	FIELD(state_record, TEXT, exit_rung),
+	FIELD(state_record, TEXT, exit_words),
+	FIELD(state_record, USEC, exit_at_realtime),
+	FIELD(state_record, USEC, exit_uptime),
+	FIELD(state_record, USEC, exit_took),
+};
+
+static const struct field service_fields[] = {
+	FIELD(state_service, TEXT, name),
+	FIELD(state_service, TEXT, state),
+	FIELD(state_service, TEXT, verdict),
+	FIELD(state_service, TEXT, reason),
+	FIELD(state_service, USEC, since_realtime),
+	FIELD(state_service, USEC, judged_realtime),
+	FIELD(state_service, USEC, latency),
+	FIELD(state_service, UINT, successes),
+	FIELD(state_service, UINT, failures),
+	FIELD(state_service, BOOL, proven),
+	FIELD(state_service, BOOL, flagged),
+};
+
+#define CLEANUP_JSON CLEANUP(json_decrefp)
+
+static json_t *field_to_json(const struct field *f, const void *base)
+{
+	const char *at = (const char *)base + f->offset;
+
+	switch (f->type) {
+	case FIELD_TEXT:
+		return json_string(at);
+	case FIELD_USEC:
+		return json_integer((json_int_t)MIN(*(const usec_t *)at, (usec_t)INT64_MAX));
+	case FIELD_UINT:
+		return json_integer(*(const unsigned *)at);
+	case FIELD_BOOL:
+		return json_boolean(*(const bool *)at);
+	}
+	return NULL;
+}
+
+static json_t *fields_to_json(const struct field *fields, size_t n, const void *base)
+{
+	CLEANUP_JSON json_t *object = json_object();
+
+	for (size_t i = 0; i < n; i++)
+		if (json_object_set_new(object, fields[i].key, field_to_json(&fields[i], base)) < 0)
+			return NULL;
+	return TAKE_PTR(object);
+}
+
+/* A member that is missing or of another type leaves the field zero: an older version did not write it. */
+static void field_from_json(const struct field *f, const json_t *value, void *base)
+{
+	char *at = (char *)base + f->offset;
+	json_int_t v = MAX(json_integer_value(value), (json_int_t)0);
+
+	switch (f->type) {
+	case FIELD_TEXT:
+		if (json_is_string(value))
+			(void)utf8_escape(at, f->size, json_string_value(value),
+				json_string_length(value));
+		break;
+	case FIELD_USEC:
+		*(usec_t *)at = (usec_t)v;
+		break;
+	case FIELD_UINT:
+		*(unsigned *)at = (unsigned)MIN(v, (json_int_t)UINT32_MAX);
+		break;
+	case FIELD_BOOL:
+		*(bool *)at = json_is_true(value);
+		break;
+	}
+}
+
+static void fields_from_json(const struct field *fields, size_t n, const json_t *object, void *base)
+{
+	for (size_t i = 0; i < n; i++)
+		field_from_json(&fields[i], json_object_get(object, fields[i].key), base);
+}
+
+static json_t *faults_to_json(const struct state_record *r)
+{
+	CLEANUP_JSON json_t *faults = json_array();
+
+	for (unsigned i = 0; i < MIN(r->n_faults, STATE_FAULTS); i++)
+		if (json_array_append_new(faults, json_integer((json_int_t)r->fault_realtime[i])) < 0)
+			return NULL;
+	return TAKE_PTR(faults);
+}
+
+static json_t *services_to_json(const struct state_record *r)
+{
+	CLEANUP_JSON json_t *services = json_array();
+
+	for (unsigned i = 0; i < MIN(r->n_services, SPEC_SERVICES_MAX); i++)
+		if (json_array_append_new(services, fields_to_json(service_fields,
+							    ARRAY_SIZE(service_fields),
+							    &r->services[i])) < 0)
+			return NULL;
+	return TAKE_PTR(services);
+}
+
+char *state_to_text(const struct state_record *r)
+{
+	CLEANUP_JSON json_t *root = fields_to_json(guest_fields, ARRAY_SIZE(guest_fields), r);
+
+	if (json_object_set_new(root, "version", json_integer(STATE_VERSION)) < 0 ||
+		json_object_set_new(root, "faults", faults_to_json(r)) < 0 ||
+		json_object_set_new(root, "services", services_to_json(r)) < 0)
+		return NULL;
+	return json_dumps(root, JSON_INDENT(1));
+}
+
+int state_from_text(const char *text, size_t len, struct state_record *ret)
+{
+	CLEANUP_JSON json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	const json_t *version = json_object_get(root, "version");
+	struct state_record r = { 0 };
+	const json_t *item;
+	size_t i;
+
+	if (!json_is_integer(version) || json_integer_value(version) < 1)
+		return -EBADMSG;
+	if (json_integer_value(version) > STATE_VERSION)
+		return -EPROTONOSUPPORT;
+	fields_from_json(guest_fields, ARRAY_SIZE(guest_fields), root, &r);
+	json_array_foreach (json_object_get(root, "faults"), i, item)
+		if (i < STATE_FAULTS)
+			r.fault_realtime[r.n_faults++] =
+				(usec_t)MAX(json_integer_value(item), (json_int_t)0);
+	json_array_foreach (json_object_get(root, "services"), i, item)
+		if (i < SPEC_SERVICES_MAX)
+			fields_from_json(service_fields, ARRAY_SIZE(service_fields), item,
+				&r.services[r.n_services++]);
+	*ret = r;
+	return 0;
+}
