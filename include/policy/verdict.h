@@ -37,7 +37,7 @@ struct judgement {
 	bool proven;                     /* nonce, name and boot_id all echoed and right */
 	bool flagged;                    /* up, but not simply ok: degraded, not-cbor */
 	char reason[VERDICT_REASON_MAX]; /* words for an operator; printable; "" for a plain ok */
-	char boot_id[37];                /* the report's, "" without; and "" where the report is another
+	char boot_id[37];                /* the report's, "" without; "" also where it is another
 					  * service's, so that nobody learns from it */
 	char version[65];                /* likewise */
 	bool has_uptime;
@@ -49,24 +49,25 @@ struct judgement {
 struct expectation {
 	const char *nonce;   /* the question's */
 	const char *boot_id; /* the guest's current one, "" while unknown */
-	const char *past_boot_id; /* the one before, NULL or "" unknown: a report that shows it is stale */
-	bool inconclusive;   /* the guest was paused, saving, being stopped or starved while we asked */
+	const char *past_boot_id; /* the one before, NULL or "" unknown: such a report is stale */
+	bool inconclusive;   /* the guest was paused, saving, stopping or starved while we asked */
 	const char *why_inconclusive;
-	usec_t timeout;      /* the question's time-out, for the words only; 0: as answer.latency says */
+	usec_t timeout;      /* the question's, for the words only; 0: as answer.latency says */
 };
 
-/* A down verdict is turned into `inconclusive` where the expectation says so, and so is one that counts as
- * neither; an answer that counts as up stands, because it was given. Never fails.
+/* A down verdict is turned into `inconclusive` where the expectation says so, and so is one that
+ * counts as neither; an answer that counts as up stands, because it was given. Never fails.
  *
- * A report is checked in this order, and the first that does not hold gives the verdict: the nonce (where the
- * report has one) is the question's, the service's name (likewise) is the configured one, the boot_id (likewise,
- * and where the current one is known) is the current one; then its status counts. So an answer from elsewhere is
- * never taken for a failing service of ours.
+ * A report is checked in this order, and the first that does not hold gives the verdict: the nonce
+ * (where the report has one) is the question's, the service's name (likewise) is the configured
+ * one, the boot_id (likewise, and where the current one is known) is the current one; then its
+ * status counts. So an answer from elsewhere is never taken for a failing service of ours.
  *
- * Where wire.md's table is silent: headers over the limit, and bytes that are no HTTP, are `malformed`; a body over
- * the limit is judged by its status and type alone, and is `malformed` only where it says it is CBOR; a guest
- * agent that is not there is `inconclusive`, because it says nothing of the unit; an answer to a question of another
- * protocol (the configuration changed in between) is `inconclusive`. */
+ * Where wire.md's table is silent: headers over the limit, and bytes that are no HTTP, are
+ * `malformed`; a body over the limit is judged by its status and type alone, and is `malformed`
+ * only where it says it is CBOR; a guest agent that is not there is `inconclusive`, because it says
+ * nothing of the unit; an answer to a question of another protocol (the configuration changed in
+ * between) is `inconclusive`. */
 void verdict_judge(const struct service_spec *service, const struct answer *answer,
 	const struct expectation *expect, struct judgement *ret);
 

@@ -4,22 +4,23 @@
  *
  * Theory of operation
  *
- * Two things are decided here and nothing else: what we believe (state, from runs of verdicts) and when
- * we ask (next, from the state). They are kept apart: counting never looks at the schedule, and the
- * schedule only asks whether the state is in doubt.
+ * Two things are decided here and nothing else: what we believe (state, from runs of verdicts) and
+ * when we ask (next, from the state). They are kept apart: counting never looks at the schedule,
+ * and the schedule only asks whether the state is in doubt.
  *
- * Questions lie on a grid: a point chosen when the guest boots or is adopted, plus whole intervals. All
- * services of one guest get the same point, so their questions fall due together and are put in one wake-up,
- * which halves their cost, also after one of them has been asked faster for a while. The next question is
- * always computed from the grid and the present, never by adding to an old due time in a loop, so a clock
- * that jumped an hour (suspend) costs one question and not three hundred.
+ * Questions lie on a grid: a point chosen when the guest boots or is adopted, plus whole intervals.
+ * All services of one guest get the same point, so their questions fall due together and are put in
+ * one wake-up, which halves their cost, also after one of them has been asked faster for a while.
+ * The next question is always computed from the grid and the present, never by adding to an old due
+ * time in a loop, so a clock that jumped an hour (suspend) costs one question and not three
+ * hundred.
  *
- * The one exception: while in doubt, a question that outlived its FastInterval is followed by the next at once.
- * Waiting for the grid would add up to a FastInterval to each of the Fall time-outs that tell a silent service
- * from a slow one.
+ * The one exception: while in doubt, a question that outlived its FastInterval is followed by the
+ * next at once. Waiting for the grid would add up to a FastInterval to each of the Fall time-outs
+ * that tell a silent service from a slow one.
  *
- * The invariants: at most one question in flight; `next` is finite while enabled and infinite while not;
- * a budget runs only in `starting`; an inconclusive verdict leaves state and runs alone.
+ * The invariants: at most one question in flight; `next` is finite while enabled and infinite while
+ * not; a budget runs only in `starting`; an inconclusive verdict leaves state and runs alone.
  */
 #include "policy/probe.h"
 
@@ -59,7 +60,8 @@ bool probe_in_doubt(const struct probe *p)
 	return true;
 }
 
-/* The state's one setter. Nothing but the guest's own boot leads to `starting` out of a judged state. */
+/* The state's one setter. Nothing but the guest's own boot leads to `starting` out of a judged
+ * state. */
 static void set_state(struct probe *p, enum service_state state, usec_t now)
 {
 	if (p->state == state)
@@ -167,7 +169,8 @@ static void on_tick(struct probe *p, const struct service_spec *service, usec_t 
 		p->asked_at = now;
 		act->ask = true;
 	}
-	/* Also while in flight: a due time that stays in the past would keep the caller's timer firing. */
+	/* Also while in flight: a due time that stays in the past would keep the caller's timer
+	 * firing. */
 	p->next = grid_after(p, now, step_of(p, service));
 }
 

@@ -55,14 +55,14 @@ struct hearing {
 	struct judgement *j;
 };
 
-/* Room to put words together in before they are cut to a reason: a message of 256 bytes, three checks of 64 and
- * the words around them fit. */
+/* Room to put words together in before they are cut to a reason: a message of 256 bytes, three
+ * checks of 64 and the words around them fit. */
 #define WORDS_MAX 1024u
 
 #define ELLIPSIS "…"
 
-/* What comes in is printable by the contracts of model/report and io/prober. This is the last door before a
- * terminal and the journal, so it does not rely on them. */
+/* What comes in is printable by the contracts of model/report and io/prober. This is the last door
+ * before a terminal and the journal, so it does not rely on them. */
 static void reason_copy(char dst[static VERDICT_REASON_MAX], const char *words)
 {
 	size_t len = strlen(words);
@@ -137,8 +137,8 @@ static bool judge_identity(struct hearing *h, const struct report *r)
 
 	if (r->has_nonce && nonce[0] && !nonce_ours) {
 		judge(h, VERDICT_WRONG_SERVICE,
-			"echoes nonce %s, the question had %s: not an answer to this question", r->nonce,
-			nonce);
+			"echoes nonce %s, the question had %s: not an answer to this question",
+			r->nonce, nonce);
 		return false;
 	}
 	if (r->has_service && !name_ours) {
@@ -175,7 +175,8 @@ static void judge_status(struct hearing *h, const struct report *r)
 		return;
 	case REPORT_OK:
 	case REPORT_DEGRADED:
-		/* The status line says "do not send me work" and the report says otherwise: the careful one counts. */
+		/* The status line says "do not send me work" and the report says otherwise: the
+		 * careful one counts. */
 		if (unavailable)
 			judge(h, VERDICT_FAILING, "HTTP 503, although the report says %s",
 				report_status_to_string(r->status));
@@ -207,7 +208,8 @@ static void judge_report(struct hearing *h)
 		judge_status(h, &r);
 }
 
-/* A response whose headers are whole. `cut`: its body went over the limit, so there is nothing to decode. */
+/* A response whose headers are whole. `cut`: its body went over the limit, so there is nothing to
+ * decode. */
 static void judge_response(struct hearing *h, bool cut)
 {
 	const struct answer *a = h->answer;
@@ -216,8 +218,8 @@ static void judge_response(struct hearing *h, bool cut)
 
 	if (cbor && a->says_cbor && (status_is_success(a->status) || a->status == 503)) {
 		if (cut)
-			judge(h, VERDICT_MALFORMED, "HTTP %d with a report over %u bytes", a->status,
-				ANSWER_BODY_MAX);
+			judge(h, VERDICT_MALFORMED, "HTTP %d with a report over %u bytes",
+				a->status, ANSWER_BODY_MAX);
 		else
 			judge_report(h);
 	} else if (!status_is_success(a->status)) {
@@ -322,12 +324,12 @@ static void judge_unit_state(struct hearing *h)
 		if (unit_states[i].verdict == VERDICT_OK)
 			judge(h, VERDICT_OK, "%s", "");
 		else
-			judge(h, unit_states[i].verdict, "%s is %s, says systemd in the guest", unit,
-				state);
+			judge(h, unit_states[i].verdict, "%s is %s, says systemd in the guest",
+				unit, state);
 		return;
 	}
-	judge(h, VERDICT_MALFORMED, "the guest agent says %s is \"%s\", which is no state of a unit",
-		unit, state);
+	judge(h, VERDICT_MALFORMED,
+		"the guest agent says %s is \"%s\", which is no state of a unit", unit, state);
 }
 
 static void judge_unit(struct hearing *h)
@@ -378,7 +380,8 @@ void verdict_judge(const struct service_spec *service, const struct answer *answ
 	if ((size_t)service->probe >= PROBE_NUM || !courts[service->probe].judge)
 		judge(&h, VERDICT_NONE, "not watched");
 	else if (courts[service->probe].protocol != answer->protocol)
-		judge(&h, VERDICT_INCONCLUSIVE, "the question was of another kind than Probe= is now");
+		judge(&h, VERDICT_INCONCLUSIVE,
+			"the question was of another kind than Probe= is now");
 	else
 		courts[service->probe].judge(&h);
 

@@ -164,8 +164,8 @@ static const struct report_row {
 	{ "503 and another's name", 503, { "starting", .service = "service-fs" }, false,
 		VERDICT_WRONG_SERVICE, "says it is service-fs, not local-proofreader", 0 },
 	{ "an old boot comes before its status", 200,
-		{ "failing", .service = "local-proofreader", .nonce = NONCE, .boot_id = OTHER }, false,
-		VERDICT_STALE_BOOT, "answers from boot " OTHER ", the guest's is " BOOT, 0 },
+		{ "failing", .service = "local-proofreader", .nonce = NONCE, .boot_id = OTHER },
+		false, VERDICT_STALE_BOOT, "answers from boot " OTHER ", the guest's is " BOOT, 0 },
 	{ "an old boot, ours unknown", 200, { "ok", .boot_id = OTHER }, true, VERDICT_OK, "", 0 },
 };
 
@@ -211,7 +211,8 @@ static const struct answer_row {
 	{ "no content", PROBE_CBOR, { .kind = ANSWER_WHOLE, .status = 204 }, VERDICT_NOT_CBOR,
 		"HTTP 204 without a CBOR report: up, but unproven", FLAG },
 	{ "CBOR that is empty", PROBE_CBOR,
-		{ .kind = ANSWER_WHOLE, .status = 200, .says_cbor = true, .body = (const uint8_t *)"" },
+		{ .kind = ANSWER_WHOLE, .status = 200, .says_cbor = true,
+			.body = (const uint8_t *)"" },
 		VERDICT_MALFORMED, NULL, 0 },
 	{ "CBOR with bytes left over", PROBE_CBOR,
 		{ .kind = ANSWER_WHOLE, .status = 200, .says_cbor = true,
@@ -328,7 +329,8 @@ static void answers(void **state)
 	}
 }
 
-/* The same rows with a guest that could not run: what counts as up stands, all else says nothing. */
+/* The same rows with a guest that could not run: what counts as up stands, all else says nothing.
+ */
 static void excused(void **state)
 {
 	struct expectation expect = { .nonce = NONCE,
@@ -371,6 +373,18 @@ static void what_is_learned(void **state)
 	assert_int_equal(j.verdict, VERDICT_STALE_BOOT);
 	assert_string_equal(j.boot_id, OTHER);
 
+	/* Ours is not known yet, but the one before is known to be over. */
+	struct service_spec service = a_service(PROBE_CBOR);
+	struct bytes b = { .len = 0 };
+	struct expectation expect = { .nonce = NONCE, .past_boot_id = OTHER };
+	put_report(&b, &row.says);
+	struct answer answer = { .status = 200, .says_cbor = true };
+	answer.body = b.at;
+	answer.body_len = b.len;
+	verdict_judge(&service, &answer, &expect, &j);
+	assert_int_equal(j.verdict, VERDICT_STALE_BOOT);
+	assert_string_equal(j.reason, "answers from boot " OTHER ", which is over");
+
 	row.says.service = "service-fs";
 	judge_row(&row, &j);
 	assert_int_equal(j.verdict, VERDICT_WRONG_SERVICE);
@@ -401,6 +415,10 @@ static void reasons_are_bounded(void **state)
 	message[255] = '\0';
 	judge_row(&row, &j);
 	assert_string_equal(j.reason, message);
+	message[255] = '!';
+	judge_row(&row, &j);
+	assert_int_equal(strlen(j.reason), 254);
+	assert_string_equal(j.reason + 249, "é…");
 
 	verdict_judge(&service, &answer, &expect, &j);
 	assert_string_equal(j.reason, "could not ask: a\\x1b[2Jb\\xff");
