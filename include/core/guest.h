@@ -62,6 +62,7 @@ struct exit_record {
 struct guest {
 	struct supervisor *supervisor;
 	const struct guest_spec *spec;
+	struct guest *next_removed; /* of the supervisor's list, once removed from the configuration */
 	unsigned index;        /* among the guests: staggers their probes */
 
 	enum guest_want want;
@@ -104,6 +105,7 @@ struct guest {
 	int start_error;
 	char start_message[HV_ERROR_MAX];
 
+	unsigned hv_in_flight; /* requests the hypervisor has yet to answer */
 	bool start_in_flight, read_in_flight, read_again, stats_in_flight, press_in_flight, destroy_in_flight, balloon_in_flight;
 	struct agent agent;
 
@@ -125,6 +127,10 @@ void guest_event(struct guest *g, enum guest_event event, usec_t now);
 
 /* Serial bytes, as they came. */
 void guest_console(struct guest *g, const void *data, size_t len, uint64_t lost, usec_t now);
+
+/* Removed from the configuration: asks nothing more, answers who waits. What runs goes on running. It may be freed once
+ * hv_in_flight is 0. */
+void guest_retire(struct guest *g);
 
 void guest_free(struct guest *g);
 

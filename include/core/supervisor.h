@@ -38,6 +38,7 @@ struct supervisor {
 	struct supervisor_observer observer;
 	struct guest **guests;    /* each allocated on its own: pointers stay valid across a reload */
 	unsigned n_guests;
+	struct guest *removed;    /* that the hypervisor still owes answers */
 	struct hv_health hv_health;
 	usec_t hv_since_realtime; /* of the connection's present state */
 	usec_t began_realtime;    /* of the daemon */

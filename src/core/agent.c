@@ -18,6 +18,7 @@ static int put(struct guest *g, const char *text, hv_done_t done)
 
 	int r = hv_submit(g->supervisor->config.hv, &request, done, g);
 	g->agent.waits_for_hv = r == 0;
+	g->hv_in_flight += r == 0;
 	return r;
 }
 
@@ -36,6 +37,7 @@ static void exec_done(void *userdata, const struct hv_reply *reply, usec_t now)
 	long pid;
 
 	g->agent.waits_for_hv = false;
+	g->hv_in_flight--;
 	/* Dropped meanwhile: the guest was reset, and its pid means nothing. */
 	if (!g->agent.busy || g->agent.pid != 0)
 		return;
@@ -79,6 +81,7 @@ static void status_done(void *userdata, const struct hv_reply *reply, usec_t now
 	struct agent_status status;
 
 	g->agent.waits_for_hv = false;
+	g->hv_in_flight--;
 	if (!g->agent.busy || g->agent.pid == 0)
 		return;
 	if (reply->error != 0) {

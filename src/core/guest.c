@@ -547,12 +547,25 @@ void guest_console(struct guest *g, const void *data, size_t len, uint64_t lost,
 		g->news |= NEWS_READY;
 }
 
+void guest_retire(struct guest *g)
+{
+	static char name[] = "(removed)";
+	static const struct guest_spec removed = { .name = name };
+
+	operations_answer(&g->operations, ~0u, -ECANCELED, "the guest was removed from the configuration");
+	probing_disable(g, 0);
+	starting_release_lock(g);
+	/* The old spec goes away; answers that are still owed find this one. */
+	g->n_services = 0;
+	g->spec = &removed;
+}
+
 void guest_free(struct guest *g)
 {
 	if (!g)
 		return;
 	operations_answer(&g->operations, ~0u, -ECANCELED, "the daemon is going away; the guest is left as it is");
-	probing_disable(g, 0);
+	probing_drop(g);
 	starting_release_lock(g);
 	console_free(&g->console);
 	free(g);

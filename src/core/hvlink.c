@@ -15,7 +15,10 @@ static struct hv_request request_for(const struct guest *g, enum hv_verb verb)
 
 static int put(struct guest *g, const struct hv_request *request, hv_done_t done)
 {
-	return hv_submit(g->supervisor->config.hv, request, done, g);
+	int r = hv_submit(g->supervisor->config.hv, request, done, g);
+
+	g->hv_in_flight += r == 0;
+	return r;
 }
 
 static void take_facts(struct guest *g, const struct hv_facts *facts, usec_t now)
@@ -29,6 +32,7 @@ static void read_done(void *userdata, const struct hv_reply *reply, usec_t now)
 {
 	struct guest *g = userdata;
 
+	g->hv_in_flight--;
 	g->read_in_flight = false;
 	if (reply->error == 0)
 		take_facts(g, &reply->facts, now);
@@ -56,6 +60,7 @@ static void stats_done(void *userdata, const struct hv_reply *reply, usec_t now)
 {
 	struct guest *g = userdata;
 
+	g->hv_in_flight--;
 	g->stats_in_flight = false;
 	if (reply->error != 0)
 		return;
@@ -78,6 +83,7 @@ static void start_done(void *userdata, const struct hv_reply *reply, usec_t now)
 {
 	struct guest *g = userdata;
 
+	g->hv_in_flight--;
 	g->start_in_flight = false;
 	g->start_error = reply->error;
 	memcpy(g->start_message, reply->message, sizeof(g->start_message));
@@ -101,6 +107,7 @@ static void press_done(void *userdata, const struct hv_reply *reply, usec_t now)
 	struct guest *g = userdata;
 
 	(void)now;
+	g->hv_in_flight--;
 	g->press_in_flight = false;
 	if (reply->error != 0)
 		log_full(LOG_DEBUG, g->spec->name, NULL, "%s: %s", hv_verb_to_string(reply->verb),
@@ -119,6 +126,7 @@ static void destroy_done(void *userdata, const struct hv_reply *reply, usec_t no
 {
 	struct guest *g = userdata;
 
+	g->hv_in_flight--;
 	g->destroy_in_flight = false;
 	if (reply->error != 0)
 		log_full(LOG_WARNING, g->spec->name, NULL, "QEMU could not be ended yet: %s", reply->message);
@@ -137,6 +145,7 @@ static void balloon_done(void *userdata, const struct hv_reply *reply, usec_t no
 {
 	struct guest *g = userdata;
 
+	g->hv_in_flight--;
 	g->balloon_in_flight = false;
 	g->stats_due = now;
 	if (reply->error == 0)
@@ -161,6 +170,7 @@ static void cpu_tune_done(void *userdata, const struct hv_reply *reply, usec_t n
 	struct guest *g = userdata;
 
 	(void)now;
+	g->hv_in_flight--;
 	if (reply->error != 0)
 		log_full(LOG_NOTICE, g->spec->name, NULL, "CPUWeight= and CPUQuota= are without effect here: %s",
 			reply->message);

@@ -83,8 +83,12 @@ static int take_guests(struct supervisor *s, const struct spec *spec, usec_t now
 			stays |= list[i] == g;
 		if (stays)
 			continue;
+		log_full(LOG_NOTICE, g->spec->name, NULL, "removed from the configuration%s",
+			guest_state_has_qemu(g->state) ? "; it goes on running, unwatched" : "");
 		s->config.hv->vtable->forget(s->config.hv, g->spec->uuid);
-		guest_free(g);
+		guest_retire(g);
+		g->next_removed = s->removed;
+		s->removed = g;
 	}
 	free(s->guests);
 	s->guests = list;
@@ -191,10 +195,24 @@ int supervisor_new(const struct supervisor_config *config, usec_t now, struct su
 	return 0;
 }
 
+static void free_removed(struct supervisor *s, bool all)
+{
+	for (struct guest **at = &s->removed; *at;) {
+		struct guest *g = *at;
+		if (g->hv_in_flight > 0 && !all) {
+			at = &g->next_removed;
+			continue;
+		}
+		*at = g->next_removed;
+		guest_free(g);
+	}
+}
+
 void supervisor_free(struct supervisor *s)
 {
 	if (!s)
 		return;
+	free_removed(s, true);
 	for (unsigned i = 0; i < s->n_guests; i++) {
 		record_save(s->guests[i]);
 		guest_free(s->guests[i]);
@@ -223,6 +241,7 @@ usec_t supervisor_run(struct supervisor *s, usec_t now)
 		for (unsigned k = 0; k < g->n_services && !dirty; k++)
 			dirty = g->services[k].dirty;
 	}
+	free_removed(s, false);
 	s->config.hv->vtable->health(s->config.hv, &health);
 	if (health.connected != s->hv_health.connected ||
 		health.wedged_queues != s->hv_health.wedged_queues) {

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+# The tests, in order of cost. A unit test says in its first lines what it links:
+#   /* LINK: base model/report */   floors (all their objects) or single modules, nothing else
+#   /* LIBS: libcbor */             pkg-config names beside cmocka
+# so a module that grows a forbidden dependency fails to link here.
+
+UNIT_SOURCES   := $(sort $(wildcard tests/unit/test_*.c))
+DAEMON_SOURCES := $(sort $(wildcard tests/daemon/test_*.c))
+DAEMON_HELPERS := $(sort $(filter-out $(DAEMON_SOURCES),$(wildcard tests/daemon/*.c)))
+FUZZ_SOURCES   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+
+test_link = $(shell sed -n 's,^/\* LINK: *\(.*\) \*/,\1,p' $(1) | head -n 1)
+test_libs = $(shell sed -n 's,^/\* LIBS: *\(.*\) \*/,\1,p' $(1) | head -n 1)
+link_objects = $(foreach word,$(1),$(if $(findstring /,$(word)),$(B)/obj/$(word).o,$(OBJ_$(word))))
+
+TEST_FLAGS = $(CPPFLAGS_ALL) $(filter-out -Wmissing-prototypes,$(CFLAGS_ALL)) -Itests
+
+# $(1) program, $(2) source, $(3) further sources
+define test_rule
+$(1): $(2) $(3) $(call link_objects,$(call test_link,$(2)))
+	@mkdir -p $$(@D)
+	$$(call say,TEST,$$@)
+	$$(Q)$$(CC) $$(TEST_FLAGS) $$(call pkg_cflags,cmocka $(call test_libs,$(2))) -MMD -MP -MF $$@.d -o $$@ $$(filter %.c %.o,$$^) \
+		-Wl,--as-needed $$(LDFLAGS) $$(call pkg_libs,cmocka $(call test_libs,$(2))) -lpthread
+endef
+
+UNIT_PROGRAMS   := $(UNIT_SOURCES:tests/unit/%.c=$(B)/tests/unit/%)
+DAEMON_PROGRAMS := $(DAEMON_SOURCES:tests/daemon/%.c=$(B)/tests/daemon/%)
+REPLAY_PROGRAMS := $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=$(B)/tests/replay/%)
+
+$(foreach s,$(UNIT_SOURCES),$(eval $(call test_rule,$(B)/tests/unit/$(basename $(notdir $(s))),$(s),)))
+$(foreach s,$(DAEMON_SOURCES),$(eval $(call test_rule,$(B)/tests/daemon/$(basename $(notdir $(s))),$(s),$(DAEMON_HELPERS))))
+$(foreach s,$(FUZZ_SOURCES),$(eval $(call test_rule,$(B)/tests/replay/$(patsubst fuzz_%,%,$(basename $(notdir $(s)))),$(s),)))
+$(REPLAY_PROGRAMS): TEST_FLAGS += -DFUZZ_REPLAY
+
+.PHONY: tests check-unit check-daemon check-fuzz
+tests: all $(UNIT_PROGRAMS) $(DAEMON_PROGRAMS) $(REPLAY_PROGRAMS)
+
+check-unit: all $(UNIT_PROGRAMS)
+	@tests/lib/run-tests $(UNIT_PROGRAMS)
+
+check-daemon: all $(DAEMON_PROGRAMS)
+	@tests/lib/run-tests $(DAEMON_PROGRAMS)
+
+# The seed corpora and every input that ever broke a parser, replayed.
+check-fuzz: $(REPLAY_PROGRAMS)
+	@for p in $(REPLAY_PROGRAMS); do $$p tests/fuzz/corpus/$$(basename $$p) || exit 1; done
