@@ -48,6 +48,7 @@ struct question_slot {
 
 struct http_prober {
 	struct prober prober; /* first: the vtable's functions cast back */
+	sd_event *event;
 	struct http_multi multi;
 	struct slot_list spare, flying, failed;
 	unsigned n_flying; /* n_flying: the failed too */
@@ -116,6 +117,7 @@ static void prober_free(struct http_prober *p)
 		free(s);
 	}
 	curl_slist_free_all(p->headers);
+	sd_event_unref(p->event);
 	curl_global_cleanup();
 	free(p);
 }
@@ -209,18 +211,18 @@ static void on_tcp(
 static int slot_start(
 	struct question_slot *s, const struct question *q, const struct sockaddr_in *peer)
 {
-	struct http_multi *m = &s->prober->multi;
+	struct http_prober *p = s->prober;
 	int r;
 
 	if (q->protocol == ANSWER_TCP) {
 		s->state = SLOT_TCP;
-		return tcp_open(&s->tcp, m->event, peer, q->timeout, TCP_SETTLE, on_tcp, s);
+		return tcp_open(&s->tcp, p->event, peer, q->timeout, TCP_SETTLE, on_tcp, s);
 	}
 	s->state = SLOT_HTTP;
 	r = http_exchange_ask(&s->http, q, peer);
 	if (r < 0)
 		return r;
-	return curl_multi_add_handle(m->curl, s->http.easy) == CURLM_OK ? 0 : -ENOMEM;
+	return curl_multi_add_handle(p->multi.curl, s->http.easy) == CURLM_OK ? 0 : -ENOMEM;
 }
 
 static struct question_slot *http_ask(struct prober *prober, const struct question *q,
@@ -293,6 +295,8 @@ int http_prober_new(sd_event *event, struct prober **ret)
 		return -ENOMEM;
 	}
 	p->prober.vtable = &http_vtable;
+	p->event = sd_event_ref(event);
+	p->multi.epoll = -1;
 	p->multi.turn = on_turn;
 	p->multi.userdata = p;
 	p->headers = curl_slist_append(NULL, "Accept: application/cbor, */*;q=0.1");
