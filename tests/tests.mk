@@ -45,3 +45,13 @@ check-daemon: all $(DAEMON_PROGRAMS)
 # The seed corpora and every input that ever broke a parser, replayed.
 check-fuzz: $(REPLAY_PROGRAMS)
 	@for p in $(REPLAY_PROGRAMS); do $$p tests/fuzz/corpus/$$(basename $$p) || exit 1; done
+
+# The demo ------------------------------------------------------------------------------------------------------------
+
+.PHONY: demo demo-stop demo-clean
+demo:
+	@BUILD=$(abspath $(B)) tests/demo/demo up
+demo-stop:
+	@BUILD=$(abspath $(B)) tests/demo/demo stop
+demo-clean:
+	@BUILD=$(abspath $(B)) tests/demo/demo clean
