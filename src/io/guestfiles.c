@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state file, replaced as a whole, and the console log, appended to and rotated. */
+#include "io/guestfiles.h"
+
+#include "base/file.h"
+#include "base/macro.h"
+#include "io/layout.h"
+#include "io/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* What is not ours is not believed, and what is no plain file is not waited for. */
+static int open_ours(const char *path, int flags)
+{
+	CLEANUP_CLOSE int fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	return st.st_uid == geteuid() ? TAKE_FD(fd) : -EPERM;
+}
+
+int guestfiles_load(const char *state_dir, const char *guest, char **ret, size_t *ret_len)
+{
+	CLEANUP_FREE char *path = layout_path(state_dir, guest, LAYOUT_STATE);
+	CLEANUP_CLOSE int fd = path ? open_ours(path, O_RDONLY) : -EINVAL;
+	size_t len = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	CLEANUP_FREE char *text = malloc(STORE_TEXT_MAX + 2);
+	if (!text)
+		return -ENOMEM;
+	/* One byte more than allowed, to see that there is one. */
+	while (len <= STORE_TEXT_MAX && (n = read(fd, text + len, STORE_TEXT_MAX + 1 - len)) != 0) {
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		len += n > 0 ? (size_t)n : 0;
+	}
+	if (len > STORE_TEXT_MAX)
+		return -EFBIG;
+	text[len] = '\0';
+	*ret = TAKE_PTR(text);
+	*ret_len = len;
+	return 0;
+}
+
+static int make_private_dir(const char *state_dir, const char *guest)
+{
+	CLEANUP_FREE char *dir = layout_path(state_dir, guest, LAYOUT_PRIVATE_DIR);
+
+	return dir ? dir_make(dir, 0700) : -EINVAL;
+}
+
+int guestfiles_save(const char *state_dir, const char *guest, const char *text, size_t len)
+{
+	CLEANUP_FREE char *path = layout_path(state_dir, guest, LAYOUT_STATE);
+	int r = make_private_dir(state_dir, guest);
+
+	if (r < 0)
+		return r;
+	return path ? file_write_atomic(path, text, len, 0600) : -ENOMEM;
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int rotate(const char *path, const char *old, size_t len)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISREG(st.st_mode) || st.st_size == 0 || (uint64_t)st.st_size + len <= CONSOLE_FILE_MAX)
+		return 0;
+	return rename(path, old) < 0 ? -errno : 0;
+}
+
+int guestfiles_append(const char *state_dir, const char *guest, const char *data, size_t len,
+	uint64_t missing)
+{
+	CLEANUP_FREE char *path = layout_path(state_dir, guest, LAYOUT_CONSOLE);
+	CLEANUP_FREE char *old = layout_path(state_dir, guest, LAYOUT_CONSOLE_OLD);
+	char mark[96] = "";
+	int r = make_private_dir(state_dir, guest);
+
+	if (r < 0)
+		return r;
+	if (!path || !old)
+		return -ENOMEM;
+	if (missing > 0)
+		(void)snprintf(mark, sizeof(mark),
+			"\n[mediakitd: %llu bytes of the serial line were not kept]\n",
+			(unsigned long long)missing);
+	r = rotate(path, old, strlen(mark) + len);
+	if (r < 0)
+		return r;
+	CLEANUP_CLOSE int fd = open_ours(path, O_WRONLY | O_APPEND | O_CREAT);
+	if (fd < 0)
+		return fd;
+	r = write_all(fd, mark, strlen(mark));
+	return r < 0 ? r : write_all(fd, data, len);
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store on real files in a temporary directory, with the worker and the loop that the daemon uses. */
+/* LINK: base io/worker io/layout io/guestfiles io/filestore */
+/* LIBS: libsystemd */
+#include "io/filestore.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/macro.h"
+#include "io/guestfiles.h"
+
+#define GUEST "vm-mediakit"
+
+struct scene {
+	char dir[64];
+	sd_event *event;
+	struct worker_pool *pool;
+	struct store *store;
+};
+
+static int setup(void **state)
+{
+	struct scene *s = calloc(1, sizeof(*s));
+
+	assert_non_null(s);
+	(void)snprintf(s->dir, sizeof(s->dir), "/tmp/test_filestore.XXXXXX");
+	assert_non_null(mkdtemp(s->dir));
+	assert_int_equal(sd_event_new(&s->event), 0);
+	assert_int_equal(worker_pool_new(s->event, &s->pool), 0);
+	assert_int_equal(filestore_new(s->pool, s->dir, &s->store), 0);
+	*state = s;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct scene *s = *state;
+	char command[128];
+
+	if (s->store)
+		s->store->vtable->destroy(s->store);
+	worker_pool_free(s->pool);
+	sd_event_unref(s->event);
+	(void)snprintf(command, sizeof(command), "rm -rf '%s'", s->dir);
+	assert_int_equal(system(command), 0);
+	free(s);
+	return 0;
+}
+
+static void destroy(struct scene *s)
+{
+	s->store->vtable->destroy(s->store);
+	s->store = NULL;
+}
+
+static char *path_of(const struct scene *s, const char *guest, const char *file)
+{
+	static char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/private/%s%s%s", s->dir, guest, file ? "/" : "", file ?: "");
+	return path;
+}
+
+static void save(struct scene *s, const char *guest, const char *text)
+{
+	s->store->vtable->save(s->store, guest, text, strlen(text));
+}
+
+/* Turns the loop until it has nothing to do for a while that is long for a local disk. */
+static void run_loop(struct scene *s)
+{
+	while (sd_event_run(s->event, 200 * USEC_PER_MSEC) > 0)
+		;
+}
+
+static void assert_file(const char *path, const char *expected)
+{
+	CLEANUP_FREE char *text = NULL;
+
+	assert_int_equal(file_read(path, 4 * 1024 * 1024, &text, NULL), 0);
+	assert_string_equal(text, expected);
+}
+
+static void assert_loads(struct scene *s, const char *guest, const char *expected)
+{
+	CLEANUP_FREE char *text = NULL;
+	size_t len;
+
+	assert_int_equal(s->store->vtable->load(s->store, guest, &text, &len), 0);
+	assert_int_equal(len, strlen(expected));
+	assert_string_equal(text, expected);
+}
+
+static int load_error(struct scene *s, const char *guest)
+{
+	char *text = (char *)1;
+	size_t len = 77;
+	int r = s->store->vtable->load(s->store, guest, &text, &len);
+
+	assert_true(r < 0);
+	assert_ptr_equal(text, (char *)1);
+	assert_int_equal(len, 77);
+	return r;
+}
+
+static void test_save_and_load(void **state)
+{
+	struct scene *s = *state;
+	struct stat st;
+
+	assert_int_equal(load_error(s, GUEST), -ENOENT);
+	save(s, GUEST, "one");
+	save(s, "vm-intelligence", "other");
+	run_loop(s);
+	assert_loads(s, GUEST, "one");
+	assert_loads(s, "vm-intelligence", "other");
+	assert_int_equal(stat(path_of(s, GUEST, "state.json"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(stat(path_of(s, GUEST, NULL), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	assert_string_equal(s->store->vtable->trouble(s->store), "");
+}
+
+/* A thousand texts in one turn of the loop are at most three files: the first, perhaps one between, and the last. */
+static void test_last_text_wins(void **state)
+{
+	struct scene *s = *state;
+	char text[32] = "";
+
+	for (int i = 0; i < 1000; i++) {
+		(void)snprintf(text, sizeof(text), "text %d", i);
+		save(s, GUEST, text);
+	}
+	run_loop(s);
+	assert_loads(s, GUEST, text);
+}
+
+static void test_destroy_writes(void **state)
+{
+	struct scene *s = *state;
+
+	save(s, GUEST, "first");
+	save(s, GUEST, "second");
+	save(s, "vm-b", "b");
+	s->store->vtable->console(s->store, "vm-c", "hello\n", 6);
+	destroy(s);
+	assert_file(path_of(s, GUEST, "state.json"), "second");
+	assert_file(path_of(s, "vm-b", "state.json"), "b");
+	assert_file(path_of(s, "vm-c", "console.log"), "hello\n");
+}
+
+static void test_console_appends(void **state)
+{
+	struct scene *s = *state;
+	CLEANUP_FREE char *expected = malloc(200 * 8 + 1);
+	char word[24];
+
+	for (int i = 0; i < 200; i++) {
+		(void)snprintf(word, sizeof(word), "line%03d\n", i);
+		memcpy(expected + (size_t)i * 8, word, 9);
+		s->store->vtable->console(s->store, GUEST, word, 8);
+		if (i % 50 == 0)
+			run_loop(s);
+	}
+	run_loop(s);
+	assert_file(path_of(s, GUEST, "console.log"), expected);
+}
+
+static void test_console_rotates(void **state)
+{
+	struct scene *s = *state;
+	const size_t chunk = 200 * 1024;
+	CLEANUP_FREE char *data = malloc(chunk);
+	struct stat log, old;
+
+	memset(data, 'x', chunk);
+	for (int i = 0; i < 12; i++) {
+		s->store->vtable->console(s->store, GUEST, data, chunk);
+		run_loop(s);
+		assert_int_equal(stat(path_of(s, GUEST, "console.log"), &log), 0);
+		assert_true(log.st_size <= (off_t)CONSOLE_FILE_MAX);
+	}
+	/* 5 x 200 KiB fit a file: 5 in the last rotated one, 2 in the present one. */
+	assert_int_equal(stat(path_of(s, GUEST, "console.log.1"), &old), 0);
+	assert_int_equal(old.st_size, 5 * chunk);
+	assert_int_equal(log.st_size, 2 * chunk);
+	assert_int_equal(log.st_mode & 07777, 0600);
+}
+
+/* More than the queue holds in one turn of the loop: bounded, and the log says how much went missing. */
+static void test_console_bounded(void **state)
+{
+	struct scene *s = *state;
+	const size_t chunk = 100 * 1024;
+	CLEANUP_FREE char *data = malloc(chunk);
+	CLEANUP_FREE char *text = NULL;
+	char mark[96];
+
+	memset(data, 'x', chunk);
+	/* The first goes to the worker at once, two wait, seven are dropped. */
+	for (int i = 0; i < 10; i++)
+		s->store->vtable->console(s->store, GUEST, data, chunk);
+	run_loop(s);
+	(void)snprintf(mark, sizeof(mark), "[mediakitd: %zu bytes of the serial line were not kept]", 7 * chunk);
+	assert_int_equal(file_read(path_of(s, GUEST, "console.log"), CONSOLE_FILE_MAX, &text, NULL), 0);
+	assert_non_null(strstr(text, mark));
+	assert_in_range(strlen(text), 3 * chunk, 3 * chunk + sizeof(mark));
+}
+
+/* A directory where the file should be makes every write fail, also root's. */
+static void test_trouble(void **state)
+{
+	struct scene *s = *state;
+	const char *trouble;
+
+	save(s, GUEST, "old");
+	run_loop(s);
+	assert_int_equal(mkdir(path_of(s, GUEST, "state.json.tmp"), 0700), 0);
+	save(s, GUEST, "new");
+	run_loop(s);
+	trouble = s->store->vtable->trouble(s->store);
+	assert_non_null(strstr(trouble, GUEST));
+	assert_non_null(strstr(trouble, strerror(EEXIST)));
+	assert_loads(s, GUEST, "old");
+
+	/* One guest's trouble is not the other's, and does not hide behind its success. */
+	save(s, "vm-b", "b");
+	run_loop(s);
+	assert_loads(s, "vm-b", "b");
+	assert_non_null(strstr(s->store->vtable->trouble(s->store), GUEST));
+
+	/* What failed is tried again with the next occasion, nothing having been saved anew. */
+	assert_int_equal(rmdir(path_of(s, GUEST, "state.json.tmp")), 0);
+	s->store->vtable->console(s->store, "vm-b", "x", 1);
+	run_loop(s);
+	assert_loads(s, GUEST, "new");
+	assert_string_equal(s->store->vtable->trouble(s->store), "");
+}
+
+static void test_trouble_at_the_end(void **state)
+{
+	struct scene *s = *state;
+
+	save(s, GUEST, "old");
+	run_loop(s);
+	assert_int_equal(mkdir(path_of(s, GUEST, "state.json.tmp"), 0700), 0);
+	save(s, GUEST, "new");
+	destroy(s);
+	assert_file(path_of(s, GUEST, "state.json"), "old");
+}
+
+static void test_full_disk(void **state)
+{
+	struct scene *s = *state;
+	int r;
+
+	/* /dev/full is no regular file: refused before a byte is written. A log that is a link is not followed. */
+	save(s, GUEST, "x");
+	run_loop(s);
+	assert_int_equal(symlink("/dev/full", path_of(s, GUEST, "console.log")), 0);
+	r = guestfiles_append(s->dir, GUEST, "x", 1, 0);
+	assert_int_equal(r, -ELOOP);
+	assert_int_equal(unlink(path_of(s, GUEST, "console.log")), 0);
+	assert_int_equal(mkfifo(path_of(s, GUEST, "console.log"), 0600), 0);
+	r = guestfiles_append(s->dir, GUEST, "x", 1, 0);
+	assert_true(r == -ENXIO || r == -EINVAL);
+}
+
+static void test_load_refuses(void **state)
+{
+	struct scene *s = *state;
+	const char *path;
+	CLEANUP_FREE char *big = calloc(1, STORE_TEXT_MAX + 2);
+	CLEANUP_FREE char *text = NULL;
+	size_t len;
+
+	save(s, GUEST, "text");
+	run_loop(s);
+	path = path_of(s, GUEST, "state.json");
+
+	memset(big, 'x', STORE_TEXT_MAX + 1);
+	assert_int_equal(file_write_atomic(path, big, STORE_TEXT_MAX + 1, 0600), 0);
+	assert_int_equal(load_error(s, GUEST), -EFBIG);
+	assert_int_equal(file_write_atomic(path, big, STORE_TEXT_MAX, 0600), 0);
+	assert_int_equal(s->store->vtable->load(s->store, GUEST, &text, &len), 0);
+	assert_int_equal(len, STORE_TEXT_MAX);
+
+	if (geteuid() == 0) {
+		assert_int_equal(chown(path, 65534, 65534), 0);
+		assert_int_equal(load_error(s, GUEST), -EPERM);
+	}
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("/etc/passwd", path), 0);
+	assert_int_equal(load_error(s, GUEST), -ELOOP);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(load_error(s, GUEST), -EINVAL);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(load_error(s, GUEST), -EINVAL);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(load_error(s, GUEST), -ENOENT);
+	assert_int_equal(load_error(s, "../" GUEST), -EINVAL);
+	assert_int_equal(load_error(s, ""), -EINVAL);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_save_and_load),
+		TEST(test_last_text_wins),
+		TEST(test_destroy_writes),
+		TEST(test_console_appends),
+		TEST(test_console_rotates),
+		TEST(test_console_bounded),
+		TEST(test_trouble),
+		TEST(test_trouble_at_the_end),
+		TEST(test_full_disk),
+		TEST(test_load_refuses),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
