@@ -37,6 +37,6 @@ int http_prober_new(sd_event *event, struct prober **ret);
 
 /* Bytes off the wire for one answer, framing included, before the question is given up as too
  * large. Chunked framing of one-byte chunks costs six bytes a byte; this allows that and more. */
-#define HTTP_RAW_MAX (8u * (ANSWER_BODY_MAX + ANSWER_HEADER_MAX))
+#define HTTP_RAW_MAX (UINT64_C(8) * (ANSWER_BODY_MAX + ANSWER_HEADER_MAX))
 
 #endif

@@ -106,14 +106,14 @@ static void slot_stop(struct question_slot *s)
 
 static void prober_free(struct http_prober *p)
 {
-	struct question_slot *s;
+	struct question_slot *s, *next;
 
-	LIST_FOREACH(s, &p->spare, link)
-	http_exchange_done(&s->http);
+	for (s = LIST_FIRST(&p->spare); s; s = LIST_NEXT(s, link))
+		http_exchange_done(&s->http);
 	/* Closes what connections there are, and that is still told to their exchange. */
 	http_multi_done(&p->multi);
-	while ((s = LIST_FIRST(&p->spare))) {
-		LIST_REMOVE(s, link);
+	for (s = LIST_FIRST(&p->spare); s; s = next) {
+		next = LIST_NEXT(s, link);
 		free(s);
 	}
 	curl_slist_free_all(p->headers);
@@ -184,6 +184,9 @@ static void on_turn(void *userdata, bool broken)
 	prober_enter(p);
 	while ((message = curl_multi_info_read(p->multi.curl, &left))) {
 		struct question_slot *s = slot_of(message->easy_handle);
+
+		/* Every handle that was added has one. */
+		assert(s);
 		struct answer a = { .latency = usec_sub(now, s->asked) };
 
 		/* The message dies with the handle's removal, in slot_answer(). */
@@ -240,7 +243,7 @@ static struct question_slot *http_ask(struct prober *prober, const struct questi
 		s = slot_take(p);
 		r = s ? slot_start(s, q, &peer) : -ENOMEM;
 	}
-	if (r < 0) {
+	if (r < 0 || !s) {
 		if (s)
 			slot_give_back(s);
 		*ret_error = r;

@@ -327,7 +327,7 @@ static void judge_too_large(struct http_exchange *x, struct answer *a)
 {
 	if (x->flooded)
 		judge(a, ANSWER_TOO_LARGE, "over %u bytes that are mostly HTTP framing",
-			HTTP_RAW_MAX);
+			(unsigned)HTTP_RAW_MAX);
 	else if (x->take.part == TAKE_BODY)
 		judge(a, ANSWER_TOO_LARGE, "body or trailers over the limit (body %u bytes)",
 			ANSWER_BODY_MAX);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# CPU per probe and memory of HAProxy, monit and our prober, all three asking the same eight local HTTP endpoints once
-# a second in the same run. usage: probe.sh [SECONDS]
+# CPU per probe and memory of HAProxy, monit and our prober, all three asking the same eight local
+# HTTP endpoints once a second in the same run. usage: probe.sh [SECONDS]
 # Needs haproxy, monit, cc and the libraries of the daemon; says which is missing and exits 77.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -27,7 +27,8 @@ done
 
 cc -O2 -std=gnu11 -D_GNU_SOURCE -DMEDIAKIT_VERSION='"bench"' -Iinclude -o "$dir/bench" \
 	tests/bench/probe_bench.c src/io/http*.c src/io/tcp.c src/base/time.c \
-	src/model/{answer,report,cborscan,utf8}.c $(pkg-config --cflags --libs libcurl libsystemd libcbor)
+	src/model/{answer,report,cborscan,utf8}.c \
+	$(pkg-config --cflags --libs libcurl libsystemd libcbor)
 
 : >"$dir/ports"
 "$dir/bench" serve $ports >"$dir/ports" &
@@ -38,20 +39,21 @@ for _ in $(seq 100); do
 done
 mapfile -t port <"$dir/ports"
 
-# One thread, since more only add to its CPU. HAProxy does not start without any listener; the socket is never used.
+# One thread, since more only add to its CPU. HAProxy does not start without any listener; the
+# socket is never used.
 {
 	printf 'global\n\tnbthread 1\n\tstats socket %s/haproxy.sock\n' "$dir"
-	printf 'defaults\n\ttimeout connect 2s\n\ttimeout server 2s\n\ttimeout client 2s\n'
-	printf '\ttimeout check 2s\nbackend guest\n\toption httpchk GET /healthz\n'
+	printf 'defaults\n'
+	printf '\ttimeout %s 2s\n' connect server client check
+	printf 'backend guest\n\toption httpchk GET /healthz\n'
 	for p in "${port[@]}"; do printf '\tserver s%s 127.0.0.1:%s check inter 1s\n' "$p" "$p"; done
 } >"$dir/haproxy.cfg"
 {
-	printf 'set daemon 1\nset pidfile %s/monit.pid\nset idfile %s/monit.id\nset statefile %s/monit.state\n' \
-		"$dir" "$dir" "$dir"
+	printf 'set daemon 1\n'
+	printf 'set %sfile '"$dir"'/monit.%s\n' pid pid id id state state
 	for p in "${port[@]}"; do
-		printf 'check host s%s with address 127.0.0.1\n\tif failed port %s protocol http request "/healthz"' \
-			"$p" "$p"
-		printf ' with timeout 2 seconds then alert\n'
+		printf 'check host s%s with address 127.0.0.1\n\tif failed port %s' "$p" "$p"
+		printf ' protocol http request "/healthz" with timeout 2 seconds then alert\n'
 	done
 } >"$dir/monitrc"
 chmod 0600 "$dir/monitrc"
@@ -78,7 +80,10 @@ cpu() {
 
 sleep "$warm"
 for pid in "${pids[@]}"; do
-	kill -0 "$pid" 2>/dev/null || { cat "$dir"/*.log >&2; echo "probe.sh: a prober died" >&2; exit 1; }
+	kill -0 "$pid" 2>/dev/null && continue
+	cat "$dir"/*.log >&2
+	echo "probe.sh: a prober died" >&2
+	exit 1
 done
 before=$(counts)
 cpus_before="$(cpu $haproxy) $(cpu $monit) $(cpu $ours)"
@@ -87,18 +92,20 @@ cpus_after="$(cpu $haproxy) $(cpu $monit) $(cpu $ours)"
 after=$(counts)
 memory() { awk -v key="$2:" '$1 == key { print $2 }' "/proc/$1/status"; }
 rss="$(memory $haproxy VmRSS) $(memory $monit VmRSS) $(memory $ours VmRSS)"
-private="$(memory $haproxy RssAnon) $(memory $monit RssAnon) $(memory $ours RssAnon)"
+anon="$(memory $haproxy RssAnon) $(memory $monit RssAnon) $(memory $ours RssAnon)"
 
 echo "$ports endpoints, each asked once a second for $seconds s, $(nproc) CPUs"
-awk -v b="$before" -v a="$after" -v cb="$cpus_before" -v ca="$cpus_after" -v rss="$rss" -v anon="$private" 'BEGIN {
-	split("haproxy monit ours", name); split(b, B); split(a, A); split(cb, CB); split(ca, CA)
-	split(rss, R); split(anon, P)
-	printf "%-8s %8s %14s %10s %12s %10s\n", "", "probes", "CPU/probe ms", "RSS MB", "private MB", "ours/this"
+awk -v b="$before" -v a="$after" -v cb="$cpus_before" -v ca="$cpus_after" \
+	-v rss="$rss" -v anon="$anon" 'BEGIN {
+	split("haproxy monit ours", name)
+	split(b, before); split(a, after); split(cb, cpu_before); split(ca, cpu_after)
+	split(rss, resident); split(anon, private)
 	for (i = 1; i <= 3; i++) {
-		n = A[i] - B[i]
-		cost[i] = n > 0 ? (CA[i] - CB[i]) / n / 1e6 : 0
+		n[i] = after[i] - before[i]
+		cost[i] = n[i] > 0 ? (cpu_after[i] - cpu_before[i]) / n[i] / 1e6 : 0
 	}
+	printf "%-8s %7s %13s %8s %11s %10s\n", "", "probes", "CPU/probe ms", "RSS MB", "private MB", "ours/this"
 	for (i = 1; i <= 3; i++)
-		printf "%-8s %8d %14.3f %10.1f %12.1f %10.2f\n", name[i], A[i] - B[i], cost[i], R[i] / 1024, P[i] / 1024,
-			(cost[i] > 0 ? cost[3] / cost[i] : 0)
+		printf "%-8s %7d %13.3f %8.1f %11.1f %10.2f\n", name[i], n[i], cost[i],
+			resident[i] / 1024, private[i] / 1024, (cost[i] > 0 ? cost[3] / cost[i] : 0)
 }'

@@ -37,9 +37,15 @@ enum agent { HAPROXY, MONIT, OURS, AGENT_NUM };
 static void serve_one(int fd, unsigned counts[AGENT_NUM], const char *answer, size_t len)
 {
 	char text[128], question[2048];
-	ssize_t n = recv(fd, question, sizeof(question) - 1, 0);
+	size_t got = 0;
+	ssize_t n;
 
-	question[n > 0 ? n : 0] = 0;
+	/* Closing with bytes unread would be a reset. */
+	do {
+		n = recv(fd, question + got, sizeof(question) - 1 - got, 0);
+		got += n > 0 ? (size_t)n : 0;
+		question[got] = 0;
+	} while (n > 0 && !strstr(question, "\r\n\r\n"));
 	if (strncmp(question, "GET /count", 10) == 0) {
 		n = snprintf(text, sizeof(text), "HTTP/1.0 200 OK\r\n\r\n%u %u %u\n",
 			counts[HAPROXY], counts[MONIT], counts[OURS]);

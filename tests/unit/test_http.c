@@ -1,232 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The prober on real sockets, against services that do what they should not: each answer's kind, exactly one answer
- * in time, and memory and descriptors that do not grow. */
+/* The prober on real sockets, against services that do what they should not: each answer's kind,
+ * exactly one answer in time, and memory and descriptors that do not grow. */
 /* LINK: base model/answer io/http io/http_exchange io/http_multi io/http_take io/tcp */
 /* LIBS: libcurl libsystemd */
 #include "base/macro.h"
 #include "io/http.h"
-#include "io/http_take.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <malloc.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <cmocka.h>
 
+#include "http/service.h"
+
 #define TIMEOUT (300 * USEC_PER_MSEC)
-#define GRACE   (500 * USEC_PER_MSEC) /* for a loaded machine; the strict bound is asserted in simulated time */
+/* For a loaded machine; the strict bound is asserted in simulated time. */
+#define GRACE   (500 * USEC_PER_MSEC)
 #define NONCE   "0123456789abcdef"
-#define OK      "HTTP/1.1 200 OK\r\n"
-#define CHUNKED OK "Transfer-Encoding: chunked\r\n\r\n"
-#define CBOR    OK "Content-Type: application/cbor\r\nContent-Length: 2\r\n"
-#define X16     "xxxxxxxxxxxxxxxx"
-#define X64     X16 X16 X16 X16
-#define X1024   X64 X64 X64 X64 X64 X64 X64 X64 X64 X64 X64 X64 X64 X64 X64 X64
-#define FOREVER (-1)
-
-/* How a service ends the connection; those after HOLDS do not wait for the question. */
-enum manner { CLOSES, RESETS, HOLDS, REFUSES, CLOSES_AT_ONCE, RESETS_AT_ONCE, HOLDS_UNASKED };
-
-static const struct row {
-	const char *name;
-	const char *head;  /* sent first, */
-	const char *again; /* then this, */
-	int times;         /* so often, */
-	int pause_ms;      /* this far apart, */
-	enum manner end;   /* and then this */
-	enum answer_protocol protocol;
-	enum answer_kind kind;
-	int status;
-	bool cbor;
-	size_t body_len;
-} rows[] = {
-	/* What a service should say. */
-	{ .name = "cbor", .head = CBOR "\r\n\xa0\x01", .end = CLOSES, .status = 200, .cbor = true, .body_len = 2 },
-	{ .name = "held open after a whole answer", .head = CBOR "\r\nab", .end = HOLDS, .status = 200, .cbor = true, .body_len = 2 },
-	{ .name = "chunked", .head = CHUNKED "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", .end = HOLDS, .status = 200, .body_len = 5 },
-	{ .name = "until close", .head = OK "\r\nhello", .end = CLOSES, .status = 200, .body_len = 5 },
-	{ .name = "HTTP/1.0", .head = "HTTP/1.0 503 no\r\n\r\n", .end = CLOSES, .status = 503 },
-	{ .name = "204", .head = "HTTP/1.1 204 none\r\n\r\n", .end = HOLDS, .status = 204 },
-	{ .name = "interim, then final", .head = "HTTP/1.1 103 hint\r\nContent-Type: application/cbor\r\n\r\n" OK "Content-Length: 1\r\n\r\nx",
-		.end = HOLDS, .status = 200, .body_len = 1 },
-	{ .name = "trailer", .head = CHUNKED "1\r\nx\r\n0\r\nContent-Type: application/cbor\r\n\r\n", .end = HOLDS, .status = 200, .body_len = 1 },
-	{ .name = "1-byte chunks to the limit", .head = CHUNKED, .again = "1\r\nx\r\n", .times = 4096, .end = CLOSES, .kind = ANSWER_NOT_HTTP },
-	{ .name = "4096 bytes", .head = OK "Content-Length: 4096\r\n\r\n", .again = X64, .times = 64, .end = HOLDS, .status = 200, .body_len = 4096 },
-	{ .name = "4096 bytes until close", .head = OK "\r\n", .again = X64, .times = 64, .end = CLOSES, .status = 200, .body_len = 4096 },
-	/* Over a limit. */
-	{ .name = "4097 bytes", .head = OK "Content-Length: 4097\r\n\r\ny", .again = X64, .times = 64, .end = HOLDS, .kind = ANSWER_TOO_LARGE },
-	{ .name = "4097 bytes until close", .head = OK "\r\ny", .again = X64, .times = 64, .end = CLOSES, .kind = ANSWER_TOO_LARGE },
-	{ .name = "huge length", .head = OK "Content-Length: 9223372036854775807\r\n\r\nx", .end = HOLDS, .kind = ANSWER_TOO_LARGE },
-	{ .name = "endless body", .head = OK "\r\n", .again = X1024, .times = FOREVER, .kind = ANSWER_TOO_LARGE },
-	{ .name = "endless chunks", .head = CHUNKED, .again = "40\r\n" X64 "\r\n", .times = FOREVER, .kind = ANSWER_TOO_LARGE },
-	{ .name = "endless headers", .head = OK, .again = "X: " X64 "\r\n", .times = FOREVER, .kind = ANSWER_TOO_LARGE },
-	{ .name = "endless header", .head = OK "X: ", .again = X1024, .times = FOREVER, .kind = ANSWER_TOO_LARGE },
-	{ .name = "endless folding", .head = OK "X: y\r\n", .again = " " X64 "\r\n", .times = FOREVER, .kind = ANSWER_TOO_LARGE },
-	{ .name = "endless interim", .head = "", .again = "HTTP/1.1 100 go on\r\n\r\n", .times = FOREVER, .kind = ANSWER_TOO_LARGE },
-	{ .name = "endless hints", .head = "", .again = "HTTP/1.1 103 hint\r\nX: y\r\n\r\n", .times = FOREVER, .kind = ANSWER_TOO_LARGE },
-	{ .name = "endless trailers", .head = CHUNKED "0\r\n", .again = "X: " X64 "\r\n", .times = FOREVER, .kind = ANSWER_TOO_LARGE },
-	{ .name = "endless chunk extension", .head = CHUNKED "1;", .again = X1024, .times = FOREVER, .kind = ANSWER_TOO_LARGE },
-	/* Too slow. */
-	{ .name = "silence", .end = HOLDS, .kind = ANSWER_TIMEOUT },
-	{ .name = "a byte now and then", .head = OK "Content-Length: 99\r\n\r\n", .again = "x", .times = FOREVER, .pause_ms = 50, .kind = ANSWER_TIMEOUT },
-	{ .name = "a header byte now and then", .head = "H", .again = "T", .times = FOREVER, .pause_ms = 1000, .kind = ANSWER_TIMEOUT },
-	{ .name = "length lies long", .head = OK "Content-Length: 9\r\n\r\nfour", .end = HOLDS, .kind = ANSWER_TIMEOUT },
-	/* Nobody there. */
-	{ .name = "refused", .end = REFUSES, .kind = ANSWER_UNREACHABLE },
-	{ .name = "closed at once", .end = CLOSES_AT_ONCE, .kind = ANSWER_CLOSED },
-	{ .name = "reset at once", .end = RESETS_AT_ONCE, .kind = ANSWER_CLOSED },
-	{ .name = "closed when asked", .end = CLOSES, .kind = ANSWER_CLOSED },
-	{ .name = "reset when asked", .end = RESETS, .kind = ANSWER_CLOSED },
-	/* No HTTP, or not all of it. */
-	{ .name = "HTTP/0.9", .head = "<html>hello</html>", .end = CLOSES, .kind = ANSWER_NOT_HTTP },
-	{ .name = "SSH", .head = "SSH-2.0-OpenSSH_9.2\r\n", .end = HOLDS, .kind = ANSWER_NOT_HTTP },
-	{ .name = "status without number", .head = "HTTP/1.1 abc\r\n\r\n", .end = CLOSES, .kind = ANSWER_NOT_HTTP },
-	{ .name = "status 99999", .head = "HTTP/1.1 99999 no\r\n\r\n", .end = CLOSES, .kind = ANSWER_NOT_HTTP },
-	{ .name = "status 999", .head = "HTTP/1.1 999 no\r\n\r\n", .end = CLOSES, .kind = ANSWER_NOT_HTTP },
-	{ .name = "status 000", .head = "HTTP/1.1 000 no\r\n\r\n", .end = CLOSES, .kind = ANSWER_NOT_HTTP },
-	{ .name = "HTTP/2", .head = "HTTP/2 200\r\n\r\n", .end = CLOSES, .kind = ANSWER_NOT_HTTP },
-	{ .name = "HTTP/3.7", .head = "HTTP/3.7 200 OK\r\n\r\n", .end = CLOSES, .kind = ANSWER_NOT_HTTP },
-	{ .name = "shoutcast", .head = "ICY 200 OK\r\n\r\n", .end = CLOSES, .kind = ANSWER_NOT_HTTP },
-	{ .name = "half a status line", .head = "HTTP/1.", .end = CLOSES, .kind = ANSWER_NOT_HTTP },
-	{ .name = "half the headers", .head = OK "Content-Le", .end = CLOSES, .kind = ANSWER_NOT_HTTP },
-	{ .name = "no empty line", .head = OK "A: b\r\n", .end = CLOSES, .kind = ANSWER_NOT_HTTP },
-	{ .name = "interim, then closed", .head = "HTTP/1.1 100 go on\r\n\r\n", .end = CLOSES, .kind = ANSWER_NOT_HTTP },
-	{ .name = "half a body, closed", .head = OK "Content-Length: 9\r\n\r\nfour", .end = CLOSES, .kind = ANSWER_NOT_HTTP },
-	{ .name = "half a body, reset", .head = OK "Content-Length: 9\r\n\r\nfour", .end = RESETS, .kind = ANSWER_NOT_HTTP },
-	{ .name = "half the chunks", .head = CHUNKED "9\r\nfour", .end = CLOSES, .kind = ANSWER_NOT_HTTP },
-	{ .name = "no chunk length", .head = CHUNKED "zz\r\n", .end = CLOSES, .kind = ANSWER_NOT_HTTP },
-	{ .name = "negative length", .head = OK "Content-Length: -5\r\n\r\nx", .end = CLOSES, .kind = ANSWER_NOT_HTTP },
-	/* Odd, and whole. */
-	{ .name = "length lies short", .head = OK "Content-Length: 2\r\n\r\nabcdef", .end = CLOSES, .status = 200, .body_len = 2 },
-	{ .name = "redirect to a file", .head = "HTTP/1.1 302 go\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n", .end = HOLDS, .status = 302 },
-	{ .name = "gzip stays gzip", .head = OK "Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x01", .end = HOLDS, .status = 200, .body_len = 4 },
-	{ .name = "cookies and HSTS", .head = CBOR "Set-Cookie: a=b\r\nStrict-Transport-Security: max-age=9\r\n\r\nab", .end = HOLDS, .status = 200, .cbor = true, .body_len = 2 },
-	{ .name = "two types that differ", .head = CBOR "Content-Type: text/html\r\n\r\nab", .end = HOLDS, .status = 200, .body_len = 2 },
-	{ .name = "two types alike", .head = CBOR "content-type:application/cbor\r\n\r\nab", .end = HOLDS, .status = 200, .cbor = true, .body_len = 2 },
-	{ .name = "parameters and capitals", .head = OK "CONTENT-TYPE: \tApplication/CBOR ; a=b\r\nContent-Length: 0\r\n\r\n", .end = HOLDS, .status = 200, .cbor = true },
-	{ .name = "nearly the type", .head = OK "Content-Type: application/cbor-seq\r\nContent-Length: 0\r\n\r\n", .end = HOLDS, .status = 200 },
-	{ .name = "the type in another header", .head = OK "X: a\rContent-Type: application/cbor\r\nContent-Length: 0\r\n\r\n", .end = HOLDS, .status = 200 },
-	/* TCP. */
-	{ .name = "tcp greeting", .protocol = ANSWER_TCP, .head = "220 hello\r\n", .end = HOLDS_UNASKED },
-	{ .name = "tcp silent", .protocol = ANSWER_TCP, .end = HOLDS_UNASKED },
-	{ .name = "tcp refused", .protocol = ANSWER_TCP, .end = REFUSES, .kind = ANSWER_UNREACHABLE },
-	{ .name = "tcp closed", .protocol = ANSWER_TCP, .end = CLOSES_AT_ONCE, .kind = ANSWER_CLOSED },
-	{ .name = "tcp reset", .protocol = ANSWER_TCP, .end = RESETS_AT_ONCE, .kind = ANSWER_CLOSED },
-	{ .name = "tcp flood", .protocol = ANSWER_TCP, .head = "", .again = X1024, .times = FOREVER, .end = HOLDS_UNASKED },
-};
-
-/* One service: a socket, a thread that plays a row on `connections` connections, and what came of the question. */
-struct service {
-	const struct row *row;
-	int fd, connections;
-	uint16_t port;
-	pthread_t thread;
-	char question[2048];
-	/* Written by the test's thread only. */
-	struct asker *asker;
-	int done;
-	usec_t asked, answered;
-	struct answer answer;
-};
-
-static bool send_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
-
-		if (n <= 0)
-			return false;
-		data += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
-/* Waits so long, or until the prober hangs up. */
-static bool hung_up(int fd, int ms)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	char byte;
-
-	return poll(&p, 1, ms) > 0 && recv(fd, &byte, 1, MSG_DONTWAIT) <= 0;
-}
-
-static void read_question(struct service *s, int fd)
-{
-	size_t len = 0;
-	ssize_t n;
-
-	do {
-		n = recv(fd, s->question + len, sizeof(s->question) - 1 - len, 0);
-		len += n > 0 ? (size_t)n : 0;
-		s->question[len] = 0;
-	} while (n > 0 && !strstr(s->question, "\r\n\r\n"));
-}
-
-static void play(struct service *s, int fd)
-{
-	const struct row *row = s->row;
-	bool up = true;
-
-	if (row->end <= HOLDS)
-		read_question(s, fd);
-	if (row->head)
-		up = send_all(fd, row->head, strlen(row->head));
-	for (int i = 0; up && row->again && (row->times == FOREVER || i < row->times); i++)
-		up = (row->pause_ms == 0 || !hung_up(fd, row->pause_ms)) &&
-			send_all(fd, row->again, strlen(row->again));
-	if (row->end == HOLDS || row->end == HOLDS_UNASKED)
-		while (up && !hung_up(fd, 5000))
-			;
-	if (row->end == RESETS || row->end == RESETS_AT_ONCE)
-		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger) { 1, 0 },
-			sizeof(struct linger));
-}
-
-static void *serve(void *userdata)
-{
-	struct service *s = userdata;
-
-	for (int i = 0; i < s->connections; i++) {
-		int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC);
-
-		assert_true(fd >= 0);
-		play(s, fd);
-		(void)close(fd);
-	}
-	return NULL;
-}
-
-static void service_start(struct service *s, const struct row *row, int connections)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(a);
-
-	*s = (struct service) { .row = row, .connections = connections };
-	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(s->fd, (struct sockaddr *)&a, len), 0);
-	assert_int_equal(getsockname(s->fd, (struct sockaddr *)&a, &len), 0);
-	s->port = ntohs(a.sin_port);
-	if (row->end == REFUSES)
-		return;
-	assert_int_equal(listen(s->fd, 64), 0);
-	assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
-}
-
-static void service_stop(struct service *s)
-{
-	if (s->row->end != REFUSES)
-		(void)pthread_join(s->thread, NULL);
-	(void)close(s->fd);
-}
 
 /* The test's side: a loop and a prober, and what a `done` does besides noting. */
 struct asker {
@@ -359,9 +153,14 @@ static void test_hostile(void **state)
 		fail_msg("%ld KiB for %zu questions", rss, ARRAY_SIZE(rows));
 }
 
-static const struct row plain = { .name = "plain", .head = CBOR "\r\n\xa0\x01", .end = CLOSES, .status = 200, .cbor = true, .body_len = 2 };
+static const struct row plain = {
+	.name = "plain", .head = CBOR "\r\n\xa0\x01", .end = CLOSES, .status = 200, .cbor = true,
+	.body_len = 2,
+};
 static const struct row silent = { .name = "silent", .end = HOLDS, .kind = ANSWER_TIMEOUT };
-static const struct row silent_tcp = { .name = "silent tcp", .protocol = ANSWER_TCP, .end = HOLDS_UNASKED };
+static const struct row silent_tcp = {
+	.name = "silent tcp", .protocol = ANSWER_TCP, .end = HOLDS_UNASKED,
+};
 
 static void test_question(void **state)
 {
@@ -445,6 +244,8 @@ static void test_cancel(void **state)
 		run_until_answered(&a);
 		assert_int_equal(s.done, 1);
 		assert_true(other.done == 0 || others[i] == &plain);
+		service_stop(&s);
+		service_stop(&other);
 		/* Cancelled at once, before the loop turned: the service is owed a connection. */
 		service_start(&s, &plain, 1);
 		a.prober->vtable->cancel(a.prober, ask(&a, &s, NULL));
@@ -453,6 +254,7 @@ static void test_cancel(void **state)
 		(void)ask(&a, &s, NULL);
 		run_until_answered(&a);
 		assert_int_equal(s.done, 1);
+		service_stop(&s);
 		asker_free(&a);
 	}
 }
@@ -487,7 +289,9 @@ static void test_limits(void **state)
 {
 	static struct service s[PROBER_QUESTIONS_MAX + 1], tcp;
 	static const struct row unasked = { .end = REFUSES, .kind = ANSWER_LOCAL_ERROR };
-	static const struct row unasked_tcp = { .end = REFUSES, .protocol = ANSWER_TCP, .kind = ANSWER_LOCAL_ERROR };
+	static const struct row unasked_tcp = {
+		.end = REFUSES, .protocol = ANSWER_TCP, .kind = ANSWER_LOCAL_ERROR,
+	};
 	struct rlimit old, none = { 0, 0 };
 	struct asker a;
 	int error;
