@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verb: command line, configuration, confirmation, and the table of stages. */
+#include "cli/provision.h"
+
+#include "base/file.h"
+#include "cli/args.h"
+#include "cli/provision_job.h"
+#include "cli/verb.h"
+#include "io/confdir.h"
+#include "io/reach.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+
+const char usage_provision[] =
+	"provision GUEST [--replace-disk[=GUEST]] [--config=DIR] [--state=DIR]\n"
+	"\n"
+	"Makes what the guest GUEST boots from, in the state directory: a read-only copy of\n"
+	"the image ([Image] Path=, checked against SHA256= where that is set), a disk of the\n"
+	"configured size on top of it, and a seed for cloud-init with the host name, the user,\n"
+	"the keys and the packages of the configuration. An SSH key is made once where the\n"
+	"configuration gives none.\n"
+	"\n"
+	"Run again, it changes only what the configuration changed: the seed, which takes\n"
+	"effect at the guest's next boot. An existing disk is never overwritten, shrunk,\n"
+	"grown or put on another image. The guest must not run.\n"
+	"\n"
+	"  --replace-disk         make a new, empty disk; the old one is kept beside it as\n"
+	"                         disk.qcow2.old-<time>. Asks for the guest's name\n"
+	"  --replace-disk=GUEST   the same without asking; GUEST is the name once more\n"
+	"  --config=DIR           configuration, default /etc/mediakitd\n"
+	"  --state=DIR            state directory, default from the configuration\n"
+	"\n"
+	"Templates of the seed are read from $MEDIAKIT_TEMPLATES where that is set.\n"
+	"\n"
+	"Exit status: 0 done or nothing to do, 1 failed (nothing is left half-made),\n"
+	"2 command line or configuration, 4 no such guest.\n";
+
+static volatile sig_atomic_t got_signal;
+
+static void on_signal(int sig)
+{
+	got_signal = sig;
+}
+
+static int on_tick(void *userdata)
+{
+	stageline_tick(userdata);
+	return got_signal ? -ECANCELED : 0;
+}
+
+/* No SA_RESTART: what waits is to return. */
+static void watch_signals(void)
+{
+	const struct sigaction action = { .sa_handler = on_signal };
+
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+	(void)sigaction(SIGHUP, &action, NULL);
+}
+
+static int open_state(struct provision *p)
+{
+	int r = layout_open(p->state_dir, &p->reason);
+
+	if (r >= 0)
+		r = layout_open_guest(p->state_dir, p->guest->name, &p->reason);
+	if (r < 0)
+		return r;
+	p->image_dir = layout_path(p->state_dir, p->guest->name, LAYOUT_IMAGE_DIR);
+	p->disk = layout_disk(p->state_dir, p->guest->name);
+	if (!p->image_dir || !p->disk)
+		return -ENOMEM;
+	return reach_check(p->image_dir, REACH_QEMU_USER, &p->reason);
+}
+
+static int take_lock(struct provision *p)
+{
+	CLEANUP_FREE char *path = layout_guest_lock(p->state_dir, p->guest->name);
+
+	if (!path)
+		return -ENOMEM;
+	p->lock_fd = file_lock(path);
+	if (p->lock_fd == -EWOULDBLOCK)
+		return reason_set(&p->reason, -EBUSY,
+			"the guest is being started, or provisioned by somebody else (%s is locked): try "
+			"again when that has ended",
+			path);
+	if (p->lock_fd < 0)
+		return reason_set(&p->reason, p->lock_fd, "cannot lock %s: %s", path,
+			strerror(-p->lock_fd));
+	layout_sweep(p->state_dir, p->guest->name);
+	return 0;
+}
+
+static int save_record(struct provision *p)
+{
+	CLEANUP_FREE char *path = layout_path(p->state_dir, p->guest->name, LAYOUT_RECORD);
+
+	if (!path)
+		return -ENOMEM;
+	int r = record_save(path, &p->record, now_realtime());
+	if (r < 0)
+		return reason_set(&p->reason, r, "cannot write %s: %s", path, strerror(-r));
+	return 0;
+}
+
+/* Refusals first, then what takes space, then what is small. */
+static const struct stage {
+	const char *what;
+	int (*run)(struct provision *p);
+} stages[] = {
+	{ "state directory", open_state             },
+	{ "lock",            take_lock              },
+	{ "existing disk",   provision_find_disk    },
+	{ "image",           provision_find_image   },
+	{ "space",           provision_check_space  },
+	{ "base",            provision_base         },
+	{ "disk",            provision_disk         },
+	{ "boot files",      provision_boot_files   },
+	{ "seed",            provision_seed         },
+	{ "record",          save_record            },
+};
+
+static int run_stages(struct provision *p)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(stages); i++) {
+		stageline_begin(&p->line, stages[i].what);
+		p->reason.text[0] = '\0';
+		r = stages[i].run(p);
+		if (r >= 0 && got_signal)
+			r = -ECANCELED;
+	}
+	return r;
+}
+
+static void cleanup_provision(struct provision *p)
+{
+	if (p->lock_fd >= 0)
+		layout_sweep(p->state_dir, p->guest->name);
+	cleanup_closep(&p->lock_fd);
+	cleanup_closep(&p->source_fd);
+	free(p->image_dir);
+	free(p->disk);
+}
+
+static int provision(const struct spec *spec, const struct guest_spec *guest, bool replace_disk)
+{
+	char prefix[SPEC_NAME_MAX + 16];
+	CLEANUP(cleanup_provision) struct provision p = {
+		.guest = guest,
+		.state_dir = spec->state_dir,
+		.replace_disk = replace_disk,
+		.lock_fd = -1,
+		.source_fd = -1,
+	};
+
+	(void)snprintf(prefix, sizeof(prefix), "provision %s", guest->name);
+	stageline_init(&p.line, prefix);
+	p.tick = (struct tick){ .fn = on_tick, .userdata = &p.line };
+	watch_signals();
+	int r = run_stages(&p);
+	stageline_end(&p.line);
+	if (r >= 0)
+		return CLI_OK;
+	if (got_signal)
+		fprintf(stderr, "%s: interrupted; nothing was left half-made\n", prefix);
+	else
+		fprintf(stderr, "%s: %s\n", prefix, p.reason.text[0] ? p.reason.text : strerror(-r));
+	return CLI_FAILED;
+}
+
+static bool name_is_typed(const char *guest)
+{
+	char line[SPEC_NAME_MAX + 2];
+
+	fprintf(stderr,
+		"The disk of %s is put aside and a new, empty one made. Type the guest's name: ", guest);
+	if (!fgets(line, sizeof(line), stdin))
+		return false;
+	line[strcspn(line, "\n")] = '\0';
+	return strcmp(line, guest) == 0;
+}
+
+/* `confirmed`: the option's value, "" where it has none. 0, or CLI_USAGE. */
+static int confirm_replace(const char *guest, const char *confirmed)
+{
+	if (*confirmed ? strcmp(confirmed, guest) == 0
+		       : isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && name_is_typed(guest))
+		return 0;
+	fprintf(stderr,
+		"mediakitd provision: the disk is not replaced: write --replace-disk=%s, the name of the guest "
+		"whose disk it is\n",
+		guest);
+	return CLI_USAGE;
+}
+
+/* Takes --replace-disk[=GUEST] out of argv, the one option whose value may be missing. */
+static int take_replace(int argc, char **argv, const char **ret)
+{
+	static const char option[] = "--replace-disk";
+	size_t len = sizeof(option) - 1;
+	int n = 0;
+
+	for (int i = 0; i < argc; i++) {
+		bool match = strncmp(argv[i], option, len) == 0;
+		if (match && argv[i][len] == '\0')
+			*ret = "";
+		else if (match && argv[i][len] == '=')
+			*ret = argv[i] + len + 1;
+		else
+			argv[n++] = argv[i];
+	}
+	return n;
+}
+
+static int load_spec(const struct args *args, struct spec **ret)
+{
+	const char *dir = args->config ?: CONFDIR_DEFAULT;
+	struct conf_faults faults = { 0 };
+	int r = confdir_load(dir, args->state, args->runtime, ret, &faults);
+
+	for (unsigned i = 0; i < faults.n; i++)
+		fprintf(stderr, "%s%s\n", faults.list[i].warning ? "warning: " : "",
+			faults.list[i].text);
+	if (faults.n_dropped > 0)
+		fprintf(stderr, "and %u more\n", faults.n_dropped);
+	if (r < 0 && faults.n_errors == 0)
+		fprintf(stderr, "mediakitd provision: %s: %s\n", dir, strerror(-r));
+	conf_faults_clear(&faults);
+	return r < 0 ? CLI_USAGE : 0;
+}
+
+static int provision_named(const struct spec *spec, const char *name, const char *replace)
+{
+	const struct guest_spec *guest = spec_find_guest(spec, name);
+
+	if (!guest) {
+		fprintf(stderr, "mediakitd provision: there is no guest %s; configured: ", name);
+		for (unsigned i = 0; i < spec->n_guests; i++)
+			fprintf(stderr, "%s%s", i > 0 ? ", " : "", spec->guests[i].name);
+		fprintf(stderr, "%s\n", spec->n_guests == 0 ? "none" : "");
+		return CLI_NO_GUEST;
+	}
+	int r = replace ? confirm_replace(guest->name, replace) : 0;
+	return r ? r : provision(spec, guest, replace != NULL);
+}
+
+int verb_provision(int argc, char **argv)
+{
+	static const struct args_rule rule = { .min = 1, .max = 1, .words = "GUEST" };
+	const char *replace = NULL;
+	struct spec *spec = NULL;
+	struct args args;
+
+	argc = take_replace(argc, argv, &replace);
+	int r = args_parse(argc, argv, &rule, &args);
+	if (r)
+		return r;
+	r = load_spec(&args, &spec);
+	if (r)
+		return r;
+	r = provision_named(spec, args.operands[0], replace);
+	spec_free(spec);
+	return r;
+}
