@@ -68,7 +68,9 @@ static bool reach(struct boot *b, enum boot_stage stage, usec_t now)
 	return true;
 }
 
-static bool judge_line(struct boot *b, usec_t now)
+/* `whole`: the line's end was seen. Words of a panic wait for it, so that the hint is never half a line; the kernel
+ * ends each line that it begins. */
+static bool judge_line(struct boot *b, bool whole, usec_t now)
 {
 	bool moved = false;
 
@@ -80,6 +82,8 @@ static bool judge_line(struct boot *b, usec_t now)
 			b->root_writable = true;
 			break;
 		case SIGN_PANIC:
+			if (!whole)
+				break;
 			/* The first words name the cause; what follows is its wake. */
 			if (!b->panicked)
 				(void)utf8_escape(b->hint, sizeof(b->hint), b->line, b->line_len);
@@ -106,7 +110,7 @@ bool boot_console(struct boot *b, const void *data, size_t len, usec_t now)
 		b->heard_at = now;
 	for (size_t i = 0; i < len; i++) {
 		if (s[i] == '\n' || s[i] == '\r') {
-			moved |= judge_line(b, now);
+			moved |= judge_line(b, true, now);
 			b->line_len = 0;
 		} else if (b->line_len < sizeof(b->line)) {
 			b->line[b->line_len++] = s[i];
@@ -114,7 +118,7 @@ bool boot_console(struct boot *b, const void *data, size_t len, usec_t now)
 	}
 	/* A login prompt ends without a newline. */
 	if (b->line_len > 0)
-		moved |= judge_line(b, now);
+		moved |= judge_line(b, false, now);
 	return moved;
 }
 
