@@ -18,7 +18,8 @@
  * into, so the slot must be one libvirt does not give away itself: it counts up from 1. */
 #define DOMXML_NIC_SLOT 0x10u
 
-/* Absolute paths QEMU's user can reach. NULL: the guest has none. They are not opened here. */
+/* Absolute paths QEMU's user can reach. NULL: the guest has none. They are not opened here. Disk
+ * and seed are left out where the guest boots from its kernel alone (Kernel= without Path=). */
 struct domxml_paths {
 	const char *disk;       /* qcow2; its backing file is read from its own header by libvirt */
 	const char *seed;       /* cloud-init's NoCloud image, raw, attached read-only */
@@ -39,8 +40,8 @@ struct domxml_paths {
  *    that is 127.0.0.1 or all addresses, on 127.0.0.1 too, where the probes ask.
  *  - CPU weight and quota are not in the XML: where the host has no cpu controller the start would
  *    fail with them. They are set on the running guest.
- *  - A guest that boots its own kernel on aarch64 without a seed is no cloud image (a unikernel or
- *    microkernel system): no agent channel, no watchdog.
+ *  - An aarch64 guest without a seed is no cloud image but a microkernel system or the like: no
+ *    agent channel, no watchdog.
  *  - Nothing a guest does leads QEMU to reset it or to keep it as a corpse: the watchdog has no
  *    action, a crash destroys. The daemon decides about restarts.
  */

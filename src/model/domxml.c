@@ -19,7 +19,7 @@ struct build {
 	const struct guest_spec *guest;
 	const struct domxml_paths *paths;
 	bool kvm;
-	bool cloud; /* an operating system with cloud-init and agent is expected */
+	bool cloud; /* an operating system with an agent and a watchdog daemon is expected */
 };
 
 static bool is_x86(const struct build *b)
@@ -436,15 +436,19 @@ static int put_domain(struct build *b)
 int domxml_build(const struct guest_spec *guest, const struct domxml_paths *paths, bool kvm,
 	char **ret)
 {
-	struct build b = { .guest = guest, .paths = paths, .kvm = kvm };
+	struct domxml_paths has = *paths;
+	struct build b = { .guest = guest, .paths = &has, .kvm = kvm };
 	CLEANUP_FREE char *text = NULL;
+
+	if (guest->kernel && !guest->image_path)
+		has.disk = has.seed = NULL;
 
 	if (!guest->name || strlen(guest->uuid) != SPEC_UUID_TEXT - 1 || guest->memory_kib == 0 ||
 		guest->cpus == 0 || (size_t)guest->arch >= ARCH_NUM)
 		return -EINVAL;
 	if (guest->arch == ARCH_AARCH64 && !paths->kernel)
 		return -EOPNOTSUPP;
-	b.cloud = is_x86(&b) || paths->seed;
+	b.cloud = is_x86(&b) || has.seed;
 
 	xmlwriter_begin(&b.w);
 	int r = put_domain(&b);

@@ -103,13 +103,15 @@ static void direct_kernel(void **state)
 
 static void aarch64(void **state)
 {
-	static char name[] = "vm-sel4";
+	static char name[] = "vm-sel4", kernel[] = "/srv/loader.img";
 	struct guest_spec guest = mediakit();
-	const struct domxml_paths p = { .kernel = "/srv/loader.img" };
+	struct domxml_paths p = paths;
 
 	(void)state;
 	guest.name = name;
 	guest.arch = ARCH_AARCH64;
+	guest.kernel = kernel;
+	p.kernel = kernel;
 	guest.memory_kib = 2 * 1024 * 1024;
 	spec_uuid(name, guest.uuid);
 	build_and_compare("aarch64-kernel.xml", &guest, &p, false);
