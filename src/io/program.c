@@ -71,6 +71,8 @@ child(const struct run *run, char *const *argv, char *const *env, pid_t parent)
 		(void)sigaction(sig, &standard, NULL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	/* Whatever we were given without close-on-exec is not the program's either. */
+	(void)close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
 	if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
 		dup2(run->pipes[PIPE_OUT][1], STDOUT_FILENO) >= 0 &&
 		dup2(run->pipes[PIPE_ERR][1], STDERR_FILENO) >= 0 &&

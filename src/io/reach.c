@@ -54,12 +54,12 @@ static int blame(const char *dir, const char *user, struct reason *reason)
 int reach_check(const char *path, const char *user, struct reason *reason)
 {
 	CLEANUP_FREE char *walk = realpath(path, NULL);
-	const struct passwd *pw = getpwnam(user);
 	gid_t groups[GROUPS_MAX_ASKED];
 	int n_groups = GROUPS_MAX_ASKED;
 
 	if (!walk)
 		return -errno;
+	const struct passwd *pw = getpwnam(user);
 	if (!pw || geteuid() != 0)
 		return 0;
 	if (getgrouplist(user, pw->pw_gid, groups, &n_groups) < 0)

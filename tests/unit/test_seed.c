@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The seed image: label and names as cloud-init looks for them, content compared, written only when it changed; and the
+ * digests that name a seed. */
+/* LINK: base io/seed io/digest */
+/* LIBS: libarchive nettle */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "io/digest.h"
+#include "io/seed.h"
+
+#define SECTOR 2048u
+
+static const struct seed_file files[] = {
+	{ "meta-data", "instance-id: x\n", 15 },
+	{ "user-data", "#cloud-config\n", 14 },
+	{ "vendor-data", "", 0 },
+};
+
+static char dir[] = "/tmp/test_seed-XXXXXX";
+static char path[sizeof(dir) + 16];
+
+static int make_dir(void **state)
+{
+	(void)state;
+	if (!mkdtemp(dir))
+		return -1;
+	(void)snprintf(path, sizeof(path), "%s/seed.iso", dir);
+	return 0;
+}
+
+static int remove_dir(void **state)
+{
+	(void)state;
+	(void)unlink(path);
+	return rmdir(dir);
+}
+
+/* ECMA-119: the volume identifier is at byte 40 of a descriptor; Joliet's is in UCS-2, big endian. */
+static void test_label(void **state)
+{
+	CLEANUP_FREE void *image = NULL;
+	size_t len = 0;
+
+	(void)state;
+	assert_int_equal(seed_build(files, ARRAY_SIZE(files), &image, &len, NULL), 0);
+	const char *primary = (const char *)image + 16 * SECTOR, *joliet = primary + SECTOR;
+	assert_true(len > 20 * SECTOR && len % SECTOR == 0 && len < 512 * 1024);
+	assert_memory_equal(primary, "\1CD001", 6);
+	/* cloud-init and blkid take the label in either case (NoCloud: fs_label). */
+	assert_int_equal(strncasecmp(primary + 40, "cidata ", 7), 0);
+	assert_memory_equal(joliet, "\2CD001", 6);
+	assert_memory_equal(joliet + 40, "\0c\0i\0d\0a\0t\0a\0 ", 14);
+}
+
+static void test_written_once(void **state)
+{
+	struct stat before, after;
+
+	(void)state;
+	assert_int_equal(seed_write(path, files, ARRAY_SIZE(files), NULL), 1);
+	assert_int_equal(stat(path, &before), 0);
+	assert_int_equal(before.st_mode & 07777, 0644);
+	assert_int_equal(seed_write(path, files, ARRAY_SIZE(files), NULL), 0);
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+}
+
+static void test_differences(void **state)
+{
+	static const struct {
+		const char *what;
+		struct seed_file files[4];
+		size_t n;
+	} rows[] = {
+		{ "other content", { { "meta-data", "instance-id: y\n", 15 }, { "user-data", "#cloud-config\n", 14 },
+			{ "vendor-data", "", 0 } }, 3 },
+		{ "shorter", { { "meta-data", "instance-id: x", 14 }, { "user-data", "#cloud-config\n", 14 },
+			{ "vendor-data", "", 0 } }, 3 },
+		{ "longer", { { "meta-data", "instance-id: x\n\n", 16 }, { "user-data", "#cloud-config\n", 14 },
+			{ "vendor-data", "", 0 } }, 3 },
+		{ "one less", { { "meta-data", "instance-id: x\n", 15 }, { "user-data", "#cloud-config\n", 14 } }, 2 },
+		{ "one more", { { "meta-data", "instance-id: x\n", 15 }, { "user-data", "#cloud-config\n", 14 },
+			{ "vendor-data", "", 0 }, { "network-config", "", 0 } }, 4 },
+		{ "other name", { { "meta-data", "instance-id: x\n", 15 }, { "user-date", "#cloud-config\n", 14 },
+			{ "vendor-data", "", 0 } }, 3 },
+	};
+
+	(void)state;
+	assert_true(seed_write(path, files, ARRAY_SIZE(files), NULL) >= 0);
+	assert_int_equal(seed_matches(path, files, ARRAY_SIZE(files)), 1);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (seed_matches(path, rows[i].files, rows[i].n) != 0)
+			fail_msg("%s", rows[i].what);
+}
+
+static void test_no_image_is_written_anew(void **state)
+{
+	(void)state;
+	assert_int_equal(file_write_atomic(path, "no image", 8, 0600), 0);
+	assert_int_equal(seed_matches(path, files, ARRAY_SIZE(files)), 0);
+	assert_int_equal(seed_write(path, files, ARRAY_SIZE(files), NULL), 1);
+	(void)unlink(path);
+	assert_int_equal(seed_matches(path, files, ARRAY_SIZE(files)), 0);
+}
+
+static void test_large_and_too_large(void **state)
+{
+	const size_t large = 8u * 1024 * 1024;
+	CLEANUP_FREE char *data = malloc(SEED_BYTES_MAX);
+	struct seed_file one = { "vendor-data", data, large };
+	struct reason reason = { "" };
+
+	(void)state;
+	assert_non_null(data);
+	memset(data, 'x', SEED_BYTES_MAX);
+	assert_int_equal(seed_write(path, &one, 1, NULL), 1);
+	assert_int_equal(seed_matches(path, &one, 1), 1);
+	one.len = SEED_BYTES_MAX;
+	assert_int_equal(seed_write(path, &one, 1, &reason), -EFBIG);
+	assert_non_null(strstr(reason.text, "32 MiB"));
+}
+
+/* FIPS 180-4's own examples. */
+static void test_digest(void **state)
+{
+	char hex[DIGEST_TEXT], moved[DIGEST_TEXT];
+	const struct digest_part a[] = { { "ab", 2 }, { "c", 1 } }, b[] = { { "a", 1 }, { "bc", 2 } };
+
+	(void)state;
+	digest_buffer("abc", 3, hex);
+	assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	assert_int_equal(file_write_atomic(path, "abc", 3, 0600), 0);
+	assert_int_equal(digest_file(path, NULL, moved), 0);
+	assert_string_equal(hex, moved);
+	(void)unlink(path);
+	assert_int_equal(digest_file(path, NULL, moved), -ENOENT);
+	digest_parts(a, 2, hex);
+	digest_parts(b, 2, moved);
+	assert_string_not_equal(hex, moved);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_label),
+		cmocka_unit_test(test_written_once),
+		cmocka_unit_test(test_differences),
+		cmocka_unit_test(test_no_image_is_written_anew),
+		cmocka_unit_test(test_large_and_too_large),
+		cmocka_unit_test(test_digest),
+	};
+
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
