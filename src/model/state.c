@@ -54,13 +54,28 @@ static const struct field service_fields[] = {
 
 #define CLEANUP_JSON CLEANUP(json_decrefp)
 
+/* A text that was cut in the middle of a character is no UTF-8, which JSON can't carry; without this it would cost the
+ * whole record. */
+static json_t *text_to_json(const char *text, size_t size)
+{
+	json_t *value = json_string(text);
+
+	if (value)
+		return value;
+	CLEANUP_FREE char *escaped = malloc(size);
+	if (!escaped)
+		return NULL;
+	(void)utf8_escape(escaped, size, text, strlen(text));
+	return json_string(escaped);
+}
+
 static json_t *field_to_json(const struct field *f, const void *base)
 {
 	const char *at = (const char *)base + f->offset;
 
 	switch (f->type) {
 	case FIELD_TEXT:
-		return json_string(at);
+		return text_to_json(at, f->size);
 	case FIELD_USEC:
 		return json_integer((json_int_t)MIN(*(const usec_t *)at, (usec_t)INT64_MAX));
 	case FIELD_UINT:
@@ -81,6 +96,20 @@ static json_t *fields_to_json(const struct field *fields, size_t n, const void *
 	return TAKE_PTR(object);
 }
 
+/* What we wrote is printable and fits; it is taken as it is, because escaping doubles each backslash. */
+static void text_from_json(const json_t *value, char *at, size_t size)
+{
+	const char *text = json_string_value(value);
+	size_t len = json_string_length(value);
+
+	if (!text)
+		return;
+	if (len < size && utf8_printable(text, len))
+		memcpy(at, text, len + 1);
+	else
+		(void)utf8_escape(at, size, text, len);
+}
+
 /* A member that is missing or of another type leaves the field zero: an older version did not write it. */
 static void field_from_json(const struct field *f, const json_t *value, void *base)
 {
@@ -89,9 +118,7 @@ static void field_from_json(const struct field *f, const json_t *value, void *ba
 
 	switch (f->type) {
 	case FIELD_TEXT:
-		if (json_is_string(value))
-			(void)utf8_escape(at, f->size, json_string_value(value),
-				json_string_length(value));
+		text_from_json(value, at, f->size);
 		break;
 	case FIELD_USEC:
 		*(usec_t *)at = (usec_t)v;
