@@ -71,7 +71,7 @@ static void check_image(
 	if (is_set(at, CONF_KEY_SHA256) && !image)
 		conf_report(b, false, conf_place_of(at, CONF_KEY_SHA256), "SHA256",
 			"there is no image to check; allowed: together with [Image] Path=");
-	if (image && !is_set(at, CONF_KEY_SHA256))
+	if (image && !is_bad(at, CONF_KEY_IMAGE_PATH) && !is_set(at, CONF_KEY_SHA256))
 		conf_report(b, true, conf_place_of(at, CONF_KEY_IMAGE_PATH), "Path",
 			"no SHA256= is given, so the image is unverified");
 }
