@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One run of `provision`: what its stages share. Private to src/cli/provision*.c.
  *
- * Theory of operation. The disk is a write-once ledger, so the order is: refuse first, change last. The stages stand in a table
- * and pass one after the other; each returns 0, or -errno with a reason that ends the run. Whatever is
- * made is made under a temporary name, synced, and renamed into place, so that an end at any point (a failure, a
- * signal, a power cut) leaves the old state or the new one; temporary files are swept at the end of every run and at
- * the beginning of the next. No stage opens an existing disk for writing, and none gives an existing base or disk
- * another content: a base is named by its digest, a disk that is replaced keeps its content under another name. */
+ * Theory of operation. The disk is a write-once ledger, so the order is: refuse first, change last.
+ * The stages stand in a table and pass one after the other; each returns 0, or -errno with a reason
+ * that ends the run. Whatever is made is made under a temporary name, synced, and renamed into
+ * place, so that an end at any point (a failure, a signal, a power cut) leaves the old state or the
+ * new one; temporary files are swept at the end of every run and at the beginning of the next. No
+ * stage opens an existing disk for writing, and none gives an existing base or disk another
+ * content: a base is named by its digest, a disk that is replaced keeps its content under another
+ * name. */
 #ifndef MEDIAKIT_CLI_PROVISION_JOB_H
 #define MEDIAKIT_CLI_PROVISION_JOB_H
 
@@ -33,9 +35,9 @@ struct provision {
 	struct disk_info info; /* of that disk */
 	struct record record;  /* what is known; all zero where nothing is */
 
-	int source_fd;              /* of the image, or -1: gone, or none configured */
+	int source_fd; /* of the image, or -1: gone, or none configured */
 	struct stat source;
-	bool source_known;          /* the file the record speaks of, untouched, and its base is there */
+	bool source_known; /* the file the record speaks of, untouched, and its base is there */
 	struct disk_info source_info; /* where !source_known */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stages told on stderr while they pass: on a terminal one live line with the time elapsed, elsewhere a plain line
- * for each. */
+/* Stages told on stderr while they pass: on a terminal one live line with the time elapsed,
+ * elsewhere a plain line for each. */
 #ifndef MEDIAKIT_CLI_STAGELINE_H
 #define MEDIAKIT_CLI_STAGELINE_H
 

@@ -14,8 +14,9 @@ struct digest_part {
 	size_t len;
 };
 
-/* One digest over several buffers. Each is preceded by its length (64 bit, big endian), so that moving a
- * byte from one to the next changes the result; it is therefore not the digest of their concatenation. */
+/* One digest over several buffers. Each is preceded by its length (64 bit, big endian), so that
+ * moving a byte from one to the next changes the result; it is therefore not the digest of their
+ * concatenation. */
 void digest_parts(const struct digest_part *parts, size_t n, char ret[static DIGEST_TEXT]);
 
 void digest_buffer(const void *data, size_t len, char ret[static DIGEST_TEXT]);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Disk images: what a file is, whether it may be booted from, and a new overlay. By qemu-img, under limits.
+/* Disk images: what a file is, whether it may be booted from, and a new overlay. By qemu-img, under
+ * limits.
  *
- * Theory of operation: an image somebody gave us is hostile until shown otherwise. A qcow2 can name other files (a backing
- * file, an external data file), and then booting it, or merely asking about it, opens files of the host. So its header
- * is read by us first and refused where it names any; only then qemu-img sees it, without following anything, with a
- * deadline and a limit on memory. From there on the format is said explicitly everywhere: a guest that may write its
- * raw disk could otherwise write a qcow2 header into it. */
+ * Theory of operation: an image somebody gave us is hostile until shown otherwise. A qcow2 can name
+ * other files (a backing file, an external data file), and then booting it, or merely asking about
+ * it, opens files of the host. So its header is read by us first and refused where it names any;
+ * only then qemu-img sees it, without following anything, with a deadline and a limit on memory.
+ * From there on the format is said explicitly everywhere: a guest that may write its raw disk could
+ * otherwise write a qcow2 header into it. */
 #ifndef MEDIAKIT_IO_DISK_H
 #define MEDIAKIT_IO_DISK_H
 
@@ -26,27 +28,29 @@ struct disk_info {
 	bool data_file, encrypted, corrupt;
 };
 
-/* Reads the answer of `qemu-img info --output=json`. -EBADMSG where it is no such answer; -EMEDIUMTYPE for a format
- * that is neither qcow2 nor raw, with the reason. */
+/* Reads the answer of `qemu-img info --output=json`. -EBADMSG where it is no such answer;
+ * -EMEDIUMTYPE for a format that is neither qcow2 nor raw, with the reason. */
 int disk_info_parse(const char *json, size_t len, struct disk_info *ret, struct reason *reason);
 
-/* What the first bytes say, before any program looks. 0; -EINVAL: a qcow2 that may not be used (backing file, external
- * data file, encrypted, header cut off); -errno. */
+/* What the first bytes say, before any program looks. 0; -EINVAL: a qcow2 that may not be used
+ * (backing file, external data file, encrypted, header cut off); -errno. */
 int disk_check_header(const char *path, struct reason *reason);
 
-/* Asks qemu-img. With `format` DISK_FORMAT_NUM it may find out by itself, which is right for a new image only. -EBUSY
- * where a QEMU has the image open for writing. */
+/* Asks qemu-img. With `format` DISK_FORMAT_NUM it may find out by itself, which is right for a new
+ * image only. -EBUSY where a QEMU has the image open for writing. */
 int disk_info(const char *path, enum disk_format format, const struct tick *tick,
 	struct disk_info *ret, struct reason *reason);
 
-/* An image to make a base of: the header, the format, that it stands alone, and for a raw one that it looks like a
- * disk (`bootable` asks for a boot sector or GPT's protective one; a guest with a kernel of its own needs none). */
+/* An image to make a base of: the header, the format, that it stands alone, and for a raw one that
+ * it looks like a disk (`bootable` asks for a boot sector or GPT's protective one; a guest with a
+ * kernel of its own needs none). */
 int disk_inspect(const char *path, bool bootable, const struct tick *tick, struct disk_info *ret,
 	struct reason *reason);
 
-/* `qemu-img check`: -EUCLEAN for a truncated or corrupt image, with the reason. Nothing is repaired. */
-int disk_check(const char *path, enum disk_format format, const struct tick *tick,
-	struct reason *reason);
+/* `qemu-img check`: -EUCLEAN for a truncated or corrupt image, with the reason. Nothing is
+ * repaired. */
+int disk_check(
+	const char *path, enum disk_format format, const struct tick *tick, struct reason *reason);
 
 /* Makes a qcow2 at `path` over `base`, a name in the same directory, and syncs it. Mode 0600. */
 int disk_create_overlay(const char *path, const char *base, enum disk_format base_format,

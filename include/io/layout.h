@@ -5,9 +5,10 @@
  *   STATE/version                     "1\n": the version of this layout
  *   STATE/lock                        one daemon per state directory (the daemon's)
  *   STATE/images/GUEST/         0711  what QEMU opens
- *       base-<16 hex>.qcow2     0444  copy of the image, named by its SHA-256; never written, never replaced,
- *                                     because kept disks (.old-…) stand on it. Or .raw
- *       disk.qcow2              0600  the guest's own disk, an overlay on a base (libvirt gives it to QEMU's user)
+ *       base-<16 hex>.qcow2     0444  copy of the image, named by its SHA-256 (or .raw); never
+ *                                     replaced: kept disks (.old-…) stand on it
+ *       disk.qcow2              0600  the guest's own disk, an overlay on a base; libvirt gives it
+ *                                     to QEMU's user at the start
  *       disk.qcow2.old-<time>         disks put aside by --replace-disk
  *       seed.iso                0644
  *       vmlinuz, initrd         0644  copies for direct kernel boot
@@ -18,7 +19,8 @@
  *       state.json              0600  what the daemon keeps of the guest (io/filestore)
  *       console.log, .log.1     0600  what the guest said on its serial line
  *
- * A file that is being made is called "….tmp" (or "….tmp.pub", which is ssh-keygen's doing); whoever holds the guest's lock may remove such files. */
+ * A file that is being made is called "….tmp" (or "….tmp.pub", which is ssh-keygen's doing);
+ * whoever holds the guest's lock may remove such files. */
 #ifndef MEDIAKIT_IO_LAYOUT_H
 #define MEDIAKIT_IO_LAYOUT_H
 
@@ -49,8 +51,8 @@ enum layout_file {
 	LAYOUT_FILE_NUM,
 };
 
-/* The path, the caller's to free; `guest` is not looked at for the first three. NULL where memory is out or where the
- * name cannot be a directory's ("", ".", "..", a slash in it). */
+/* The path, the caller's to free; `guest` is not looked at for the first three. NULL where memory
+ * is out or where the name cannot be a directory's ("", ".", "..", a slash in it). */
 char *layout_path(const char *state_dir, const char *guest, enum layout_file file);
 
 static inline char *layout_disk(const char *state_dir, const char *guest)
@@ -83,15 +85,16 @@ static inline char *layout_state_lock(const char *state_dir)
 	return layout_path(state_dir, NULL, LAYOUT_STATE_LOCK);
 }
 
-/* "base-<first digits of the image's SHA-256>.<format>", in the guest's image directory. -EINVAL where one of the
- * two cannot be. */
+/* "base-<first digits of the image's SHA-256>.<format>", in the guest's image directory. -EINVAL
+ * where one of the two cannot be. */
 #define LAYOUT_BASE_DIGITS 16u
 #define LAYOUT_BASE_FORMAT 8u
 #define LAYOUT_BASE_NAME   (5u + LAYOUT_BASE_DIGITS + 1u + LAYOUT_BASE_FORMAT + 1u)
 int layout_base_name(const char *sha256, const char *format, char ret[static LAYOUT_BASE_NAME]);
 
 /* Makes the state directory, or checks the version of the one that is there. 0; -EPROTONOSUPPORT: a
- * newer layout; -EINVAL: its version is no number; -errno. The reason says what and what to do, for every failure. */
+ * newer layout; -EINVAL: its version is no number; -errno. The reason says what and what to do, for
+ * every failure. */
 int layout_open(const char *state_dir, struct reason *reason);
 
 /* Makes the two directories of a guest. As layout_open(), which comes first. */

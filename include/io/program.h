@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a program to its end: no shell, no inherited descriptors or signals, with a deadline and limits on its memory and on
- * what it may print. For short helpers of the offline verbs; it blocks its caller. */
+/* Runs a program to its end: no shell, no inherited descriptors or signals, with a deadline and
+ * limits on its memory and on what it may print. For short helpers of the offline verbs; it blocks
+ * its caller. */
 #ifndef MEDIAKIT_IO_PROGRAM_H
 #define MEDIAKIT_IO_PROGRAM_H
 
@@ -30,12 +31,13 @@ struct program_result {
 /* Takes a zeroed result. */
 void program_result_clear(struct program_result *result);
 
-/* 0 when the program ended by itself or by a signal that is not ours, whatever its exit status: *ret is the caller's
- * to clear. -ENOENT or -EACCES where it cannot be executed; -ETIMEDOUT; -EFBIG (stdout over its limit); what the
- * tick returned; -errno. In these cases the program is dead and reaped, and *ret untouched.
+/* 0 when the program ended by itself or by a signal that is not ours, whatever its exit status:
+ * *ret is the caller's to clear. -ENOENT or -EACCES where it cannot be executed; -ETIMEDOUT; -EFBIG
+ * (stdout over its limit); what the tick returned; -errno. In these cases the program is dead and
+ * reaped, and *ret untouched.
  *
- * The program gets LC_ALL=C, PATH and HOME and no other variable, /dev/null as stdin, a process group of its own (so
- * that Ctrl-C reaches only us) and SIGKILL should we die. */
+ * The program gets LC_ALL=C, PATH and HOME and no other variable, /dev/null as stdin, a process
+ * group of its own (so that Ctrl-C reaches only us) and SIGKILL should we die. */
 int program_run(const struct program *program, struct program_result *ret);
 
 #endif

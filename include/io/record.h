@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a guest was provisioned from: STATE/private/GUEST/provision.json. A convenience, never the truth: without it
- * the image is only hashed once more. */
+/* What a guest was provisioned from: STATE/private/GUEST/provision.json. A convenience, never the
+ * truth: without it the image is only hashed once more. */
 #ifndef MEDIAKIT_IO_RECORD_H
 #define MEDIAKIT_IO_RECORD_H
 
@@ -19,7 +19,8 @@ struct record {
 	uint64_t base_bytes, virtual_bytes;
 	bool verified; /* the digest was pinned in the configuration, and matched */
 
-	/* The file it was copied from, so far as to tell that it is the same file, untouched, without reading it. */
+	/* The file it was copied from, so far as to tell that it is the same file, untouched,
+	 * without reading it. */
 	char source[PATH_MAX];
 	uint64_t device, inode, source_bytes, mtime_nsec, ctime_nsec;
 
@@ -29,7 +30,8 @@ struct record {
 /* -ENOENT; -EBADMSG where it cannot be understood; -errno. */
 int record_load(const char *path, struct record *ret);
 
-/* Writes it, with the time, unless the file says the same already. 1: written, 0: unchanged, -errno. */
+/* Writes it, with the time, unless the file says the same already. 1: written, 0: unchanged,
+ * -errno. */
 int record_save(const char *path, const struct record *record, usec_t now_realtime_usec);
 
 /* "2026-11-23T19:09:02Z"; with `compact` "20261123T190902Z", which can stand in a file's name. */

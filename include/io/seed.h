@@ -21,11 +21,13 @@ struct seed_file {
 int seed_build(const struct seed_file *files, size_t n, void **ret, size_t *ret_len,
 	struct reason *reason);
 
-/* Does the image at `path` hold exactly these files? 1: yes. 0: no, or there is none, or it is no image: it is to be
- * written anew. Compared by content, because two images of one content differ in their times. -ENOMEM. */
+/* Does the image at `path` hold exactly these files? 1: yes. 0: no, or there is none, or it is no
+ * image: it is to be written anew. Compared by content, because two images of one content differ in
+ * their times. -ENOMEM. */
 int seed_matches(const char *path, const struct seed_file *files, size_t n);
 
-/* Writes the image atomically, mode 0644, unless it matches already. 1: written, 0: unchanged, or -errno with a reason. */
+/* Writes the image atomically, mode 0644, unless it matches already. 1: written, 0: unchanged, or
+ * -errno with a reason. */
 int seed_write(const char *path, const struct seed_file *files, size_t n, struct reason *reason);
 
 #endif

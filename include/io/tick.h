@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The say a caller has in work that takes long (copying, hashing, running a program): it is asked several
- * times a second, may show how far things are, and may end the work. */
+/* The say a caller has in work that takes long (copying, hashing, running a program): it is asked
+ * several times a second, may show how far things are, and may end the work. */
 #ifndef MEDIAKIT_IO_TICK_H
 #define MEDIAKIT_IO_TICK_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The texts of a NoCloud seed, made from templates and a guest's spec. Buffers in, buffers out: who reads
- * the templates and writes the seed is io's business. */
+/* The texts of a NoCloud seed, made from templates and a guest's spec. Buffers in, buffers out: who
+ * reads the templates and writes the seed is io's business. */
 #ifndef MEDIAKIT_MODEL_CLOUDINIT_H
 #define MEDIAKIT_MODEL_CLOUDINIT_H
 
@@ -8,15 +8,17 @@
 #include "model/reason.h"
 #include "model/spec.h"
 
-/* What the guest prints on its serial line when cloud-init has ended, at every boot: this mark, then
- * " instance <instance-id>, up <seconds> seconds". A line of the guest is a hint, never a proof. */
+/* What the guest prints on its serial line when cloud-init has ended, at every boot: this mark,
+ * then " instance <instance-id>, up <seconds> seconds". A line of the guest is a hint, never a
+ * proof. */
 #define CLOUDINIT_FINISHED_MARK "mediakit: cloud-init finished,"
 
-#define CLOUDINIT_TEXT_MAX        (1024u * 1024u)      /* bytes of a template or of a rendered text */
-#define CLOUDINIT_VENDOR_DATA_MAX (8u * 1024u * 1024u) /* cloud-init holds it in the guest's memory */
+#define CLOUDINIT_TEXT_MAX (1024u * 1024u) /* bytes of a template or of a rendered text */
+#define CLOUDINIT_VENDOR_DATA_MAX                                                                  \
+	(8u * 1024u * 1024u) /* cloud-init holds it in the guest's memory */
 
-/* "iid-" and this many hex digits of the SHA-256 over the rendered texts: 80 bits, more than enough to
- * tell two seeds of one guest apart. */
+/* "iid-" and this many hex digits of the SHA-256 over the rendered texts: 80 bits, more than enough
+ * to tell two seeds of one guest apart. */
 #define CLOUDINIT_ID_DIGITS 20u
 #define CLOUDINIT_ID_TEXT   (4u + CLOUDINIT_ID_DIGITS + 1u)
 
@@ -30,25 +32,28 @@ struct cloudinit_input {
 	/* Public keys that open the guest: those of the spec, of its file, or a generated one. */
 	const char *const *keys;
 	size_t n_keys;
-	/* "" while the texts are rendered in order to be hashed; NULL: a template that uses it is refused. */
+	/* "" while the texts are rendered in order to be hashed; NULL: a template that uses it is
+	 * refused. */
 	const char *instance_id;
 };
 
 /* Renders one template. Its language:
- *   @NAME@     the value of a variable, written as one YAML scalar or one flow sequence (a JSON string is a valid
- *              double-quoted YAML scalar), so that no value can end its scalar; @USER_SHELL@ is
- *              quoted for sh instead
- *   @?NAME@    at the start of a line: the line is kept only where NAME is set, a list only where not empty
+ *   @NAME@     the value of a variable, written as one YAML scalar or one flow sequence (a JSON
+ * string is a valid double-quoted YAML scalar), so that no value can end its scalar; @USER_SHELL@
+ * is quoted for sh instead
+ *   @?NAME@    at the start of a line: the line is kept only where NAME is set, a list only where
+ * not empty
  *   @#         at the start of a line: a comment, dropped
  *   @@         one @
- * `name` is for messages. 0 and *ret (NUL-terminated, the caller's to free); -EINVAL for an unknown variable, one
- * without a value here, one that this text must use and does not, a stray @, or a value that cannot be written (not UTF-8;
- * for sh: a control character): the reason names template, line and variable; -EFBIG; -ENOMEM. */
+ * `name` is for messages. 0 and *ret (NUL-terminated, the caller's to free); -EINVAL for an unknown
+ * variable, one without a value here, one that this text must use and does not, a stray @, or a
+ * value that cannot be written (not UTF-8; for sh: a control character): the reason names template,
+ * line and variable; -EFBIG; -ENOMEM. */
 int cloudinit_render(enum cloudinit_text kind, const char *name, const char *template,
 	const struct cloudinit_input *in, char **ret, struct reason *reason);
 
-/* Writes s as a JSON string into f, in the subset that YAML 1.1 and 1.2 read alike: raw UTF-8, and \uXXXX
- * for all that YAML calls a line break or unprintable. 0; -EILSEQ where s is not UTF-8. */
+/* Writes s as a JSON string into f, in the subset that YAML 1.1 and 1.2 read alike: raw UTF-8, and
+ * \uXXXX for all that YAML calls a line break or unprintable. 0; -EILSEQ where s is not UTF-8. */
 int cloudinit_write_scalar(FILE *f, const char *s);
 
 /* Takes the hex digits of a SHA-256, at least CLOUDINIT_ID_DIGITS. */

@@ -16,7 +16,7 @@ struct reason {
 
 /* Writes the text and returns `error`, so that a refusal is one statement. `reason` may be NULL. */
 static inline int PRINTF_LIKE(3, 4)
-reason_set(struct reason *reason, int error, const char *format, ...)
+	reason_set(struct reason *reason, int error, const char *format, ...)
 {
 	va_list ap;
 

@@ -85,12 +85,13 @@ static int take_lock(struct provision *p)
 	p->lock_fd = file_lock(path);
 	if (p->lock_fd == -EWOULDBLOCK)
 		return reason_set(&p->reason, -EBUSY,
-			"the guest is being started, or provisioned by somebody else (%s is locked): try "
+			"the guest is being started, or provisioned by somebody else (%s is "
+			"locked): try "
 			"again when that has ended",
 			path);
 	if (p->lock_fd < 0)
-		return reason_set(&p->reason, p->lock_fd, "cannot lock %s: %s", path,
-			strerror(-p->lock_fd));
+		return reason_set(
+			&p->reason, p->lock_fd, "cannot lock %s: %s", path, strerror(-p->lock_fd));
 	layout_sweep(p->state_dir, p->guest->name);
 	return 0;
 }
@@ -112,16 +113,16 @@ static const struct stage {
 	const char *what;
 	int (*run)(struct provision *p);
 } stages[] = {
-	{ "state directory", open_state             },
-	{ "lock",            take_lock              },
-	{ "existing disk",   provision_find_disk    },
-	{ "image",           provision_find_image   },
-	{ "space",           provision_check_space  },
-	{ "base",            provision_base         },
-	{ "disk",            provision_disk         },
-	{ "boot files",      provision_boot_files   },
-	{ "seed",            provision_seed         },
-	{ "record",          save_record            },
+	{ "state directory", open_state },
+	{ "lock", take_lock },
+	{ "existing disk", provision_find_disk },
+	{ "image", provision_find_image },
+	{ "space", provision_check_space },
+	{ "base", provision_base },
+	{ "disk", provision_disk },
+	{ "boot files", provision_boot_files },
+	{ "seed", provision_seed },
+	{ "record", save_record },
 };
 
 static int run_stages(struct provision *p)
@@ -151,7 +152,8 @@ static void cleanup_provision(struct provision *p)
 static int provision(const struct spec *spec, const struct guest_spec *guest, bool replace_disk)
 {
 	char prefix[SPEC_NAME_MAX + 16];
-	CLEANUP(cleanup_provision) struct provision p = {
+	CLEANUP(cleanup_provision)
+	struct provision p = {
 		.guest = guest,
 		.state_dir = spec->state_dir,
 		.replace_disk = replace_disk,
@@ -170,7 +172,8 @@ static int provision(const struct spec *spec, const struct guest_spec *guest, bo
 	if (got_signal)
 		fprintf(stderr, "%s: interrupted; nothing was left half-made\n", prefix);
 	else
-		fprintf(stderr, "%s: %s\n", prefix, p.reason.text[0] ? p.reason.text : strerror(-r));
+		fprintf(stderr, "%s: %s\n", prefix,
+			p.reason.text[0] ? p.reason.text : strerror(-r));
 	return CLI_FAILED;
 }
 
@@ -179,7 +182,8 @@ static bool name_is_typed(const char *guest)
 	char line[SPEC_NAME_MAX + 2];
 
 	fprintf(stderr,
-		"The disk of %s is put aside and a new, empty one made. Type the guest's name: ", guest);
+		"The disk of %s is put aside and a new, empty one made. Type the guest's name: ",
+		guest);
 	if (!fgets(line, sizeof(line), stdin))
 		return false;
 	line[strcspn(line, "\n")] = '\0';
@@ -193,7 +197,8 @@ static int confirm_replace(const char *guest, const char *confirmed)
 		       : isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && name_is_typed(guest))
 		return 0;
 	fprintf(stderr,
-		"mediakitd provision: the disk is not replaced: write --replace-disk=%s, the name of the guest "
+		"mediakitd provision: the disk is not replaced: write --replace-disk=%s, the name "
+		"of the guest "
 		"whose disk it is\n",
 		guest);
 	return CLI_USAGE;

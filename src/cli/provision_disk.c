@@ -11,7 +11,8 @@
 #include <sys/statvfs.h>
 
 #define BASE_MODE 0444
-/* A new overlay takes 200 KiB, a seed about 400; the rest keeps the file system from being filled to the last block. */
+/* A new overlay takes 200 KiB, a seed about 400; the rest keeps the file system from being filled
+ * to the last block. */
 #define SPACE_MARGIN_KIB (16u * 1024u)
 
 int provision_rename(const char *from, const char *to, struct reason *reason)
@@ -24,8 +25,8 @@ int provision_rename(const char *from, const char *to, struct reason *reason)
 	*strrchr(dir, '/') = '\0';
 	CLEANUP_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || rename(from, to) < 0 || fsync(fd) < 0)
-		r = reason_set(reason, -errno, "cannot rename %s to %s: %s", from, to,
-			strerror(errno));
+		r = reason_set(
+			reason, -errno, "cannot rename %s to %s: %s", from, to, strerror(errno));
 	return r;
 }
 
@@ -36,10 +37,11 @@ static bool has_base(const struct provision *p, const char *name, uint64_t bytes
 	struct stat st;
 
 	return *name && path && lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-		(uint64_t)st.st_size == bytes;
+	       (uint64_t)st.st_size == bytes;
 }
 
-/* A running QEMU holds the image's lock, and qemu-img finds it held: no process list has to be read. */
+/* A running QEMU holds the image's lock, and qemu-img finds it held: no process list has to be
+ * read. */
 int provision_find_disk(struct provision *p)
 {
 	CLEANUP_FREE char *path = layout_path(p->state_dir, p->guest->name, LAYOUT_RECORD);
@@ -52,8 +54,8 @@ int provision_find_disk(struct provision *p)
 		return errno == ENOENT ? 0 : -errno;
 	int r = disk_info(p->disk, DISK_QCOW2, &p->tick, &p->info, &p->reason);
 	if (r == -EBUSY)
-		return reason_set(&p->reason, r, "the guest is running: stop it first (mediakitd stop %s)",
-			p->guest->name);
+		return reason_set(&p->reason, r,
+			"the guest is running: stop it first (mediakitd stop %s)", p->guest->name);
 	if (r < 0)
 		return r;
 	p->has_disk = !p->replace_disk;
@@ -76,8 +78,8 @@ static int open_image(struct provision *p)
 	/* O_NONBLOCK: a FIFO must not keep us waiting; it is refused below. */
 	p->source_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (p->source_fd < 0)
-		return reason_set(&p->reason, -errno, "cannot open the image %s: %s", path,
-			strerror(errno));
+		return reason_set(
+			&p->reason, -errno, "cannot open the image %s: %s", path, strerror(errno));
 	if (fstat(p->source_fd, &p->source) < 0)
 		return -errno;
 	if (!S_ISREG(p->source.st_mode))
@@ -96,11 +98,12 @@ static bool is_recorded_source(const struct provision *p)
 	const struct stat *st = &p->source;
 
 	return strcmp(record->source, p->guest->image_path) == 0 && record->device == st->st_dev &&
-		record->inode == st->st_ino && record->source_bytes == (uint64_t)st->st_size &&
-		record->mtime_nsec == nsec(&st->st_mtim) && record->ctime_nsec == nsec(&st->st_ctim);
+	       record->inode == st->st_ino && record->source_bytes == (uint64_t)st->st_size &&
+	       record->mtime_nsec == nsec(&st->st_mtim) && record->ctime_nsec == nsec(&st->st_ctim);
 }
 
-/* A disk smaller than its image would lose the image's end, which is where the backup partition table is. */
+/* A disk smaller than its image would lose the image's end, which is where the backup partition
+ * table is. */
 static int check_fits(struct provision *p, uint64_t virtual_bytes)
 {
 	char image[SIZE_TEXT_MAX], disk[SIZE_TEXT_MAX];
@@ -143,8 +146,9 @@ int provision_find_image(struct provision *p)
 	}
 	if (r < 0)
 		return r;
-	p->source_known = is_recorded_source(p) && has_base(p, p->record.base, p->record.base_bytes) &&
-		(!p->has_disk || strcmp(p->record.base, p->info.backing) == 0);
+	p->source_known = is_recorded_source(p) &&
+			  has_base(p, p->record.base, p->record.base_bytes) &&
+			  (!p->has_disk || strcmp(p->record.base, p->info.backing) == 0);
 	if (p->source_known)
 		return p->has_disk ? 0 : check_fits(p, p->record.virtual_bytes);
 	return examine(p, guest->image_path, &p->source_info);
@@ -195,8 +199,10 @@ static int check_digest(struct provision *p, const char *digest)
 		p->guest->image_path, digest, wanted);
 }
 
-/* Copies the image, and from there on looks at nothing but the copy: the file it came from may change under us. */
-static int make_base(struct provision *p, char digest[static DIGEST_TEXT], char name[static LAYOUT_BASE_NAME])
+/* Copies the image, and from there on looks at nothing but the copy: the file it came from may
+ * change under us. */
+static int make_base(
+	struct provision *p, char digest[static DIGEST_TEXT], char name[static LAYOUT_BASE_NAME])
 {
 	CLEANUP_FREE char *temporary = path_join(p->image_dir, "base" LAYOUT_TEMPORARY);
 	struct stat st;
@@ -206,8 +212,8 @@ static int make_base(struct provision *p, char digest[static DIGEST_TEXT], char 
 	stageline_begin(&p->line, "copying the image");
 	int r = copy_file(p->source_fd, temporary, BASE_MODE, &p->tick);
 	if (r < 0)
-		return reason_set(&p->reason, r, "cannot copy the image to %s: %s", temporary,
-			strerror(-r));
+		return reason_set(
+			&p->reason, r, "cannot copy the image to %s: %s", temporary, strerror(-r));
 	stageline_begin(&p->line, "checking the copy");
 	r = examine(p, temporary, &p->source_info);
 	if (r >= 0)
@@ -261,7 +267,8 @@ static int compare_image(struct provision *p)
 		return 0;
 	}
 	stageline_note(&p->line,
-		"%s is another image than the one the disk was made from; the disk keeps its base (%s): "
+		"%s is another image than the one the disk was made from; the disk keeps its base "
+		"(%s): "
 		"--replace-disk=%s makes a new one",
 		p->guest->image_path, p->info.backing, p->guest->name);
 	return 0;
@@ -287,13 +294,14 @@ int provision_base(struct provision *p)
 		return r;
 	p->record.verified = p->guest->image_sha256 != NULL;
 	if (!p->record.verified)
-		stageline_note(&p->line, "the image is unverified (no SHA256= set): its SHA-256 is %s",
+		stageline_note(&p->line,
+			"the image is unverified (no SHA256= set): its SHA-256 is %s",
 			p->record.sha256);
 	return 0;
 }
 
-/* Puts the new disk in the place of the old one. That gets its second name before it loses the first, so that at no
- * time a disk is missing. */
+/* Puts the new disk in the place of the old one. That gets its second name before it loses the
+ * first, so that at no time a disk is missing. */
 static int replace_disk(struct provision *p, const char *temporary)
 {
 	CLEANUP_FREE char *old = NULL;
@@ -323,7 +331,8 @@ static int describe_disk(struct provision *p)
 		return 0;
 	}
 	stageline_note(&p->line,
-		"disk unchanged: it is of %s and Disk= is %s; an existing disk is neither grown nor shrunk "
+		"disk unchanged: it is of %s and Disk= is %s; an existing disk is neither grown "
+		"nor shrunk "
 		"here",
 		format_size_kib(is, sizeof(is), kib),
 		format_size_kib(wanted, sizeof(wanted), p->guest->disk_kib));

@@ -15,10 +15,10 @@
 #define MEDIAKIT_DATADIR "/usr/share/mediakitd"
 #endif
 
-#define KEYGEN_TIMEOUT     (1 * USEC_PER_MINUTE)
-#define KEYS_FILE_MAX      (64u * 1024u)
-#define KEYS_MAX           64u
-#define BOOT_FILE_MODE     0644
+#define KEYGEN_TIMEOUT (1 * USEC_PER_MINUTE)
+#define KEYS_FILE_MAX  (64u * 1024u)
+#define KEYS_MAX       64u
+#define BOOT_FILE_MODE 0644
 
 /* Public keys for the guest, each an allocated line. */
 struct keys {
@@ -52,8 +52,8 @@ static int boot_file(struct provision *p, const char *from, enum layout_file fil
 	if (r >= 0)
 		r = copy_file(fd, temporary, BOOT_FILE_MODE, &p->tick);
 	if (r < 0)
-		return reason_set(&p->reason, r, "cannot copy %s to %s: %s", from, temporary,
-			strerror(-r));
+		return reason_set(
+			&p->reason, r, "cannot copy %s to %s: %s", from, temporary, strerror(-r));
 	stageline_note(&p->line, "%s copied; takes effect at the next boot", from);
 	return provision_rename(temporary, to, &p->reason);
 }
@@ -68,16 +68,18 @@ int provision_boot_files(struct provision *p)
 }
 
 /* A public key is one line; `where` is for the message. */
-static int add_key(struct provision *p, struct keys *keys, const char *line, size_t len,
-	const char *where)
+static int add_key(
+	struct provision *p, struct keys *keys, const char *line, size_t len, const char *where)
 {
 	if (len == 0 || *line == '#')
 		return 0;
 	if (strncmp(line, "-----BEGIN", 10) == 0)
 		return reason_set(&p->reason, -EINVAL,
-			"%s: this is a private key; give the public one (the file ending in .pub)", where);
+			"%s: this is a private key; give the public one (the file ending in .pub)",
+			where);
 	if (!utf8_printable(line, len))
-		return reason_set(&p->reason, -EINVAL, "%s: a key with unprintable characters", where);
+		return reason_set(
+			&p->reason, -EINVAL, "%s: a key with unprintable characters", where);
 	if (keys->n == KEYS_MAX)
 		return reason_set(&p->reason, -E2BIG, "%s: more than %u keys", where, KEYS_MAX);
 	keys->list[keys->n] = strndup(line, len);
@@ -93,7 +95,8 @@ static int add_key_file(struct provision *p, struct keys *keys, const char *path
 	int r = file_read(path, KEYS_FILE_MAX, &text, NULL);
 
 	if (r < 0)
-		return reason_set(&p->reason, r, "cannot read the keys in %s: %s", path, strerror(-r));
+		return reason_set(
+			&p->reason, r, "cannot read the keys in %s: %s", path, strerror(-r));
 	for (const char *s = text; r >= 0 && *s;) {
 		const char *end = strchrnul(s, '\n');
 		size_t len = (size_t)(end - s);
@@ -130,7 +133,8 @@ static int run_keygen(struct provision *p, const char *temporary)
 	return 0;
 }
 
-/* The public half is put in place first: the private one, whose presence says that there is a key, comes last. */
+/* The public half is put in place first: the private one, whose presence says that there is a key,
+ * comes last. */
 static int make_key(struct provision *p, const char *key, const char *pub)
 {
 	CLEANUP_FREE char *temporary = NULL, *temporary_pub = NULL;
@@ -144,8 +148,9 @@ static int make_key(struct provision *p, const char *key, const char *pub)
 	if (r >= 0)
 		r = provision_rename(temporary, key, &p->reason);
 	if (r >= 0)
-		stageline_note(&p->line, "SSH key made, since no AuthorizedKeys= is set: ssh -i %s %s@…",
-			key, p->guest->user);
+		stageline_note(&p->line,
+			"SSH key made, since no AuthorizedKeys= is set: ssh -i %s %s@…", key,
+			p->guest->user);
 	return r;
 }
 
@@ -173,7 +178,8 @@ static int collect_keys(struct provision *p, struct keys *keys)
 	if (r >= 0 && guest->authorized_keys_file)
 		r = add_key_file(p, keys, guest->authorized_keys_file);
 	if (r >= 0 && guest->authorized_keys_file && keys->n == 0)
-		return reason_set(&p->reason, -EINVAL, "%s holds no key", guest->authorized_keys_file);
+		return reason_set(
+			&p->reason, -EINVAL, "%s holds no key", guest->authorized_keys_file);
 	return r < 0 || keys->n > 0 ? r : own_key(p, keys);
 }
 
@@ -210,10 +216,12 @@ static int read_texts(struct provision *p, struct texts *texts)
 			return reason_set(&p->reason, r, "cannot read the template %s: %s",
 				texts->path[i], strerror(-r));
 	}
-	r = vendor ? file_read(vendor, CLOUDINIT_VENDOR_DATA_MAX, &texts->vendor, &texts->vendor_len) : 0;
+	r = vendor ? file_read(
+			     vendor, CLOUDINIT_VENDOR_DATA_MAX, &texts->vendor, &texts->vendor_len)
+		   : 0;
 	if (r < 0)
-		return reason_set(&p->reason, r, "cannot read the vendor data %s: %s", vendor,
-			strerror(-r));
+		return reason_set(
+			&p->reason, r, "cannot read the vendor data %s: %s", vendor, strerror(-r));
 	return 0;
 }
 
@@ -221,7 +229,8 @@ static int render(struct provision *p, struct texts *texts, const struct cloudin
 {
 	for (unsigned i = 0; i < CLOUDINIT_TEXT_NUM; i++) {
 		char *text = NULL;
-		int r = cloudinit_render(i, texts->path[i], texts->template[i], in, &text, &p->reason);
+		int r = cloudinit_render(
+			i, texts->path[i], texts->template[i], in, &text, &p -> reason);
 
 		if (r < 0)
 			return r;
@@ -293,7 +302,8 @@ int provision_seed(struct provision *p)
 	if (r == 0)
 		stageline_note(&p->line, "seed unchanged: instance-id %s", p->record.instance_id);
 	else
-		stageline_note(&p->line, "seed renewed: instance-id %s; takes effect at the next boot",
+		stageline_note(&p->line,
+			"seed renewed: instance-id %s; takes effect at the next boot",
 			p->record.instance_id);
 	return 0;
 }

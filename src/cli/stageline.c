@@ -22,7 +22,8 @@ static void paint(struct stageline *line, usec_t now)
 {
 	char elapsed[TIMESPAN_TEXT_MAX];
 
-	/* Short enough for 80 columns, so that it never wraps into a second line that is not cleared. */
+	/* Short enough for 80 columns, so that it never wraps into a second line that is not
+	 * cleared. */
 	fprintf(stderr, CLEAR_LINE "%.48s: %.20s %s", line->prefix, line->what,
 		format_timespan(elapsed, sizeof(elapsed), usec_sub(now, line->since)));
 	line->painted = now;

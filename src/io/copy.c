@@ -44,7 +44,7 @@ static ssize_t copy_chunk(int src, int dst, off_t *offset, size_t len)
 		/* 0 before the end is what some file systems say for "not here"; the copy by hand
 		 * finds out which it is. */
 		if (n > 0 || (n < 0 && errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP &&
-			errno != ENOSYS && errno != EPERM))
+				     errno != ENOSYS && errno != EPERM))
 			return n;
 		by_hand = true;
 	}
@@ -99,7 +99,8 @@ int copy_file(int src_fd, const char *path, mode_t mode, const struct tick *tick
 
 	if (fstat(src_fd, &st) < 0)
 		return -errno;
-	CLEANUP_CLOSE int dst = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	CLEANUP_CLOSE int dst =
+		open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (dst < 0)
 		return -errno;
 	r = copy_data(src_fd, dst, st.st_size, tick);

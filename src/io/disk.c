@@ -78,17 +78,20 @@ int disk_check_header(const char *path, struct reason *reason)
 		return reason_set(reason, -EINVAL,
 			"%s is a qcow2 image cut off within its header (%zu bytes)", path, n);
 	if (version != 2 && version != 3)
-		return reason_set(reason, -EINVAL, "%s is a qcow2 image of version %" PRIu64
-			"; 2 and 3 are known", path, version);
+		return reason_set(reason, -EINVAL,
+			"%s is a qcow2 image of version %" PRIu64 "; 2 and 3 are known", path,
+			version);
 	uint64_t incompatible = version == 3 ? be(h + QCOW_INCOMPATIBLE, 8) : 0;
 	if (be(h + QCOW_BACKING_OFFSET, 8) != 0)
 		return reason_set(reason, -EINVAL,
-			"%s has a backing file: it is not a whole image, and would open another file of this "
+			"%s has a backing file: it is not a whole image, and would open another "
+			"file of this "
 			"host; flatten it with qemu-img convert",
 			path);
 	if (incompatible & QCOW_INCOMPAT_DATAFILE)
 		return reason_set(reason, -EINVAL,
-			"%s keeps its data in an external file, which would be another file of this host; "
+			"%s keeps its data in an external file, which would be another file of "
+			"this host; "
 			"convert it with qemu-img convert",
 			path);
 	if (be(h + QCOW_CRYPT_METHOD, 4) != 0)
@@ -119,15 +122,15 @@ int disk_info_parse(const char *json, size_t len, struct disk_info *ret, struct 
 {
 	struct disk_info info = { 0 };
 	json_error_t error;
-	json_t *root = len <= DISK_JSON_MAX ? json_loadb(json, len, JSON_REJECT_DUPLICATES, &error)
-					    : NULL;
+	json_t *root =
+		len <= DISK_JSON_MAX ? json_loadb(json, len, JSON_REJECT_DUPLICATES, &error) : NULL;
 	int r = json_is_object(root) ? parse_format(root, &info.format, reason) : -EBADMSG;
 
 	if (r >= 0) {
 		const json_t *size = json_object_get(root, "virtual-size");
 		const char *backing = json_string_value(json_object_get(root, "backing-filename"));
-		const json_t *data = json_object_get(
-			json_object_get(root, "format-specific"), "data");
+		const json_t *data =
+			json_object_get(json_object_get(root, "format-specific"), "data");
 
 		if (!json_is_integer(size) || json_integer_value(size) < 0)
 			r = -EBADMSG;
@@ -149,7 +152,8 @@ int disk_info_parse(const char *json, size_t len, struct disk_info *ret, struct 
 	return r;
 }
 
-/* Runs qemu-img and turns the ways it can fail to run into words. 0 and *ret, whatever its exit status. */
+/* Runs qemu-img and turns the ways it can fail to run into words. 0 and *ret, whatever its exit
+ * status. */
 static int qemu_img(const char *const *argv, usec_t timeout, const struct tick *tick,
 	struct program_result *ret, struct reason *reason)
 {
@@ -163,7 +167,8 @@ static int qemu_img(const char *const *argv, usec_t timeout, const struct tick *
 	int r = program_run(&program, ret);
 
 	if (r == -ENOENT)
-		return reason_set(reason, r, "qemu-img is not there: install the package qemu-utils");
+		return reason_set(
+			reason, r, "qemu-img is not there: install the package qemu-utils");
 	if (r == -ETIMEDOUT)
 		return reason_set(reason, r, "qemu-img %s had not ended after %u s", argv[1],
 			(unsigned)(timeout / USEC_PER_SEC));
@@ -176,7 +181,8 @@ static int qemu_img(const char *const *argv, usec_t timeout, const struct tick *
 	return r;
 }
 
-/* QEMU's words when another process holds the image: "Failed to get "write" lock", "… shared "write" lock". */
+/* QEMU's words when another process holds the image: "Failed to get "write" lock", "… shared
+ * "write" lock". */
 static bool is_locked(const char *error)
 {
 	return strstr(error, "Failed to get") && strstr(error, "lock");
@@ -189,16 +195,16 @@ int disk_info(const char *path, enum disk_format format, const struct tick *tick
 		disk_format_to_string(format), "--", path, NULL };
 	const char *unknown[] = { "qemu-img", "info", "--output=json", "--", path, NULL };
 	CLEANUP(program_result_clear) struct program_result result = { 0 };
-	int r = qemu_img(format < DISK_FORMAT_NUM ? known : unknown, INFO_TIMEOUT, tick, &result,
-		reason);
+	int r = qemu_img(
+		format < DISK_FORMAT_NUM ? known : unknown, INFO_TIMEOUT, tick, &result, reason);
 
 	if (r < 0)
 		return r;
 	if (result.exit_status != 0 && is_locked(result.error))
 		return reason_set(reason, -EBUSY, "%s is in use by a running QEMU", path);
 	if (result.exit_status != 0)
-		return reason_set(reason, -EINVAL, "%s cannot be used as an image: %s", path,
-			result.error);
+		return reason_set(
+			reason, -EINVAL, "%s cannot be used as an image: %s", path, result.error);
 	return disk_info_parse(result.output, result.output_len, ret, reason);
 }
 
@@ -216,12 +222,14 @@ static int check_raw(const char *path, bool bootable, struct reason *reason)
 		return reason_set(reason, r, "cannot read %s: %s", path, strerror(-r));
 	if (st.st_size < (off_t)RAW_MIN_BYTES || st.st_size % SECTOR != 0)
 		return reason_set(reason, -EMEDIUMTYPE,
-			"%s is no qcow2 image, and no raw one either: %jd bytes are no whole number of "
+			"%s is no qcow2 image, and no raw one either: %jd bytes are no whole "
+			"number of "
 			"sectors of at least 1 MiB",
 			path, (intmax_t)st.st_size);
 	if (bootable && (sector[510] != 0x55 || sector[511] != 0xaa))
 		return reason_set(reason, -EMEDIUMTYPE,
-			"%s is no qcow2 image, and as a raw one it has no boot sector (a disk without one needs "
+			"%s is no qcow2 image, and as a raw one it has no boot sector (a disk "
+			"without one needs "
 			"Kernel=)",
 			path);
 	return 0;
@@ -240,10 +248,10 @@ int disk_inspect(const char *path, bool bootable, const struct tick *tick, struc
 	/* The header has been asked already; this holds should it have been misread. */
 	if (info.backing[0] || info.data_file || info.encrypted || info.corrupt)
 		return reason_set(reason, -EINVAL, "%s %s", path,
-			info.backing[0]	       ? "has a backing file"
-				: info.data_file ? "keeps its data in an external file"
-				: info.encrypted ? "is encrypted"
-						 : "is marked corrupt");
+			info.backing[0]  ? "has a backing file"
+			: info.data_file ? "keeps its data in an external file"
+			: info.encrypted ? "is encrypted"
+					 : "is marked corrupt");
 	if (info.format == DISK_RAW)
 		r = check_raw(path, bootable, reason);
 	if (r >= 0)
@@ -251,8 +259,8 @@ int disk_inspect(const char *path, bool bootable, const struct tick *tick, struc
 	return r;
 }
 
-int disk_check(const char *path, enum disk_format format, const struct tick *tick,
-	struct reason *reason)
+int disk_check(
+	const char *path, enum disk_format format, const struct tick *tick, struct reason *reason)
 {
 	const char *argv[] = { "qemu-img", "check", "-q", "-f", disk_format_to_string(format), "--",
 		path, NULL };
@@ -294,8 +302,8 @@ int disk_create_overlay(const char *path, const char *base, enum disk_format bas
 	if (r >= 0) {
 		r = sync_file(path);
 		if (r < 0)
-			(void)reason_set(reason, r, "cannot make the disk %s: %s", path,
-				strerror(-r));
+			(void)reason_set(
+				reason, r, "cannot make the disk %s: %s", path, strerror(-r));
 	}
 	if (r < 0)
 		(void)unlink(path);

@@ -18,22 +18,22 @@ static const struct place {
 	const char *tree; /* of the guest's directory, or NULL for what belongs to no guest */
 	const char *name; /* NULL: the directory itself */
 } places[] = {
-	[LAYOUT_VERSION_FILE] = { NULL,      "version"     },
-	[LAYOUT_STATE_LOCK] = { NULL,        "lock"        },
-	[LAYOUT_IMAGES] = { NULL,            "images"      },
-	[LAYOUT_IMAGE_DIR] = { "images",     NULL          },
-	[LAYOUT_DISK] = { "images",          "disk.qcow2"  },
-	[LAYOUT_SEED] = { "images",          "seed.iso"    },
-	[LAYOUT_KERNEL] = { "images",        "vmlinuz"     },
-	[LAYOUT_INITRD] = { "images",        "initrd"      },
-	[LAYOUT_GUEST_LOCK] = { "images",    "lock"        },
-	[LAYOUT_PRIVATE_DIR] = { "private",  NULL          },
-	[LAYOUT_SSH_KEY] = { "private",      "ssh_key"     },
-	[LAYOUT_SSH_KEY_PUB] = { "private",  "ssh_key.pub" },
-	[LAYOUT_RECORD] = { "private",       "provision.json" },
-	[LAYOUT_STATE] = { "private",        "state.json"  },
-	[LAYOUT_CONSOLE] = { "private",      "console.log" },
-	[LAYOUT_CONSOLE_OLD] = { "private",  "console.log.1" },
+	[LAYOUT_VERSION_FILE] = { NULL, "version" },
+	[LAYOUT_STATE_LOCK] = { NULL, "lock" },
+	[LAYOUT_IMAGES] = { NULL, "images" },
+	[LAYOUT_IMAGE_DIR] = { "images", NULL },
+	[LAYOUT_DISK] = { "images", "disk.qcow2" },
+	[LAYOUT_SEED] = { "images", "seed.iso" },
+	[LAYOUT_KERNEL] = { "images", "vmlinuz" },
+	[LAYOUT_INITRD] = { "images", "initrd" },
+	[LAYOUT_GUEST_LOCK] = { "images", "lock" },
+	[LAYOUT_PRIVATE_DIR] = { "private", NULL },
+	[LAYOUT_SSH_KEY] = { "private", "ssh_key" },
+	[LAYOUT_SSH_KEY_PUB] = { "private", "ssh_key.pub" },
+	[LAYOUT_RECORD] = { "private", "provision.json" },
+	[LAYOUT_STATE] = { "private", "state.json" },
+	[LAYOUT_CONSOLE] = { "private", "console.log" },
+	[LAYOUT_CONSOLE_OLD] = { "private", "console.log.1" },
 };
 static_assert(ARRAY_SIZE(places) == LAYOUT_FILE_NUM, "a file without a place");
 
@@ -53,8 +53,8 @@ char *layout_path(const char *state_dir, const char *guest, enum layout_file fil
 	return path;
 }
 
-/* Makes one directory with exactly this mode, whatever the umask; the mode of one that is there is the
- * operator's. */
+/* Makes one directory with exactly this mode, whatever the umask; the mode of one that is there is
+ * the operator's. */
 static int make_dir(const char *path, mode_t mode, struct reason *reason)
 {
 	struct stat st;
@@ -64,7 +64,8 @@ static int make_dir(const char *path, mode_t mode, struct reason *reason)
 	if (r >= 0 && is_new && chmod(path, mode) < 0)
 		r = -errno;
 	if (r < 0)
-		return reason_set(reason, r, "cannot make the directory %s: %s", path, strerror(-r));
+		return reason_set(
+			reason, r, "cannot make the directory %s: %s", path, strerror(-r));
 	return 0;
 }
 
@@ -85,13 +86,16 @@ static int check_version(const char *state_dir, const char *text, struct reason 
 	int r = parse_uint(line, 1, UINT32_MAX, &version);
 	if (r < 0)
 		return reason_set(reason, -EINVAL,
-			"%s/version holds no version number: this is no state directory of mediakitd, or a "
+			"%s/version holds no version number: this is no state directory of "
+			"mediakitd, or a "
 			"damaged one; choose another (--state=DIR)",
 			state_dir);
 	if (version > LAYOUT_VERSION)
 		return reason_set(reason, -EPROTONOSUPPORT,
-			"the state directory %s is of version %u, made by a newer mediakitd; this one knows "
-			"version %u: install the newer mediakitd again, or choose another state directory "
+			"the state directory %s is of version %u, made by a newer mediakitd; this "
+			"one knows "
+			"version %u: install the newer mediakitd again, or choose another state "
+			"directory "
 			"(--state=DIR)",
 			state_dir, version, LAYOUT_VERSION);
 	return 0;
@@ -121,8 +125,8 @@ int layout_open(const char *state_dir, struct reason *reason)
 	else if (r >= 0)
 		r = check_version(state_dir, text, reason);
 	if (r == -EACCES || r == -EROFS || r == -EPERM || r == -ENOSPC)
-		return reason_set(reason, r, "cannot write in the state directory %s: %s", state_dir,
-			strerror(-r));
+		return reason_set(reason, r, "cannot write in the state directory %s: %s",
+			state_dir, strerror(-r));
 	if (r < 0 && r != -EINVAL && r != -EPROTONOSUPPORT)
 		return reason_set(reason, r, "cannot read %s: %s", path, strerror(-r));
 	if (r >= 0)
@@ -145,7 +149,8 @@ int layout_base_name(const char *sha256, const char *format, char ret[static LAY
 {
 	if (strlen(sha256) < LAYOUT_BASE_DIGITS || strlen(format) > LAYOUT_BASE_FORMAT)
 		return -EINVAL;
-	(void)snprintf(ret, LAYOUT_BASE_NAME, "base-%.*s.%s", (int)LAYOUT_BASE_DIGITS, sha256, format);
+	(void)snprintf(
+		ret, LAYOUT_BASE_NAME, "base-%.*s.%s", (int)LAYOUT_BASE_DIGITS, sha256, format);
 	return 0;
 }
 

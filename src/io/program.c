@@ -125,8 +125,10 @@ static int read_pipe(struct run *run, unsigned i)
 	size_t room = max - *len;
 	ssize_t n;
 
-	/* With its room used up, stderr is read and thrown away; stdout gets one byte to prove it is over. */
-	n = room > 0 ? read(run->pipes[i][0], to, room) : read(run->pipes[i][0], rest, sizeof(rest));
+	/* With its room used up, stderr is read and thrown away; stdout gets one byte to prove it
+	 * is over. */
+	n = room > 0 ? read(run->pipes[i][0], to, room)
+		     : read(run->pipes[i][0], rest, sizeof(rest));
 	if (n < 0)
 		return errno == EINTR || errno == EAGAIN ? 1 : -errno;
 	if (n > 0 && room > 0)
@@ -197,9 +199,10 @@ static int reap(struct run *run, struct program_result *ret)
 	*ret = (struct program_result){
 		.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
 		.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-		.output = TAKE_PTR(run->output),
+		.output = run->output,
 		.output_len = run->output_len,
 	};
+	run->output = NULL;
 	(void)utf8_escape(ret->error, sizeof(ret->error), run->error, run->error_len);
 	return 0;
 }
@@ -212,7 +215,8 @@ void program_result_clear(struct program_result *result)
 
 int program_run(const struct program *program, struct program_result *ret)
 {
-	CLEANUP(cleanup_run) struct run run = {
+	CLEANUP(cleanup_run)
+	struct run run = {
 		.program = program,
 		.pipes = { { -1, -1 }, { -1, -1 }, { -1, -1 } },
 		.pidfd = -1,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A child becomes the other user and tries: ACLs, groups and mount options are the kernel's to weigh, not ours. */
+/* A child becomes the other user and tries: ACLs, groups and mount options are the kernel's to
+ * weigh, not ours. */
 #include "io/reach.h"
 
 #include <errno.h>
@@ -46,7 +47,8 @@ static int blame(const char *dir, const char *user, struct reason *reason)
 
 	(void)stat(dir, &st);
 	return reason_set(reason, -EACCES,
-		"user %s, as whom QEMU runs, cannot pass the directory %s (mode %04o, owner uid %u): "
+		"user %s, as whom QEMU runs, cannot pass the directory %s (mode %04o, owner uid "
+		"%u): "
 		"chmod o+x it, or choose another state directory",
 		user, dir, (unsigned)(st.st_mode & 07777), (unsigned)st.st_uid);
 }
@@ -64,7 +66,8 @@ int reach_check(const char *path, const char *user, struct reason *reason)
 		return 0;
 	if (getgrouplist(user, pw->pw_gid, groups, &n_groups) < 0)
 		n_groups = GROUPS_MAX_ASKED; /* the first ones will have to do */
-	/* The last one alone answers for the whole way; only a closed way is walked to find where. */
+	/* The last one alone answers for the whole way; only a closed way is walked to find where.
+	 */
 	struct stat st;
 	if (stat(walk, &st) == 0 && !S_ISDIR(st.st_mode))
 		*strrchr(walk, '/') = '\0';

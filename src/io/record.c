@@ -21,7 +21,10 @@ static const struct field {
 	size_t offset, size;
 } fields[] = {
 #define FIELD(key, field_kind_, member)                                                            \
-	{ key, field_kind_, offsetof(struct record, member), sizeof(((struct record *)0)->member) }
+	{                                                                                          \
+		key, field_kind_, offsetof(struct record, member),                                 \
+			sizeof(((struct record *)0)->member)                                       \
+	}
 	FIELD("base", FIELD_TEXT, base),
 	FIELD("sha256", FIELD_TEXT, sha256),
 	FIELD("base_bytes", FIELD_NUMBER, base_bytes),
@@ -105,9 +108,9 @@ static json_t *to_json(const struct record *record)
 	for (size_t i = 0; root && i < ARRAY_SIZE(fields); i++) {
 		const char *from = (const char *)record + fields[i].offset;
 		json_t *value = fields[i].kind == FIELD_TEXT ? json_string(from)
-			: fields[i].kind == FIELD_BOOL
-			? json_boolean(*(const bool *)from)
-			: json_integer((json_int_t) * (const uint64_t *)from);
+				: fields[i].kind == FIELD_BOOL
+					? json_boolean(*(const bool *)from)
+					: json_integer((json_int_t) * (const uint64_t *)from);
 
 		/* A path need not be UTF-8, which JSON is; such a record is not kept. */
 		if (json_object_set_new(root, fields[i].name, value) < 0) {
@@ -161,6 +164,7 @@ void record_time(usec_t realtime, bool compact, char ret[static RECORD_TIME_TEXT
 	struct tm tm = { 0 };
 
 	(void)gmtime_r(&seconds, &tm);
-	if (strftime(ret, RECORD_TIME_TEXT, compact ? "%Y%m%dT%H%M%SZ" : "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+	if (strftime(ret, RECORD_TIME_TEXT, compact ? "%Y%m%dT%H%M%SZ" : "%Y-%m-%dT%H:%M:%SZ",
+		    &tm) == 0)
 		(void)snprintf(ret, RECORD_TIME_TEXT, "0");
 }

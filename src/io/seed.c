@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* Room for the image around its files: volume descriptors, path tables and directories twice over, and padding to 2 KiB
- * blocks; libarchive takes under 400 KiB for a handful of files. */
+/* Room for the image around its files: volume descriptors, path tables and directories twice over,
+ * and padding to 2 KiB blocks; libarchive takes under 400 KiB for a handful of files. */
 #define IMAGE_OVERHEAD (1024u * 1024u)
 
 static void cleanup_write(struct archive **a)
@@ -48,8 +48,8 @@ static int write_one(struct archive *a, const struct seed_file *file)
 	return r;
 }
 
-int seed_build(const struct seed_file *files, size_t n, void **ret, size_t *ret_len,
-	struct reason *reason)
+int seed_build(
+	const struct seed_file *files, size_t n, void **ret, size_t *ret_len, struct reason *reason)
 {
 	CLEANUP(cleanup_write) struct archive *a = archive_write_new();
 	CLEANUP_FREE void *image = NULL;
@@ -64,8 +64,8 @@ int seed_build(const struct seed_file *files, size_t n, void **ret, size_t *ret_
 	if (!a || !image)
 		return -ENOMEM;
 	if (archive_write_set_format_iso9660(a) != ARCHIVE_OK ||
-		archive_write_set_options(a,
-			"volume-id=" SEED_LABEL ",joliet,rockridge,!pad") != ARCHIVE_OK ||
+		archive_write_set_options(a, "volume-id=" SEED_LABEL ",joliet,rockridge,!pad") !=
+			ARCHIVE_OK ||
 		archive_write_open_memory(a, image, room, &used) != ARCHIVE_OK)
 		goto failed;
 	for (size_t i = 0; i < n; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Renders the seed's templates. Every value passes through one of three writers (scalar, list, shell
- * word), so a key, a host name or a package with quotes or newlines in it stays what it is: a value. */
+/* Renders the seed's templates. Every value passes through one of three writers (scalar, list,
+ * shell word), so a key, a host name or a package with quotes or newlines in it stays what it is: a
+ * value. */
 #include "model/cloudinit.h"
 
 #include "model/utf8.h"
@@ -16,8 +17,9 @@ static const char *const cloudinit_text_names[] = {
 };
 NAME_TABLE_DEFINE(cloudinit_text, enum cloudinit_text, CLOUDINIT_TEXT_NUM);
 
-/* How many bytes of s, which is valid UTF-8, form a character that YAML reads as a line break or does not
- * allow in a stream (YAML 1.2.2, 5.1 and 5.4), and which; 0 where it is an ordinary one. */
+/* How many bytes of s, which is valid UTF-8, form a character that YAML reads as a line break or
+ * does not allow in a stream (YAML 1.2.2, 5.1 and 5.4), and which; 0 where it is an ordinary one.
+ */
 static size_t unprintable(const unsigned char *s, unsigned *ret)
 {
 	if (*s < 0x20 || *s == 0x7f) {
@@ -74,8 +76,8 @@ static int write_list(FILE *f, const char *const *list, size_t n)
 	return 0;
 }
 
-/* A word for sh. Control characters are refused rather than quoted: a newline would leave the line of the
- * YAML block that the script stands in. */
+/* A word for sh. Control characters are refused rather than quoted: a newline would leave the line
+ * of the YAML block that the script stands in. */
 static int write_shell(FILE *f, const char *s)
 {
 	if (!utf8_printable(s, strlen(s)))
@@ -91,8 +93,8 @@ static int write_shell(FILE *f, const char *s)
 	return 0;
 }
 
-/* The writers below return 1 where there is a value, 0 where there is none (@?NAME@ drops the line),
- * -EILSEQ where it cannot be written. */
+/* The writers below return 1 where there is a value, 0 where there is none (@?NAME@ drops the
+ * line), -EILSEQ where it cannot be written. */
 static int put_hostname(FILE *f, const struct cloudinit_input *in)
 {
 	int r = cloudinit_write_scalar(f, in->guest->hostname);
@@ -158,21 +160,21 @@ static int put_finished(FILE *f, const struct cloudinit_input *in)
 
 #define IN(text) (1u << (text))
 
-/* `required`: the texts that are of no use without the variable, so that a template edited by an operator cannot
- * lose the way into the guest, or its readiness, without a word. */
+/* `required`: the texts that are of no use without the variable, so that a template edited by an
+ * operator cannot lose the way into the guest, or its readiness, without a word. */
 static const struct variable {
 	const char *name;
 	unsigned required;
 	int (*put)(FILE *f, const struct cloudinit_input *in);
 } variables[] = {
-	{ "HOSTNAME",         0,                       put_hostname    },
-	{ "USER",             IN(CLOUDINIT_USER_DATA), put_user        },
-	{ "USER_SHELL",       0,                       put_user_shell  },
-	{ "AUTHORIZED_KEYS",  IN(CLOUDINIT_USER_DATA), put_keys        },
-	{ "PACKAGES",         0,                       put_packages    },
-	{ "OFFLINE",          0,                       put_offline     },
-	{ "INSTANCE_ID",      IN(CLOUDINIT_META_DATA), put_instance_id },
-	{ "FINISHED_MESSAGE", IN(CLOUDINIT_USER_DATA), put_finished    },
+	{ "HOSTNAME", 0, put_hostname },
+	{ "USER", IN(CLOUDINIT_USER_DATA), put_user },
+	{ "USER_SHELL", 0, put_user_shell },
+	{ "AUTHORIZED_KEYS", IN(CLOUDINIT_USER_DATA), put_keys },
+	{ "PACKAGES", 0, put_packages },
+	{ "OFFLINE", 0, put_offline },
+	{ "INSTANCE_ID", IN(CLOUDINIT_META_DATA), put_instance_id },
+	{ "FINISHED_MESSAGE", IN(CLOUDINIT_USER_DATA), put_finished },
 };
 
 struct render {
@@ -255,7 +257,8 @@ static int render_line(struct render *render, FILE *f, const char *s, const char
 			return r;
 		/* `false` and `[]` are values as well; only what is not known yet has none. */
 		if (r == 0 && !render->in->instance_id &&
-			(variables[row].put == put_instance_id || variables[row].put == put_finished))
+			(variables[row].put == put_instance_id ||
+				variables[row].put == put_finished))
 			return fault(render, variables[row].name, "has no value here");
 	}
 	(void)fputc('\n', f);
@@ -311,8 +314,9 @@ int cloudinit_render(enum cloudinit_text kind, const char *name, const char *tem
 	if (r >= 0)
 		r = check_required(&render, kind);
 	if (r >= 0 && len > CLOUDINIT_TEXT_MAX)
-		r = reason_set(reason, -EFBIG, "template %s: the text made from it is over %u bytes",
-			name, CLOUDINIT_TEXT_MAX);
+		r = reason_set(reason, -EFBIG,
+			"template %s: the text made from it is over %u bytes", name,
+			CLOUDINIT_TEXT_MAX);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(text);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The seed's texts: golden renderings, hostile values that stay inside their scalar (asked of another YAML parser), and
- * every fault of a template. */
-/* LINK: base model/utf8 model/cloudinit */
+/* The seed's texts: golden renderings, hostile values that stay inside their scalar (asked of
+ * another YAML parser), and every fault of a template. */
+/* LINK: model/utf8 model/cloudinit */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,8 +28,10 @@ static struct guest_spec guest(void)
 
 static const char *const keys[] = { "ssh-ed25519 AAAA a@b", "ssh-rsa BBBB" };
 
-/* Renders a user-data, to which the variables it must use are added in a line that is not looked at. */
-static int render(const struct guest_spec *g, const char *template, char **ret, struct reason *reason)
+/* Renders a user-data, to which the variables it must use are added in a line that is not looked
+ * at. */
+static int render(
+	const struct guest_spec *g, const char *template, char **ret, struct reason *reason)
 {
 	static const char required[] = "@USER@@AUTHORIZED_KEYS@@FINISHED_MESSAGE@";
 	const struct cloudinit_input in = { g, keys, ARRAY_SIZE(keys), "iid-1" };
@@ -56,7 +58,8 @@ static void test_golden(void **state)
 		{ "a@@b", "a@b" },
 		{ "@@?X", "@?X" },
 		{ "a\n@# gone @NOT_A_NAME@\nb", "a\nb" },
-		{ "m: @FINISHED_MESSAGE@", "m: \"mediakit: cloud-init finished, instance iid-1, up $UPTIME "
+		{ "m: @FINISHED_MESSAGE@",
+			"m: \"mediakit: cloud-init finished, instance iid-1, up $UPTIME "
 			"seconds\"" },
 		{ "a\n@?PACKAGES@p: @PACKAGES@\nb", "a\nb" },
 		{ "p: @PACKAGES@", "p: []" },
@@ -116,8 +119,8 @@ static void test_missing(void **state)
 	char *text = NULL;
 
 	(void)state;
-	assert_int_equal(cloudinit_render(CLOUDINIT_META_DATA, "m", "a\nid: @INSTANCE_ID@", &in, &text,
-				 &reason),
+	assert_int_equal(cloudinit_render(CLOUDINIT_META_DATA, "m", "a\nid: @INSTANCE_ID@", &in,
+				 &text, &reason),
 		-EINVAL);
 	assert_string_equal(reason.text, "template m:2: variable INSTANCE_ID: has no value here");
 	in.instance_id = "";
@@ -126,8 +129,8 @@ static void test_missing(void **state)
 		-EINVAL);
 	assert_string_equal(reason.text,
 		"template m: variable INSTANCE_ID: is never used, and meta-data needs it");
-	assert_int_equal(cloudinit_render(CLOUDINIT_USER_DATA, "u", "@USER@ @FINISHED_MESSAGE@", &in,
-				 &text, &reason),
+	assert_int_equal(cloudinit_render(CLOUDINIT_USER_DATA, "u", "@USER@ @FINISHED_MESSAGE@",
+				 &in, &text, &reason),
 		-EINVAL);
 	assert_non_null(strstr(reason.text, "AUTHORIZED_KEYS"));
 	assert_null(text);
@@ -135,10 +138,36 @@ static void test_missing(void **state)
 
 /* What could end a scalar, a line, a document or a script. */
 static const char *const hostile[] = {
-	"a\"b", "a\\", "\\\"", "\\u0041", "a: b", "- a", "#cloud-config", "a\nb: c", "\r\n---\n...\n", "a\tb",
-	"{a: 1}", "[x", "!!python/object", "&a *a", "%YAML 1.2", "@USER@", "$(id)`id`", "'\"'", "ä 水 𐅑",
-	"\xc2\x85", "\xe2\x80\xa8x\xe2\x80\xa9", "\xef\xbb\xbfx", "\x01\x1b[31m\x7f", "\xc2\x9b", "\xef\xbf\xbf", "",
-	"null", "yes", "0x10", " lead and trail ",
+	"a\"b",
+	"a\\",
+	"\\\"",
+	"\\u0041",
+	"a: b",
+	"- a",
+	"#cloud-config",
+	"a\nb: c",
+	"\r\n---\n...\n",
+	"a\tb",
+	"{a: 1}",
+	"[x",
+	"!!python/object",
+	"&a *a",
+	"%YAML 1.2",
+	"@USER@",
+	"$(id)`id`",
+	"'\"'",
+	"ä 水 𐅑",
+	"\xc2\x85",
+	"\xe2\x80\xa8x\xe2\x80\xa9",
+	"\xef\xbb\xbfx",
+	"\x01\x1b[31m\x7f",
+	"\xc2\x9b",
+	"\xef\xbf\xbf",
+	"",
+	"null",
+	"yes",
+	"0x10",
+	" lead and trail ",
 };
 
 /* Each on a line, then what it was made of in hex, for a parser that is not ours. */
@@ -173,11 +202,12 @@ static void test_hostile_is_one_line(void **state)
 
 static void test_hostile_under_a_yaml_parser(void **state)
 {
-	static const char check[] = "/usr/bin/python3 -c 'import sys, yaml\n"
-				    "rows = yaml.safe_load(sys.stdin.buffer)\n"
-				    "assert len(rows) > 20\n"
-				    "for text, hex in rows:\n"
-				    "    assert text.encode() == bytes.fromhex(hex), (text, hex)\n'";
+	static const char check[] =
+		"/usr/bin/python3 -c 'import sys, yaml\n"
+		"rows = yaml.safe_load(sys.stdin.buffer)\n"
+		"assert len(rows) > 20\n"
+		"for text, hex in rows:\n"
+		"    assert text.encode() == bytes.fromhex(hex), (text, hex)\n'";
 
 	(void)state;
 	if (system("/usr/bin/python3 -c 'import yaml' 2>/dev/null") != 0) {

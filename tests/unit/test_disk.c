@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images without qemu-img: its answers as texts, headers as bytes. And the runner of programs, its limits and its deadline,
- * on programs that every system has. The real qemu-img is in tests/provision. */
-/* LINK: base model/utf8 io/program io/disk */
+/* Images without qemu-img: its answers as texts, headers as bytes. And the runner of programs, its
+ * limits and its deadline, on programs that every system has. The real qemu-img is in
+ * tests/provision. */
+/* LINK: base/file base/time model/utf8 io/program io/disk */
 /* LIBS: jansson */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,13 +25,16 @@ static void test_info(void **state)
 		int error;
 		struct disk_info info;
 	} rows[] = {
-		{ "{\"format\":\"qcow2\",\"virtual-size\":1048576}", 0, { DISK_QCOW2, 1048576, "", 0, 0, 0 } },
-		{ "{\"format\":\"raw\",\"virtual-size\":512,\"x\":[1]}", 0, { DISK_RAW, 512, "", 0, 0, 0 } },
-		{ "{\"format\":\"qcow2\",\"virtual-size\":1,\"backing-filename\":\"/etc/passwd\"}", 0,
-			{ DISK_QCOW2, 1, "/etc/passwd", 0, 0, 0 } },
-		{ "{\"format\":\"qcow2\",\"virtual-size\":1,\"encrypted\":true,\"format-specific\":{\"type\":"
-		  "\"qcow2\",\"data\":{\"corrupt\":true,\"data-file\":\"x\"}}}", 0,
-			{ DISK_QCOW2, 1, "", true, true, true } },
+		{ "{\"format\":\"qcow2\",\"virtual-size\":1048576}", 0,
+			{ DISK_QCOW2, 1048576, "", 0, 0, 0 } },
+		{ "{\"format\":\"raw\",\"virtual-size\":512,\"x\":[1]}", 0,
+			{ DISK_RAW, 512, "", 0, 0, 0 } },
+		{ "{\"format\":\"qcow2\",\"virtual-size\":1,\"backing-filename\":\"/etc/passwd\"}",
+			0, { DISK_QCOW2, 1, "/etc/passwd", 0, 0, 0 } },
+		{ "{\"format\":\"qcow2\",\"virtual-size\":1,\"encrypted\":true,\"format-specific\":"
+		  "{\"type\":"
+		  "\"qcow2\",\"data\":{\"corrupt\":true,\"data-file\":\"x\"}}}",
+			0, { DISK_QCOW2, 1, "", true, true, true } },
 		{ "{\"format\":\"vmdk\",\"virtual-size\":1}", -EMEDIUMTYPE, { 0 } },
 		{ "{\"format\":\"qcow2\"}", -EBADMSG, { 0 } },
 		{ "{\"format\":\"qcow2\",\"virtual-size\":-1}", -EBADMSG, { 0 } },
@@ -82,25 +86,20 @@ static void test_info_limits(void **state)
 
 static void test_header(void **state)
 {
-	/* A whole version 3 header; `at` is overwritten with `value`, and only `len` bytes are there. */
+	/* A whole version 3 header; `at` is overwritten with `value`, and only `len` bytes are
+	 * there. */
 	static const struct {
 		size_t len, at;
 		uint8_t value;
 		const char *says; /* NULL: taken */
 	} rows[] = {
-		{ 104, 7,  3,   NULL                },
-		{ 104, 0,  'x', NULL                }, /* no qcow2: not for this check to say */
-		{ 72,  7,  2,   NULL                },
-		{ 71,  7,  2,   "cut off"           },
-		{ 103, 7,  3,   "cut off"           },
-		{ 0,   0,  0,   "is empty"          },
-		{ 104, 7,  4,   "version 4"         },
-		{ 104, 15, 1,   "backing file"      },
-		{ 104, 8,  1,   "backing file"      },
-		{ 104, 35, 2,   "encrypted"         },
-		{ 104, 79, 4,   "external file"     },
-		{ 104, 79, 2,   "corrupt"           },
-		{ 104, 79, 1,   NULL                }, /* dirty: qemu-img knows what to do */
+		{ 104, 7, 3, NULL },
+		{ 104, 0, 'x', NULL }, /* no qcow2: not for this check to say */
+		{ 72, 7, 2, NULL }, { 71, 7, 2, "cut off" }, { 103, 7, 3, "cut off" },
+		{ 0, 0, 0, "is empty" }, { 104, 7, 4, "version 4" }, { 104, 15, 1, "backing file" },
+		{ 104, 8, 1, "backing file" }, { 104, 35, 2, "encrypted" },
+		{ 104, 79, 4, "external file" }, { 104, 79, 2, "corrupt" },
+		{ 104, 79, 1, NULL }, /* dirty: qemu-img knows what to do */
 	};
 	char path[] = "/tmp/test_disk-XXXXXX";
 	int fd = mkstemp(path);
@@ -123,9 +122,12 @@ static void test_header(void **state)
 	assert_int_equal(disk_check_header(path, NULL), -ENOENT);
 }
 
-static int run(const char *const *argv, usec_t timeout, const struct tick *tick, struct program_result *ret)
+static int run(const char *const *argv, usec_t timeout, const struct tick *tick,
+	struct program_result *ret)
 {
-	const struct program program = { .argv = argv, .timeout = timeout, .output_max = 64, .tick = tick };
+	const struct program program = {
+		.argv = argv, .timeout = timeout, .output_max = 64, .tick = tick
+	};
 
 	return program_run(&program, ret);
 }
@@ -143,8 +145,7 @@ static void test_program(void **state)
 		const char *output, *error;
 	} rows[] = {
 		{ "echo out; echo err >&2; exit 3", 3, 0, "out\n", "err" },
-		{ "kill -9 $$", 0, SIGKILL, "", "" },
-		{ "cat", 0, 0, "", "" }, /* stdin is empty */
+		{ "kill -9 $$", 0, SIGKILL, "", "" }, { "cat", 0, 0, "", "" }, /* stdin is empty */
 		{ "echo $LC_ALL$SECRET", 0, 0, "C\n", "" },
 		{ "printf 'a\\033[31mb' >&2", 0, 0, "", "a\\x1b[31mb" },
 		{ "ls /proc/self/fd | wc -l", 0, 0, "4\n", "" }, /* three, and that of ls itself */
@@ -178,7 +179,8 @@ static void test_program_limits(void **state)
 	const struct tick tick = { .fn = refuse };
 	const char *const none[] = { "mediakit-no-such-program", NULL };
 	const char *const slow[] = { "sleep", "1000", NULL };
-	const char *const dd[] = { "dd", "if=/dev/zero", "of=/dev/null", "bs=512M", "count=1", NULL };
+	const char *const dd[] = { "dd", "if=/dev/zero", "of=/dev/null", "bs=512M", "count=1",
+		NULL };
 	struct program big = { .argv = dd, .timeout = 20 * USEC_PER_SEC, .output_max = 64 };
 	struct program_result result = { 0 };
 
@@ -189,7 +191,8 @@ static void test_program_limits(void **state)
 	assert_int_equal(run(slow, 10 * USEC_PER_SEC, &tick, &result), -ECANCELED);
 	assert_null(result.output);
 	/* More on stderr than is kept neither ends it nor blocks it. */
-	assert_int_equal(run_sh("head -c 300000 /dev/zero >&2; echo ok", 10 * USEC_PER_SEC, &result), 0);
+	assert_int_equal(
+		run_sh("head -c 300000 /dev/zero >&2; echo ok", 10 * USEC_PER_SEC, &result), 0);
 	assert_string_equal(result.output, "ok\n");
 	program_result_clear(&result);
 	assert_int_equal(program_run(&big, &result), 0);

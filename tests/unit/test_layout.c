@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state directory: paths, modes whatever the umask, versions, sweeping; and the reach of another user. */
-/* LINK: base io/layout io/reach */
+/* The state directory: paths, modes whatever the umask, versions, sweeping; and the reach of
+ * another user. */
+/* LINK: base/file base/parse base/time io/layout io/reach */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,22 +44,22 @@ static void test_paths(void **state)
 		enum layout_file file;
 		const char *path;
 	} rows[] = {
-		{ LAYOUT_VERSION_FILE, "/s/version"                  },
-		{ LAYOUT_STATE_LOCK,   "/s/lock"                     },
-		{ LAYOUT_IMAGES,       "/s/images"                   },
-		{ LAYOUT_IMAGE_DIR,    "/s/images/g"                 },
-		{ LAYOUT_DISK,         "/s/images/g/disk.qcow2"      },
-		{ LAYOUT_SEED,         "/s/images/g/seed.iso"        },
-		{ LAYOUT_KERNEL,       "/s/images/g/vmlinuz"         },
-		{ LAYOUT_INITRD,       "/s/images/g/initrd"          },
-		{ LAYOUT_GUEST_LOCK,   "/s/images/g/lock"            },
-		{ LAYOUT_PRIVATE_DIR,  "/s/private/g"                },
-		{ LAYOUT_SSH_KEY,      "/s/private/g/ssh_key"        },
-		{ LAYOUT_SSH_KEY_PUB,  "/s/private/g/ssh_key.pub"    },
-		{ LAYOUT_RECORD,       "/s/private/g/provision.json" },
-		{ LAYOUT_STATE,        "/s/private/g/state.json"     },
-		{ LAYOUT_CONSOLE,      "/s/private/g/console.log"    },
-		{ LAYOUT_CONSOLE_OLD,  "/s/private/g/console.log.1"  },
+		{ LAYOUT_VERSION_FILE, "/s/version" },
+		{ LAYOUT_STATE_LOCK, "/s/lock" },
+		{ LAYOUT_IMAGES, "/s/images" },
+		{ LAYOUT_IMAGE_DIR, "/s/images/g" },
+		{ LAYOUT_DISK, "/s/images/g/disk.qcow2" },
+		{ LAYOUT_SEED, "/s/images/g/seed.iso" },
+		{ LAYOUT_KERNEL, "/s/images/g/vmlinuz" },
+		{ LAYOUT_INITRD, "/s/images/g/initrd" },
+		{ LAYOUT_GUEST_LOCK, "/s/images/g/lock" },
+		{ LAYOUT_PRIVATE_DIR, "/s/private/g" },
+		{ LAYOUT_SSH_KEY, "/s/private/g/ssh_key" },
+		{ LAYOUT_SSH_KEY_PUB, "/s/private/g/ssh_key.pub" },
+		{ LAYOUT_RECORD, "/s/private/g/provision.json" },
+		{ LAYOUT_STATE, "/s/private/g/state.json" },
+		{ LAYOUT_CONSOLE, "/s/private/g/console.log" },
+		{ LAYOUT_CONSOLE_OLD, "/s/private/g/console.log.1" },
 	};
 	static const char *const bad[] = { NULL, "", ".", "..", "a/b", "../x", "/" };
 
@@ -153,13 +154,13 @@ static void test_sweep(void **state)
 		const char *name;
 		bool stays;
 	} rows[] = {
-		{ "images/vm/base.tmp",               false },
-		{ "images/vm/seed.iso.tmp",           false },
-		{ "private/vm/ssh_key.tmp.pub",       false },
-		{ "images/vm/disk.qcow2",             true  },
-		{ "images/vm/disk.qcow2.old-1",       true  },
-		{ "images/vm/disk.qcow2.tmp-of-mine", true  },
-		{ "images/vm/.tmp",                   true  },
+		{ "images/vm/base.tmp", false },
+		{ "images/vm/seed.iso.tmp", false },
+		{ "private/vm/ssh_key.tmp.pub", false },
+		{ "images/vm/disk.qcow2", true },
+		{ "images/vm/disk.qcow2.old-1", true },
+		{ "images/vm/disk.qcow2.tmp-of-mine", true },
+		{ "images/vm/.tmp", true },
 	};
 
 	(void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The seed image: label and names as cloud-init looks for them, content compared, written only when it changed; and the
- * digests that name a seed. */
-/* LINK: base io/seed io/digest */
+/* The seed image: label and names as cloud-init looks for them, content compared, written only when
+ * it changed; and the digests that name a seed. */
+/* LINK: base/file io/seed io/digest */
 /* LIBS: libarchive nettle */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,7 +44,8 @@ static int remove_dir(void **state)
 	return rmdir(dir);
 }
 
-/* ECMA-119: the volume identifier is at byte 40 of a descriptor; Joliet's is in UCS-2, big endian. */
+/* ECMA-119: the volume identifier is at byte 40 of a descriptor; Joliet's is in UCS-2, big endian.
+ */
 static void test_label(void **state)
 {
 	CLEANUP_FREE void *image = NULL;
@@ -81,17 +82,31 @@ static void test_differences(void **state)
 		struct seed_file files[4];
 		size_t n;
 	} rows[] = {
-		{ "other content", { { "meta-data", "instance-id: y\n", 15 }, { "user-data", "#cloud-config\n", 14 },
-			{ "vendor-data", "", 0 } }, 3 },
-		{ "shorter", { { "meta-data", "instance-id: x", 14 }, { "user-data", "#cloud-config\n", 14 },
-			{ "vendor-data", "", 0 } }, 3 },
-		{ "longer", { { "meta-data", "instance-id: x\n\n", 16 }, { "user-data", "#cloud-config\n", 14 },
-			{ "vendor-data", "", 0 } }, 3 },
-		{ "one less", { { "meta-data", "instance-id: x\n", 15 }, { "user-data", "#cloud-config\n", 14 } }, 2 },
-		{ "one more", { { "meta-data", "instance-id: x\n", 15 }, { "user-data", "#cloud-config\n", 14 },
-			{ "vendor-data", "", 0 }, { "network-config", "", 0 } }, 4 },
-		{ "other name", { { "meta-data", "instance-id: x\n", 15 }, { "user-date", "#cloud-config\n", 14 },
-			{ "vendor-data", "", 0 } }, 3 },
+		{ "other content",
+			{ { "meta-data", "instance-id: y\n", 15 },
+				{ "user-data", "#cloud-config\n", 14 }, { "vendor-data", "", 0 } },
+			3 },
+		{ "shorter",
+			{ { "meta-data", "instance-id: x", 14 },
+				{ "user-data", "#cloud-config\n", 14 }, { "vendor-data", "", 0 } },
+			3 },
+		{ "longer",
+			{ { "meta-data", "instance-id: x\n\n", 16 },
+				{ "user-data", "#cloud-config\n", 14 }, { "vendor-data", "", 0 } },
+			3 },
+		{ "one less",
+			{ { "meta-data", "instance-id: x\n", 15 },
+				{ "user-data", "#cloud-config\n", 14 } },
+			2 },
+		{ "one more",
+			{ { "meta-data", "instance-id: x\n", 15 },
+				{ "user-data", "#cloud-config\n", 14 }, { "vendor-data", "", 0 },
+				{ "network-config", "", 0 } },
+			4 },
+		{ "other name",
+			{ { "meta-data", "instance-id: x\n", 15 },
+				{ "user-date", "#cloud-config\n", 14 }, { "vendor-data", "", 0 } },
+			3 },
 	};
 
 	(void)state;
@@ -133,11 +148,13 @@ static void test_large_and_too_large(void **state)
 static void test_digest(void **state)
 {
 	char hex[DIGEST_TEXT], moved[DIGEST_TEXT];
-	const struct digest_part a[] = { { "ab", 2 }, { "c", 1 } }, b[] = { { "a", 1 }, { "bc", 2 } };
+	const struct digest_part a[] = { { "ab", 2 }, { "c", 1 } },
+				 b[] = { { "a", 1 }, { "bc", 2 } };
 
 	(void)state;
 	digest_buffer("abc", 3, hex);
-	assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	assert_string_equal(
+		hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 	assert_int_equal(file_write_atomic(path, "abc", 3, 0600), 0);
 	assert_int_equal(digest_file(path, NULL, moved), 0);
 	assert_string_equal(hex, moved);
