@@ -3,6 +3,7 @@
 #include "io/confdir.h"
 
 #include "base/file.h"
+#include "model/conf_value.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -237,22 +238,30 @@ static int add_all(struct texts *t, const char *dir)
 	return r < 0 ? r : add_guests(t, guests);
 }
 
-static int override(struct conf_faults *faults, const char *option, const char *path, char **field)
+/* Puts an option's path in the place of the key's value, under the same rules. */
+static int override(struct conf_faults *faults, enum conf_key_id id, const char *option,
+	const char *path, struct spec *spec)
 {
-	if (!path)
-		return 0;
-	if (path[0] != '/') {
-		int r = conf_faults_add(faults, false,
-			"%s: '%s' is no absolute path; allowed: a path that begins with '/'",
-			option, path);
-		return r < 0 ? r : -EINVAL;
-	}
-	char *copy = strdup(path);
-	if (!copy)
+	unsigned n;
+	const struct conf_key *key = &conf_keys(&n)[id];
+	const char *bad;
+	size_t bad_len;
+	int r = path ? conf_value_set(key, spec, path, &bad, &bad_len) : 0;
+
+	if (r < 0 && r != -ENOMEM &&
+		conf_faults_add(faults, false, "%s: '%s' is no %s; allowed: %s", option, path,
+			key->type->noun, key->allowed) < 0)
 		return -ENOMEM;
-	free(*field);
-	*field = copy;
-	return 0;
+	return r;
+}
+
+static int override_both(struct conf_faults *faults, const char *state_dir, const char *runtime_dir,
+	struct spec *spec)
+{
+	int r = override(faults, CONF_KEY_STATE_DIRECTORY, "--state", state_dir, spec);
+	int q = override(faults, CONF_KEY_RUNTIME_DIRECTORY, "--runtime", runtime_dir, spec);
+
+	return r == -ENOMEM || q == 0 ? r : q;
 }
 
 int confdir_load(const char *dir, const char *state_dir, const char *runtime_dir, struct spec **ret,
@@ -264,10 +273,11 @@ int confdir_load(const char *dir, const char *state_dir, const char *runtime_dir
 
 	if (r == 0)
 		r = conf_parse(t.list, t.n, &spec, faults);
-	if (r == 0)
-		r = override(faults, "--state", state_dir, &spec->state_dir);
-	if (r == 0)
-		r = override(faults, "--runtime", runtime_dir, &spec->runtime_dir);
+	if (r == 0) {
+		r = override_both(faults, state_dir, runtime_dir, spec);
+		/* -ERANGE, too long a path, is a fault like any other. */
+		r = r < 0 && r != -ENOMEM ? -EINVAL : r;
+	}
 	texts_done(&t);
 	if (r < 0) {
 		spec_free(spec);
