@@ -78,7 +78,7 @@ $(B)/bin/mediakitd: $(B)/obj/main.o $(call archives,cli base)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(call pkg_libs,libsystemd smartcols jansson)
 
-$(B)/libexec/mediakitd/mediakitd-daemon: $(B)/obj/cli/run.o $(call archives,bus virt core io policy model base)
+$(B)/libexec/mediakitd/mediakitd-daemon: $(B)/obj/cli/run.o $(call archives,cli bus virt core io policy model base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(B)/obj/cli/run.o -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \

@@ -28,7 +28,7 @@ struct supervisor_config {
 	int (*port_check)(const char *address, uint16_t port, char *owner, size_t owner_size);
 	double (*jitter)(void);   /* [0, 1) */
 	void (*nonce)(char ret[static 17]);
-	const char *qmp_socket;   /* an extra monitor for each guest, "%s" being its name; NULL: none */
+	const char *qmp_dir;      /* where each guest gets a second QMP monitor, NAME.qmp, for tests; NULL: none */
 };
 
 struct supervisor {

@@ -26,6 +26,8 @@ struct state_record {
 	char want[STATE_WORD]; /* "" unknown */
 	char state[STATE_WORD];
 	usec_t since_realtime, started_realtime;
+	bool healthy;
+	usec_t healthy_since_realtime;
 	char boot_id[37], past_boot_id[37];
 	bool boot_id_by_agent;
 	char boot_stage[STATE_WORD];

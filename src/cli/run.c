@@ -142,10 +142,8 @@ static int on_prepare(sd_event_source *source, void *userdata)
 	usec_t next = supervisor_run(d->supervisor, now);
 
 	tell_systemd(d);
-	int r = sd_event_source_set_time(source, next);
-	if (r < 0)
-		return r;
-	return sd_event_source_set_enabled(source, next == USEC_INFINITY ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+	/* It stays enabled: the prepare callback of a source that is off is not called. */
+	return sd_event_source_set_time(source, next);
 }
 
 static int on_end(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
@@ -250,7 +248,7 @@ static int make_parts(struct daemon *d, struct spec *spec, const char *config_di
 		.port_check = ports_check,
 		.jitter = jitter,
 		.nonce = make_nonce,
-		.qmp_socket = getenv("MEDIAKIT_TEST_QMP"),
+		.qmp_dir = getenv("MEDIAKIT_TEST_QMP"),
 	};
 	r = supervisor_new(&config, now_boottime(), &d->supervisor);
 	if (r < 0) {
@@ -272,6 +270,8 @@ static int run_loop(struct daemon *d)
 	/* What others dispatch comes first, so that core sees a whole turn's news at once. */
 	if (r >= 0)
 		r = sd_event_source_set_prepare(d->timer, on_prepare);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(d->timer, SD_EVENT_ON);
 	if (r < 0)
 		return failed(r, "cannot begin");
 	(void)sd_notify(0, "READY=1");

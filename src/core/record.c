@@ -36,6 +36,8 @@ static void guest_to_state(const struct guest *g, struct state_record *ret)
 		.since_realtime = g->state_since_realtime,
 		.started_realtime = g->started_at_realtime,
 		.boot_id_by_agent = g->boot_id_by_agent,
+		.healthy = g->healthy,
+		.healthy_since_realtime = g->healthy_since_realtime,
 		.exit_at_realtime = g->last_exit.at_realtime,
 		.exit_uptime = g->last_exit.uptime,
 		.exit_took = g->last_exit.took,
@@ -128,6 +130,8 @@ static void guest_from_state(struct guest *g, const struct state_record *r, usec
 	/* It went down by itself and was left so: our own restart is no reason to start it, the host's is. */
 	g->rests = same_host_boot && g->state == GUEST_STOPPED && r->exit_at_realtime != 0;
 	g->started_at_realtime = r->started_realtime;
+	g->healthy = r->healthy;
+	g->healthy_since_realtime = r->healthy_since_realtime;
 	COPY_WORD(g->boot_id, r->boot_id);
 	COPY_WORD(g->past_boot_id, r->past_boot_id);
 	g->boot_id_by_agent = r->boot_id_by_agent;

@@ -99,12 +99,16 @@ int starting_submit(struct guest *g, struct reason *reason)
 	CLEANUP_FREE char *seed = layout_seed(state, name);
 	CLEANUP_FREE char *kernel = layout_kernel(state, name);
 	CLEANUP_FREE char *initrd = layout_initrd(state, name);
+	CLEANUP_FREE char *qmp = NULL;
+	if (g->supervisor->config.qmp_dir &&
+		asprintf(&qmp, "%s/%s.qmp", g->supervisor->config.qmp_dir, name) < 0)
+		return reason_set(reason, -ENOMEM, "out of memory");
 	const struct domxml_paths paths = {
 		.disk = disk,
 		.seed = seed && access(seed, F_OK) == 0 ? seed : NULL,
 		.kernel = g->spec->kernel ? kernel : NULL,
 		.initrd = g->spec->initrd ? initrd : NULL,
-		.qmp_socket = g->supervisor->config.qmp_socket,
+		.qmp_socket = qmp,
 	};
 	CLEANUP_FREE char *xml = NULL;
 

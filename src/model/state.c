@@ -26,6 +26,8 @@ static const struct field guest_fields[] = {
 	FIELD(state_record, TEXT, state),
 	FIELD(state_record, USEC, since_realtime),
 	FIELD(state_record, USEC, started_realtime),
+	FIELD(state_record, BOOL, healthy),
+	FIELD(state_record, USEC, healthy_since_realtime),
 	FIELD(state_record, TEXT, boot_id),
 	FIELD(state_record, TEXT, past_boot_id),
 	FIELD(state_record, BOOL, boot_id_by_agent),
