@@ -37,7 +37,8 @@ void program_result_clear(struct program_result *result);
  * reaped, and *ret untouched.
  *
  * The program gets LC_ALL=C, PATH and HOME and no other variable, /dev/null as stdin, a process
- * group of its own (so that Ctrl-C reaches only us) and SIGKILL should we die. */
+ * group of its own (so that Ctrl-C reaches only us), which does not outlive the call, and SIGKILL
+ * should we die. */
 int program_run(const struct program *program, struct program_result *ret);
 
 #endif

@@ -149,8 +149,8 @@ static int make_key(struct provision *p, const char *key, const char *pub)
 		r = provision_rename(temporary, key, &p->reason);
 	if (r >= 0)
 		stageline_note(&p->line,
-			"SSH key made, since no AuthorizedKeys= is set: ssh -i %s %s@…", key,
-			p->guest->user);
+			"SSH key made, since no AuthorizedKeys= is set: ssh -p %u -i %s %s@%s",
+			p->guest->ssh_port, key, p->guest->user, p->guest->bind);
 	return r;
 }
 

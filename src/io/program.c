@@ -189,6 +189,8 @@ static int reap(struct run *run, struct program_result *ret)
 {
 	int status = 0;
 
+	/* It has ended; whatever it started and left behind must not outlive the call. */
+	(void)kill(-run->pid, SIGKILL);
 	while (waitpid(run->pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
