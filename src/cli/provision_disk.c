@@ -11,8 +11,8 @@
 #include <sys/statvfs.h>
 
 #define BASE_MODE 0444
-/* A new overlay takes 200 KiB, a seed about 400; the rest keeps the file system from being filled
- * to the last block. */
+/* A new overlay of 20 GiB takes 193 KiB, a seed 68; the rest keeps the file system from being
+ * filled to the last block. */
 #define SPACE_MARGIN_KIB (16u * 1024u)
 
 int provision_rename(const char *from, const char *to, struct reason *reason)
