@@ -36,15 +36,51 @@ $(REPLAY_PROGRAMS): TEST_FLAGS += -DFUZZ_REPLAY
 .PHONY: tests check-unit check-daemon check-fuzz
 tests: all $(UNIT_PROGRAMS) $(DAEMON_PROGRAMS) $(REPLAY_PROGRAMS)
 
-check-unit: all $(UNIT_PROGRAMS)
+check-unit: $(UNIT_PROGRAMS)
 	@tests/lib/run-tests $(UNIT_PROGRAMS)
 
-check-daemon: all $(DAEMON_PROGRAMS)
+check-daemon: $(DAEMON_PROGRAMS)
 	@tests/lib/run-tests $(DAEMON_PROGRAMS)
 
 # The seed corpora and every input that ever broke a parser, replayed.
 check-fuzz: $(REPLAY_PROGRAMS)
 	@for p in $(REPLAY_PROGRAMS); do $$p tests/fuzz/corpus/$$(basename $$p) || exit 1; done
+
+# The whole, cheapest first -------------------------------------------------------------------------------------------
+
+.PHONY: check check-packages check-style check-layers check-provision check-virt check-guest image
+check: check-packages
+	@$(MAKE) --no-print-directory check-all
+
+# In a make of its own, because the libraries it may have installed are looked up when the Makefile is read.
+.PHONY: check-all
+check-all: check-style check-layers all
+	@$(MAKE) --no-print-directory check-unit check-fuzz check-daemon
+	@$(MAKE) --no-print-directory check-provision check-virt
+	@$(MAKE) --no-print-directory check-guest
+
+check-packages:
+	@tests/lib/packages build run image test
+
+check-style:
+	@$(PYTHON) tests/style/check
+
+check-layers:
+	@$(PYTHON) tests/style/layers
+
+# The provisioner on real qemu-img, with images that are broken or hostile.
+check-provision: all
+	@tests/lib/needs-root tests/provision/run $(abspath $(B))
+
+# The libvirt floor on a real QEMU without an OS.
+check-virt: all
+	@tests/lib/needs-root tests/virt/run $(abspath $(B))
+
+image:
+	@tests/lib/needs-root tests/image/build $(abspath $(B))/image
+
+check-guest: all image
+	@BUILD=$(abspath $(B)) tests/lib/needs-root tests/guest/run
 
 # The demo ------------------------------------------------------------------------------------------------------------
 
