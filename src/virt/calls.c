@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs that are one libvirt call each, and the frame around all of them. */
+#include "virt/calls.h"
+
+#include "model/utf8.h"
+#include "virt/facts.h"
+
+#include <libvirt/libvirt-qemu.h>
+#include <stdarg.h>
+#include <string.h>
+
+struct memo *memo_new(struct mailbox *mailbox, const char *pid_dir)
+{
+	struct memo *memo = calloc(1, sizeof(*memo));
+
+	if (!memo)
+		return NULL;
+	atomic_init(&memo->refs, 1);
+	memo->console = console_new(mailbox);
+	memo->pid_dir = pid_dir ? strdup(pid_dir) : NULL;
+	if (!memo->console || (pid_dir && !memo->pid_dir)) {
+		memo_unref(memo);
+		return NULL;
+	}
+	return memo;
+}
+
+struct memo *memo_ref(struct memo *memo)
+{
+	(void)atomic_fetch_add(&memo->refs, 1);
+	return memo;
+}
+
+void memo_unref(struct memo *memo)
+{
+	if (!memo || atomic_fetch_sub(&memo->refs, 1) > 1)
+		return;
+	console_unref(memo->console);
+	free(memo->pid_dir);
+	free(memo);
+}
+
+int call_refused(struct call *call, int error, const char *format, ...)
+{
+	char text[HV_ERROR_MAX];
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	(void)utf8_escape(call->reply.message, sizeof(call->reply.message), text, strlen(text));
+	return error;
+}
+
+int call_failed(struct call *call, const struct call_on *on, const char *what)
+{
+	const virError *error = virGetLastError();
+	int r = facts_errno(error);
+	const char *words = error && error->message ? error->message : "unknown error";
+
+	/* The words first: asking about the connection overwrites them. */
+	(void)call_refused(call, r, "%s%s%s", what ? what : "", what ? ": " : "", words);
+	return link_dead(on->link, on->conn) ? -ENOTCONN : r;
+}
+
+/* From here on a verb each. Those without `dom` in their name are called with one. */
+
+static int call_acpi(struct call *call, const struct call_on *on)
+{
+	if (virDomainShutdownFlags(on->dom, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0)
+		return call_failed(call, on, NULL);
+	return 0;
+}
+
+/* An agent that never connected is libvirt's "argument unsupported" (no channel) or "unresponsive". */
+static int agent_failed(struct call *call, const struct call_on *on)
+{
+	int r = call_failed(call, on, NULL);
+
+	return r == -EOPNOTSUPP ? -ENOTCONN : r;
+}
+
+static int call_agent_shutdown(struct call *call, const struct call_on *on)
+{
+	if (virDomainShutdownFlags(on->dom, VIR_DOMAIN_SHUTDOWN_GUEST_AGENT) < 0)
+		return agent_failed(call, on);
+	return 0;
+}
+
+static int call_agent(struct call *call, const struct call_on *on)
+{
+	/* libvirt's default wait, 5 s (QEMU_AGENT_WAIT_TIME); its greeting may take as long again. */
+	char *answer = virDomainQemuAgentCommand(on->dom, call->text,
+		VIR_DOMAIN_QEMU_AGENT_COMMAND_DEFAULT, 0);
+
+	if (!answer)
+		return agent_failed(call, on);
+	if (strlen(answer) > HV_AGENT_BYTES_MAX) {
+		free(answer);
+		return call_refused(call, -EMSGSIZE, "the agent's answer is over %u bytes",
+			HV_AGENT_BYTES_MAX);
+	}
+	call->answer = answer;
+	return 0;
+}
+
+/* GRACEFUL ends QEMU by SIGTERM only and gives up after some seconds; plain destroy tries that again and then kills.
+ * A domain that is not there, or does not run, is what was asked for. */
+static int call_destroy(struct call *call, const struct call_on *on)
+{
+	if (!on->dom || virDomainDestroyFlags(on->dom, VIR_DOMAIN_DESTROY_GRACEFUL) == 0)
+		return 0;
+	if (virDomainDestroyFlags(on->dom, 0) == 0)
+		return 0;
+	if (virDomainIsActive(on->dom) == 0)
+		return 0;
+	return call_failed(call, on, NULL);
+}
+
+static int call_setmem(struct call *call, const struct call_on *on)
+{
+	if (virDomainSetMemoryFlags(on->dom, call->kib, VIR_DOMAIN_AFFECT_LIVE) < 0)
+		return call_failed(call, on, NULL);
+	return 0;
+}
+
+/* One bulk call has the balloon's statistics too. NOWAIT: where another call holds the domain's lock we get what can be
+ * had without it, instead of an error after 30 s. */
+static int call_stats(struct call *call, const struct call_on *on)
+{
+	virDomainPtr doms[] = {on->dom, NULL};
+	virDomainStatsRecordPtr *records = NULL;
+	int n = virDomainListGetStats(doms,
+		VIR_DOMAIN_STATS_BALLOON | VIR_DOMAIN_STATS_VCPU | VIR_DOMAIN_STATS_CPU_TOTAL,
+		&records, VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT);
+
+	if (n < 0)
+		return call_failed(call, on, NULL);
+	if (n > 0)
+		facts_stats(records[0]->params, (size_t)records[0]->nparams, &call->reply.stats);
+	virDomainStatsRecordListFree(records);
+	return n > 0 ? 0 : call_refused(call, -ESRCH, "libvirt has no statistics of the domain");
+}
+
+/* CPUWeight's scale is systemd's, 1 to 10000 around 100. libvirt hands the number to the cgroup as it is, and that takes
+ * this scale in version 2, but shares around 1024 in version 1 (systemd.resource-control(5)). */
+static unsigned long long cpu_shares(unsigned weight)
+{
+	bool unified = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
+
+	return unified ? weight : MAX((unsigned long long)weight * 1024 / 100, 2ULL);
+}
+
+static int call_cpu_tune(struct call *call, const struct call_on *on)
+{
+	enum { PERIOD_USEC = 100000 }; /* systemd's own, and libvirt's default */
+	virTypedParameterPtr params = NULL;
+	int n = 0, max = 0, r = 0;
+	long long quota = call->quota_pct ? (long long)call->quota_pct * (PERIOD_USEC / 100) : -1;
+
+	if (call->weight > 0)
+		r = virTypedParamsAddULLong(&params, &n, &max, VIR_DOMAIN_SCHEDULER_CPU_SHARES,
+			cpu_shares(call->weight));
+	if (r == 0)
+		r = virTypedParamsAddULLong(&params, &n, &max, VIR_DOMAIN_SCHEDULER_GLOBAL_PERIOD,
+			PERIOD_USEC);
+	if (r == 0)
+		r = virTypedParamsAddLLong(&params, &n, &max, VIR_DOMAIN_SCHEDULER_GLOBAL_QUOTA, quota);
+	if (r == 0)
+		r = virDomainSetSchedulerParametersFlags(on->dom, params, n, VIR_DOMAIN_AFFECT_LIVE);
+	if (r < 0) {
+		r = call_failed(call, on, NULL);
+		/* "cgroup CPU controller is not mounted" has the same code as "domain is not running". */
+		if (r == -ESRCH && virDomainIsActive(on->dom) == 1)
+			r = -EOPNOTSUPP;
+	}
+	virTypedParamsFree(params, n);
+	return r;
+}
+
+static const struct {
+	int (*run)(struct call *call, const struct call_on *on);
+	bool absent;  /* bears a domain that is not there */
+	bool destroy; /* on the connection for destroy */
+} verbs[HV_VERB_NUM] = {
+	[HV_READ] = {call_read, true, false},
+	[HV_START] = {call_start, true, false},
+	[HV_ACPI] = {call_acpi, false, false},
+	[HV_AGENT_SHUTDOWN] = {call_agent_shutdown, false, false},
+	[HV_DESTROY] = {call_destroy, true, true},
+	[HV_SETMEM] = {call_setmem, false, false},
+	[HV_STATS] = {call_stats, false, false},
+	[HV_AGENT] = {call_agent, false, false},
+	[HV_CPU_TUNE] = {call_cpu_tune, false, false},
+};
+
+static int call_request(struct call *call, struct link *link)
+{
+	struct call_on on = {.link = link};
+	int r;
+
+	on.conn = verbs[call->verb].destroy ? link->destroy : link->calls;
+	on.dom = virDomainLookupByUUIDString(on.conn, call->uuid);
+	if (!on.dom) {
+		r = call_failed(call, &on, NULL);
+		if (r != -ENOENT || !verbs[call->verb].absent)
+			return r;
+		call->reply.message[0] = '\0';
+	}
+	r = verbs[call->verb].run(call, &on);
+	if (on.dom)
+		(void)virDomainFree(on.dom);
+	return r;
+}
+
+void call_run(struct call *call)
+{
+	struct link *link;
+
+	call->reply.verb = call->verb;
+	if (call->kind == CALL_CLOSE) {
+		console_close(call->memo->console);
+		return;
+	}
+	link = links_get(call->links);
+	if (!link) {
+		call->reply.error = call_refused(call, -ENOTCONN, "not connected to libvirt");
+		return;
+	}
+	virResetLastError();
+	if (call->kind == CALL_TYPE)
+		call->reply.error = console_flush(call->memo->console);
+	else
+		call->reply.error = call_request(call, link);
+	call->reply.text = call->answer;
+	link_put(link);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading a domain, and bringing one up: paused, console opened, resumed, or nothing left behind. */
+#include "virt/calls.h"
+
+#include "base/file.h"
+#include "base/parse.h"
+#include "virt/facts.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+/* The driver's pid file, where it can be read: the embedded driver's always, libvirtd's as root. */
+static int64_t read_pid(const struct memo *memo, virDomainPtr dom)
+{
+	const char *name = virDomainGetName(dom);
+	CLEANUP_FREE char *path = NULL, *text = NULL;
+	char file[256];
+	uint64_t pid;
+
+	if (!memo->pid_dir || !name ||
+		(size_t)snprintf(file, sizeof(file), "%s.pid", name) >= sizeof(file))
+		return 0;
+	path = path_join(memo->pid_dir, file);
+	if (!path || file_read(path, 32, &text, NULL) < 0)
+		return 0;
+	text[strcspn(text, "\n")] = '\0';
+	if (parse_u64(text, 1, INT32_MAX, &pid) < 0)
+		return 0;
+	/* A file that its process left behind says nothing. */
+	return kill((pid_t)pid, 0) == 0 || errno == EPERM ? (int64_t)pid : 0;
+}
+
+/* Once per run of the domain, and again when an event made us doubt. The period is asked for at the same time: after an
+ * adoption it may be another's, or none. */
+static void memo_refresh(struct memo *memo, const struct call_on *on)
+{
+	int id = (int)virDomainGetID(on->dom);
+	bool known = memo->generation == on->link->generation && memo->id == id;
+	char *xml;
+
+	if (known && !atomic_load(&memo->stale))
+		return;
+	atomic_store(&memo->stale, false);
+	if (!known)
+		(void)virDomainSetMemoryStatsPeriod(on->dom, CALL_STATS_PERIOD_SEC,
+			VIR_DOMAIN_AFFECT_LIVE);
+	xml = virDomainGetXMLDesc(on->dom, 0);
+	if (!xml) {
+		memo->generation = 0;
+		return;
+	}
+	memo->tcg = facts_xml_tcg(xml);
+	memo->agent = facts_xml_agent(xml);
+	memo->generation = on->link->generation;
+	memo->id = id;
+	free(xml);
+}
+
+/* A console that somebody else reads is not ours to take; the guest runs all the same, and facts say so. */
+static void read_active(struct call *call, const struct call_on *on, struct hv_facts *facts)
+{
+	struct memo *memo = call->memo;
+
+	memo_refresh(memo, on);
+	if (!console_is(memo->console, on->link->generation, (int)virDomainGetID(on->dom)))
+		(void)console_open(memo->console, on->conn, on->dom, on->link->generation);
+	facts->tcg = memo->tcg;
+	facts->agent_connected = memo->agent;
+	facts->console_open = console_opened(memo->console);
+	facts->pid = read_pid(memo, on->dom);
+}
+
+int call_read(struct call *call, const struct call_on *on)
+{
+	struct hv_facts facts = {.state = HV_DOMAIN_ABSENT};
+	int state, reason;
+
+	if (!on->dom) {
+		console_close(call->memo->console);
+		call->reply.facts = facts;
+		return 0;
+	}
+	if (virDomainGetState(on->dom, &state, &reason, 0) < 0)
+		return call_failed(call, on, NULL);
+	facts.state = facts_state(state);
+	facts.reason = facts_reason(state, reason);
+	facts.managed_save = virDomainHasManagedSaveImage(on->dom, 0) == 1;
+	if (facts.state == HV_DOMAIN_OFF)
+		console_close(call->memo->console);
+	else
+		read_active(call, on, &facts);
+	call->reply.facts = facts;
+	return 0;
+}
+
+/* libvirt would refuse, too, but with words that do not say what to do. */
+static int refuse_namesake(struct call *call, const struct call_on *on)
+{
+	virDomainPtr other = call->name ? virDomainLookupByName(on->conn, call->name) : NULL;
+	char uuid[VIR_UUID_STRING_BUFLEN];
+	int r = 0;
+
+	if (!other)
+		return 0;
+	if (virDomainGetUUIDString(other, uuid) == 0 && strcmp(uuid, call->uuid) != 0)
+		r = call_refused(call, -ENOTUNIQ,
+			"libvirt has another domain named %s, with UUID %s: undefine or rename that one",
+			call->name, uuid);
+	(void)virDomainFree(other);
+	return r;
+}
+
+/* From a domain that is created and paused to one that runs. */
+static int start_created(struct call *call, const struct call_on *on)
+{
+	int r = call_read(call, on); /* opens the console */
+
+	if (r < 0)
+		return r;
+	if (virDomainResume(on->dom) < 0)
+		return call_failed(call, on, "to resume it");
+	return call_read(call, on);
+}
+
+static int start_defined(struct call *call, const struct call_on *on)
+{
+	char message[HV_ERROR_MAX];
+	int r;
+
+	if (virDomainCreateWithFlags(on->dom, VIR_DOMAIN_START_PAUSED) < 0) {
+		r = call_failed(call, on, NULL);
+		/* Somebody was faster. */
+		return virDomainIsActive(on->dom) == 1 ? -EEXIST : r;
+	}
+	r = start_created(call, on);
+	if (r == 0)
+		return 0;
+	/* Nothing half-started stays, and the first failure's words do. */
+	memcpy(message, call->reply.message, sizeof(message));
+	(void)virDomainDestroyFlags(on->dom, 0);
+	console_close(call->memo->console);
+	memcpy(call->reply.message, message, sizeof(message));
+	return r;
+}
+
+int call_start(struct call *call, const struct call_on *on)
+{
+	struct call_on defined = *on;
+	int r;
+
+	if (!facts_xml_uuid(call->text, call->uuid))
+		return call_refused(call, -EINVAL, "the domain's XML has another UUID than %s",
+			call->uuid);
+	if (on->dom && virDomainIsActive(on->dom) != 0)
+		return call_refused(call, -EEXIST, "it runs already");
+	r = refuse_namesake(call, on);
+	if (r < 0)
+		return r;
+	/* What runs is told, above, before anything is redefined. */
+	defined.dom = virDomainDefineXML(on->conn, call->text);
+	if (!defined.dom)
+		return call_failed(call, on, "to define it");
+	r = start_defined(call, &defined);
+	(void)virDomainFree(defined.dom);
+	return r;
+}
