@@ -49,7 +49,8 @@ const char *conf_nearest(const char *name, const char *const *candidates, size_t
 	for (size_t i = 0; i < n; i++) {
 		unsigned d = conf_edit_distance(name, candidates[i]);
 
-		if (d < best) {
+		/* As many edits as letters would make any word of any other. */
+		if (d < best && d < strlen(name)) {
 			best = d;
 			found = candidates[i];
 		}

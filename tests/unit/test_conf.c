@@ -778,6 +778,7 @@ static void test_nearest(void **state)
 	assert_string_equal(conf_nearest("Pot", known, 3), "Port");
 	assert_string_equal(conf_nearest("Hostport", known, 3), "HostPort");
 	assert_null(conf_nearest("Xyzzy", known, 3));
+	assert_null(conf_nearest("a", (const char *const[]){ "b" }, 1));
 	assert_null(conf_nearest(S40 S40, known, 3));
 	assert_null(conf_nearest("Port", known, 0));
 }
