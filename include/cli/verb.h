@@ -17,7 +17,7 @@ enum cli_exit {
 };
 
 /* `usage` is the one source of --help, the man page and the completion: its first line is the synopsis without
- * the command's name, then the text. It ends with a newline. */
+ * the command's name, then the text. It ends with a newline. NULL: the verb answers --help itself. */
 struct verb {
 	const char *name;
 	const char *summary; /* one line, no full stop */

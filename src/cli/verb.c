@@ -110,7 +110,7 @@ int verb_main(const struct verb *verbs, size_t n, const char *about, int argc, c
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(verbs[i].name, argv[1]) != 0)
 			continue;
-		if (asks_for_help(argc - 1, argv + 1)) {
+		if (verbs[i].usage && asks_for_help(argc - 1, argv + 1)) {
 			printf("mediakitd %s", verbs[i].usage);
 			return CLI_OK;
 		}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tells what is being waited for: on a terminal one live line, elsewhere a line for each change. On stderr. */
+#ifndef MEDIAKIT_CLI_PROGRESS_H
+#define MEDIAKIT_CLI_PROGRESS_H
+
+#include "cli/term.h"
+#include "cli/view.h"
+
+struct progress {
+	struct style style;
+	usec_t began;    /* BOOTTIME */
+	bool painted;    /* a live line stands */
+	char last[1024]; /* the plain line said last, without its times */
+};
+
+void progress_begin(struct progress *p);
+/* `g` NULL: the guest is gone. */
+void progress_show(struct progress *p, const struct view_guest *g);
+/* Takes the live line away. */
+void progress_end(struct progress *p);
+
+#endif

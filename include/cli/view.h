@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the daemon told: guests and services as plain values, and the few judgements that every screen shares. */
+#ifndef MEDIAKIT_CLI_VIEW_H
+#define MEDIAKIT_CLI_VIEW_H
+
+#include "base/time.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VIEW_ABSENT        UINT64_MAX /* a size nobody knows */
+#define VIEW_GUESTS_MAX    256u
+#define VIEW_SERVICES_MAX  32u  /* of one guest */
+
+/* Field names follow the D-Bus properties (bus/guest.c, bus/service.c document them). Every text is
+ * utf8_printable(), whatever the daemon sent; longer ones are cut. */
+struct view_service {
+	char name[64];
+	char purpose[128], unit[96], probe[16], expect[16];
+	char depends_on[256]; /* names, parted by spaces */
+	char blocked_by[64];
+	uint16_t port, host_port;
+	bool watched;
+	char state[16];
+	usec_t state_since;
+	char verdict[24], reason[320];
+	usec_t verdict_at, latency;
+	bool restored, proven;
+	char version[72];
+};
+
+struct view_guest {
+	char name[64];
+	char uuid[40], hostname[72], user[40], arch[16];
+	uint32_t cpus;
+	uint64_t memory_configured;
+	char state[16];
+	usec_t state_since;
+	char reason[320], want[8];
+	bool healthy;
+	usec_t healthy_since;
+	char accelerator[8];
+	usec_t started_at;
+	char boot_stage[16], boot_hint[160];
+	usec_t boot_stage_since;
+	uint32_t cloudinit_errors, boots, faults, fault_limit;
+	usec_t retry_at;
+	char ladder_rung[16];
+	uint32_t ladder_presses;
+	usec_t ladder_since, ladder_until;
+	uint64_t memory_actual, memory_maximum, memory_usable, memory_available, memory_rss, memory_target;
+	usec_t stats_at;
+	int64_t pid;
+	char exit_cause[24], exit_words[320];
+	usec_t exit_at;
+	uint16_t ssh_port;
+	char bind[48], egress[8];
+	bool agent, console, seen, wedged;
+	usec_t seen_age;
+
+	struct view_service *services; /* by port, those without one last; then by name */
+	unsigned n_services;
+};
+
+struct view {
+	char version[32], config_dir[256], state_dir[256], uri[128];
+	usec_t began;
+	bool connected;
+	char connection_message[320];
+	usec_t connection_since;
+	uint32_t wedged_queues;
+	char store_trouble[320];
+	uint64_t pool_reserve, pool_critical;
+
+	struct view_guest *guests; /* by name */
+	unsigned n_guests;
+};
+
+void view_free(struct view *v); /* its content; takes an empty one */
+
+/* NULL: not there. */
+struct view_guest *view_guest(const struct view *v, const char *name);
+struct view_service *view_service(const struct view_guest *g, const char *name);
+/* The one of that name, made where it is missing; NULL past the limits, with no memory, or for a name too long. */
+struct view_guest *view_guest_make(struct view *v, const char *name);
+struct view_service *view_service_make(struct view_guest *g, const char *name);
+void view_guest_drop(struct view *v, const char *name);
+void view_service_drop(struct view_guest *g, const char *name);
+void view_sort(struct view *v);
+
+bool view_is(const char *word, const char *const *words); /* words ends with NULL */
+bool view_runs(const struct view_guest *g);               /* QEMU may be there */
+bool view_service_up(const struct view_service *s);       /* up or degraded */
+bool view_service_pending(const struct view_service *s);
+/* The active services, and how many of them are up. */
+void view_count(const struct view_guest *g, unsigned *ret_up, unsigned *ret_active);
+/* What the exit status says of one guest: CLI_OK, CLI_FAILED or CLI_NOT_RUNNING. */
+int view_guest_exit(const struct view_guest *g);
+/* Of all: failed before not running before healthy. */
+int view_exit(const struct view *v);
+
+#endif

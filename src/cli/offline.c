@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The program mediakitd-offline: the verbs that need no daemon, and libraries the command does without. */
+#include "base/macro.h"
+#include "cli/check.h"
+#include "cli/decode.h"
+#include "cli/provision.h"
+#include "cli/verb.h"
+#include "cli/xml.h"
+
+static const struct verb verbs[] = {
+	{ "provision", "make a guest's disk and seed", verb_provision, usage_provision },
+	{ "check", "find every fault of the configuration", verb_check, NULL },
+	{ "xml", "print a guest as libvirt is told of it", verb_xml, usage_xml },
+	{ "decode", "print a health report as JSON", verb_decode, usage_decode },
+};
+
+int main(int argc, char **argv)
+{
+	return verb_main(verbs, ARRAY_SIZE(verbs),
+		"The offline verbs of mediakitd; call them as `mediakitd VERB`.", argc, argv);
+}

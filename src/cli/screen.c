@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One block per guest: a headline that answers the question, the facts under it, the services below. */
+#include "cli/screen.h"
+
+#include "base/macro.h"
+#include "base/parse.h"
+#include "cli/table.h"
+#include "cli/words.h"
+
+#include <string.h>
+
+#define LABEL_WIDTH 12u /* with the two spaces behind it */
+#define LINE_MAX    1024u
+/* The daemon asks for statistics every few seconds; older ones are worth a word. */
+#define STATS_OLD   (60 * USEC_PER_SEC)
+
+static void print_fact(FILE *f, const struct style *style, const char *label, enum term_color color,
+	const char *text)
+{
+	unsigned width = style->width > LABEL_WIDTH + 8 ? style->width - LABEL_WIDTH : 0;
+
+	fprintf(f, "%s%*s  %s%s", term_color(style, COLOR_DIM), (int)LABEL_WIDTH - 2, label,
+		term_reset(style, COLOR_DIM), term_color(style, color));
+	text_wrap(f, style, text, width, LABEL_WIDTH);
+	fprintf(f, "%s\n", term_reset(style, color));
+}
+
+/* "ready for 2h 4min, healthy: 6 of 6 active services up". */
+static void headline_text(char *buf, size_t size, const struct view_guest *g, usec_t now)
+{
+	char age[AGE_TEXT_MAX];
+	unsigned up, active;
+
+	(void)snprintf(buf, size, "%s", g->state);
+	if (g->state_since)
+		text_add(buf, size, " for %s", age_text(age, sizeof(age), g->state_since, now));
+	if (!view_runs(g))
+		return;
+	view_count(g, &up, &active);
+	if (g->healthy)
+		text_add(buf, size, ", healthy");
+	else if (strcmp(g->state, "ready") == 0)
+		text_add(buf, size, ", not healthy");
+	if (active > 0)
+		text_add(buf, size, "%s %u of %u active services up", g->healthy || up < active ? ":" : ",", up,
+			active);
+}
+
+static void print_headline(FILE *f, const struct view_guest *g, const struct style *style)
+{
+	struct look look = guest_look(g);
+	char text[LINE_MAX];
+	unsigned used = text_width(g->name) + 2;
+
+	if (style->terminal && style->utf8) {
+		fprintf(f, "%s%s%s ", term_color(style, look.color), look.sign, term_reset(style, look.color));
+		used += 2;
+	}
+	fprintf(f, "%s", term_color(style, COLOR_BOLD));
+	text_put(f, style, g->name, 0);
+	fprintf(f, "%s  %s", term_reset(style, COLOR_BOLD), term_color(style, look.color));
+	headline_text(text, sizeof(text), g, style->now_realtime);
+	text_wrap(f, style, text, style->width > used + 8 ? style->width - used : 0, used);
+	fprintf(f, "%s\n", term_reset(style, look.color));
+}
+
+static void print_run(FILE *f, const struct view_guest *g, const struct style *style)
+{
+	char text[LINE_MAX], age[AGE_TEXT_MAX];
+
+	(void)snprintf(text, sizeof(text), "%s", g->accelerator[0] ? g->accelerator : "accelerator unknown");
+	if (g->started_at)
+		text_add(text, sizeof(text), ", up %s",
+			age_text(age, sizeof(age), g->started_at, style->now_realtime));
+	if (g->cpus)
+		text_add(text, sizeof(text), ", %u CPU%s", g->cpus, g->cpus == 1 ? "" : "s");
+	if (g->pid > 0)
+		text_add(text, sizeof(text), ", QEMU pid %lld", (long long)g->pid);
+	if (g->boots > 1)
+		text_add(text, sizeof(text), ", boot attempt %u", g->boots);
+	print_fact(f, style, "guest", COLOR_NONE, text);
+}
+
+static void print_memory(FILE *f, const struct view_guest *g, const struct style *style)
+{
+	char text[LINE_MAX], a[SIZE_TEXT_MAX], b[SIZE_TEXT_MAX], age[AGE_TEXT_MAX];
+	uint64_t most = g->memory_maximum != VIEW_ABSENT ? g->memory_maximum : g->memory_configured;
+
+	if (g->memory_actual == VIEW_ABSENT) {
+		(void)snprintf(text, sizeof(text), "%s at most; no statistics yet",
+			format_size_kib(a, sizeof(a), most));
+		print_fact(f, style, "memory", COLOR_DIM, text);
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "%s of %s", format_size_kib(a, sizeof(a), g->memory_actual),
+		format_size_kib(b, sizeof(b), most));
+	if (g->memory_target)
+		text_add(text, sizeof(text), " (target %s)", format_size_kib(a, sizeof(a), g->memory_target));
+	if (g->memory_usable != VIEW_ABSENT && g->memory_usable <= g->memory_actual)
+		text_add(text, sizeof(text), ", guest uses %s",
+			format_size_kib(a, sizeof(a), g->memory_actual - g->memory_usable));
+	if (g->memory_rss != VIEW_ABSENT)
+		text_add(text, sizeof(text), ", QEMU holds %s", format_size_kib(a, sizeof(a), g->memory_rss));
+	if (g->stats_at && usec_sub(style->now_realtime, g->stats_at) > STATS_OLD)
+		text_add(text, sizeof(text), " (%s ago)",
+			age_text(age, sizeof(age), g->stats_at, style->now_realtime));
+	print_fact(f, style, "memory", COLOR_NONE, text);
+}
+
+static void print_network(FILE *f, const struct view_guest *g, const struct style *style)
+{
+	const char *host = strcmp(g->bind, "0.0.0.0") == 0 ? "127.0.0.1" : g->bind;
+	char text[LINE_MAX];
+
+	(void)snprintf(text, sizeof(text), "forwards on %s", g->bind);
+	if (g->ssh_port)
+		text_add(text, sizeof(text), "; ssh -p %u %s@%s", g->ssh_port, g->user, host);
+	print_fact(f, style, "network", COLOR_NONE, text);
+	if (strcmp(g->egress, "none") != 0 && g->egress[0])
+		print_fact(f, style, "egress", COLOR_YELLOW,
+			"open: the guest reaches the network and every service on this host's loopback");
+}
+
+/* What is being waited for, where it is not simply running. */
+static void print_progress(FILE *f, const struct view_guest *g, const struct style *style)
+{
+	static const char *const on_the_way[] = { "booting", "running", "stopping", "starting", "crashed", NULL };
+	char text[PROGRESS_TEXT_MAX];
+
+	if (!view_is(g->state, on_the_way) || g->healthy)
+		return;
+	(void)progress_text(text, sizeof(text), g, style->now_realtime);
+	print_fact(f, style, "now", COLOR_CYAN, text);
+}
+
+static void print_exit(FILE *f, const struct view_guest *g, const struct style *style)
+{
+	char text[LINE_MAX], age[AGE_TEXT_MAX];
+
+	if (strcmp(g->exit_cause, "none") == 0 || !g->exit_cause[0])
+		return;
+	(void)snprintf(text, sizeof(text), "%s", g->exit_words[0] ? g->exit_words : g->exit_cause);
+	if (g->exit_at)
+		text_add(text, sizeof(text), "; %s ago", age_text(age, sizeof(age), g->exit_at,
+								    style->now_realtime));
+	print_fact(f, style, "last exit", COLOR_NONE, text);
+}
+
+static void print_worries(FILE *f, const struct view_guest *g, const struct style *style)
+{
+	static const char *const told_by_progress[] = { "booting", "running", "stopping", "starting", "crashed", NULL };
+	char text[LINE_MAX];
+	bool told = view_is(g->state, told_by_progress) && !g->healthy;
+
+	if (g->reason[0] && !told)
+		print_fact(f, style, "reason", view_guest_exit(g) == 1 ? COLOR_RED : COLOR_NONE, g->reason);
+	if (g->boot_hint[0] && !told)
+		print_fact(f, style, "serial", COLOR_YELLOW, g->boot_hint);
+	if (g->cloudinit_errors) {
+		(void)snprintf(text, sizeof(text), "cloud-init counted %u error%s", g->cloudinit_errors,
+			g->cloudinit_errors == 1 ? "" : "s");
+		print_fact(f, style, "boot", COLOR_YELLOW, text);
+	}
+	if (strcmp(g->want, "up") == 0 && !view_runs(g) && strcmp(g->state, "crashed") != 0)
+		print_fact(f, style, "wanted", COLOR_YELLOW, "up");
+	if (strcmp(g->state, "failed") == 0) {
+		(void)snprintf(text, sizeof(text), "given up; `mediakitd reset-failed %s` and then `mediakitd start %s`",
+			g->name, g->name);
+		print_fact(f, style, "next", COLOR_YELLOW, text);
+	}
+	if (g->wedged)
+		print_fact(f, style, "wedged", COLOR_RED, "a call into libvirt about this guest does not return");
+}
+
+static void print_services(FILE *f, const struct view_guest *g, const struct style *style)
+{
+	char text[LINE_MAX];
+	bool known = view_runs(g);
+
+	if (g->n_services == 0)
+		return;
+	for (unsigned i = 0; i < g->n_services; i++)
+		known |= strcmp(g->services[i].state, "unknown") != 0;
+	if (known) {
+		fputc('\n', f);
+		(void)table_print(f, g, style);
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "%u, not asked while the guest is %s", g->n_services, g->state);
+	print_fact(f, style, "services", COLOR_DIM, text);
+}
+
+static void print_guest(FILE *f, const struct view_guest *g, const struct style *style)
+{
+	print_headline(f, g, style);
+	print_progress(f, g, style);
+	print_worries(f, g, style);
+	if (view_runs(g)) {
+		print_run(f, g, style);
+		print_memory(f, g, style);
+		print_network(f, g, style);
+	}
+	print_exit(f, g, style);
+	print_services(f, g, style);
+}
+
+static void print_daemon(FILE *f, const struct view *v, const struct style *style)
+{
+	char text[LINE_MAX], age[AGE_TEXT_MAX];
+	bool any = true;
+
+	text[0] = '\0';
+	if (!v->connected) {
+		(void)snprintf(text, sizeof(text), "libvirt (%s) is not connected", v->uri);
+		if (v->connection_since)
+			text_add(text, sizeof(text), " for %s", age_text(age, sizeof(age),
+									v->connection_since, style->now_realtime));
+		if (v->connection_message[0])
+			text_add(text, sizeof(text), ": %s", v->connection_message);
+		text_add(text, sizeof(text), "; guests are shown as last seen");
+	} else if (v->wedged_queues > 0) {
+		(void)snprintf(text, sizeof(text), "calls into libvirt about %u guest%s do not return",
+			v->wedged_queues, v->wedged_queues == 1 ? "" : "s");
+	} else if (v->store_trouble[0]) {
+		(void)snprintf(text, sizeof(text), "the state cannot be saved: %s", v->store_trouble);
+	} else {
+		any = false;
+	}
+	if (any) {
+		print_fact(f, style, "daemon", COLOR_RED, text);
+		fputc('\n', f);
+	}
+}
+
+void screen_print(FILE *f, const struct view *v, const char *only, const struct style *style)
+{
+	bool first = true;
+
+	print_daemon(f, v, style);
+	for (unsigned i = 0; i < v->n_guests; i++) {
+		if (only && strcmp(v->guests[i].name, only) != 0)
+			continue;
+		if (!first)
+			fputc('\n', f);
+		print_guest(f, &v->guests[i], style);
+		first = false;
+	}
+	if (v->n_guests == 0)
+		fprintf(f, "no guest is configured; add %s/guests.d/NAME.conf and `mediakitd reload`\n",
+			v->config_dir[0] ? v->config_dir : "/etc/mediakitd");
+}
