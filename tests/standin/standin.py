@@ -36,28 +36,94 @@ VERSION = "0.1-standin"
 held = []
 
 
-def load_encoder():
-    """cbor2's encoder alone, whatever its version calls the module.
+class Nothing(type):
+    """A class that can be subscripted, called and inherited from, and is no more than that."""
 
-    The package's __init__ would pull in the decoder, and email with it; `re` is wanted only for the
-    type of a compiled pattern and costs more than the rest together."""
+    def __getitem__(cls, key):
+        return cls
+
+
+class Anything(metaclass=Nothing):
+    def __new__(cls, *args, **kwargs):
+        return cls if cls is Anything else object.__new__(cls)
+
+
+class Managed:
+    """What contextlib.contextmanager makes of a generator, where no exception passes through it."""
+
+    def __init__(self, generator):
+        self.generator = generator
+
+    def __enter__(self):
+        return next(self.generator)
+
+    def __exit__(self, *error):
+        next(self.generator, None)
+
+
+def make_stubs():
+    """The modules cbor2's encoder imports and, for a map of texts and integers, does not use.
+
+    Importing the real ones costs twice what the interpreter's own start does, in each of the eight."""
+    import _collections
+    import _datetime
+
+    def same(function, *args):
+        return function
+
+    def module(name, **names):
+        stub = type(sys)(name)
+        stub.__dict__.update(names)
+        stub.__getattr__ = lambda name: Anything
+        return stub
+
+    return {
+        "re": module("re", compile=lambda pattern: Anything(), Pattern=Nothing),
+        "datetime": _datetime,
+        "functools": module("functools", wraps=lambda wrapped: same, total_ordering=same),
+        "contextlib": module(
+            "contextlib", contextmanager=lambda function: lambda *args: Managed(function(*args))
+        ),
+        "reprlib": module("reprlib", recursive_repr=lambda *args: same),
+        "threading": module("threading"),
+        "typing": module("typing", TYPE_CHECKING=False, cast=lambda kind, value: value),
+        "collections.abc": module("collections.abc"),
+        "collections": module(
+            "collections",
+            OrderedDict=_collections.OrderedDict,
+            defaultdict=_collections.defaultdict,
+            namedtuple=lambda name, fields: type(name, (tuple,), {}),
+        ),
+    }
+
+
+def import_encoder():
+    """cbor2's encoder alone, whatever its version calls the module: the package's __init__ would pull
+    in the decoder, and email with it."""
     package = type(sys)("cbor2")
     package.__path__ = [sys.path[0] + "/cbor2"]
-    stub = type(sys)("re")
-    stub.compile = lambda pattern: type("Pattern", (), {})()
-    real = sys.modules.get("re")
     sys.modules["cbor2"] = package
-    sys.modules["re"] = stub
     try:
-        try:
-            from cbor2._encoder import dumps
-        except ImportError:
-            from cbor2.encoder import dumps
-    finally:
-        del sys.modules["re"]
-        if real:
-            sys.modules["re"] = real
+        from cbor2._encoder import dumps
+    except ImportError:
+        from cbor2.encoder import dumps
     return dumps
+
+
+def load_encoder():
+    """With the stubs where they suffice, and in full for a cbor2 that wants more."""
+    before = dict(sys.modules)
+    try:
+        sys.modules.update(make_stubs())
+        dumps = import_encoder()
+        if dumps({"a": 1}) == b"\xa1aa\x01":
+            return dumps
+    except Exception:
+        pass
+    finally:
+        sys.modules.clear()
+        sys.modules.update(before)
+    return import_encoder()
 
 
 def read_text(path, default):
