@@ -3,6 +3,7 @@
 #include "core/exit.h"
 
 #include "base/log.h"
+#include "core/words.h"
 
 static enum exit_cause cause_by_reason(enum hv_reason reason)
 {
@@ -83,6 +84,7 @@ void exit_record(struct guest *g, enum exit_cause cause, const char *why, usec_t
 	else
 		(void)snprintf(g->last_exit.words, sizeof(g->last_exit.words), "%s%s%s", words[cause],
 			why && why[0] ? ": " : "", why ? why : "");
+	(void)words_mend(g->last_exit.words);
 	log_full(cause_is_fault(cause) ? LOG_ERR : LOG_NOTICE, g->spec->name, NULL, "ended (%s): %s",
 		cause_to_string(cause), g->last_exit.words);
 }

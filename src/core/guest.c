@@ -16,6 +16,7 @@
 #include "core/record.h"
 #include "core/starting.h"
 #include "core/supervisor.h"
+#include "core/words.h"
 #include "model/agent.h"
 #include "model/utf8.h"
 
@@ -39,7 +40,7 @@ static void set_reason(struct guest *g, const char *text)
 {
 	if (strcmp(g->reason, text) == 0)
 		return;
-	(void)snprintf(g->reason, sizeof(g->reason), "%s", text);
+	(void)words_cut(g->reason, sizeof(g->reason), text);
 	g->dirty = true;
 }
 
@@ -104,8 +105,11 @@ static void act_start(struct guest *g, usec_t now)
 	int r = starting_preflight(g, &reason);
 	if (r == 0)
 		r = starting_submit(g, &reason);
-	if (r == 0)
+	if (r == 0) {
+		/* Its first serial bytes come before the answer that it was started. */
+		boot_begin(&g->boot, now);
 		return;
+	}
 	starting_release_lock(g);
 	set_reason(g, reason.text);
 	/* An operator is waiting: he is told, and it is his to try again. Nobody waiting: by the restart policy. */
@@ -119,14 +123,16 @@ static void act_start(struct guest *g, usec_t now)
 	guest_event(g, asked ? GUEST_EV_REFUSED : GUEST_EV_START_FAILED, now);
 }
 
-static void act_boot(struct guest *g, usec_t now)
+/* `begun`: by our own start, so that the serial line has been read since then. */
+static void act_boot(struct guest *g, bool begun, usec_t now)
 {
 	if (g->boot_id[0])
 		memcpy(g->past_boot_id, g->boot_id, sizeof(g->past_boot_id));
 	g->boot_id[0] = '\0';
 	g->boot_id_by_agent = false;
 	agent_drop(g);
-	boot_begin(&g->boot, now);
+	if (!begun)
+		boot_begin(&g->boot, now);
 	g->boots++;
 	g->started_at_realtime = now_realtime();
 	g->boot_due = now;
@@ -180,8 +186,10 @@ static void act_retry(struct guest *g, usec_t now)
 		.limit = g->spec->restart_limit,
 		.window = g->spec->restart_window,
 	};
-	char text[sizeof(g->reason)], span[TIMESPAN_TEXT_MAX];
+	/* The longest name and the longest span leave room for the rest of the sentence. */
+	char text[sizeof(g->reason)], span[TIMESPAN_TEXT_MAX], last[132];
 
+	(void)words_cut(last, sizeof(last), g->last_exit.words);
 	g->ladder = (struct shutdown) { 0 };
 	g->ladder_due = USEC_INFINITY;
 	if (g->retry_due != USEC_INFINITY)
@@ -191,17 +199,17 @@ static void act_retry(struct guest *g, usec_t now)
 		return;
 	}
 	if (restart_after_fault(&g->restart, &policy, now, g->supervisor->config.jitter(), &g->retry_due)) {
-		(void)snprintf(text, sizeof(text), "starting again in %s (attempt %u of %u): %.160s",
+		(void)snprintf(text, sizeof(text), "starting again in %s (attempt %u of %u): %s",
 			format_timespan(span, sizeof(span), usec_sub(g->retry_due, now)),
-			g->restart.n_faults, policy.limit, g->last_exit.words);
+			g->restart.n_faults, policy.limit, last);
 		set_reason(g, text);
 		log_full(LOG_NOTICE, g->spec->name, NULL, "%s", text);
 		return;
 	}
 	g->retry_due = USEC_INFINITY;
 	(void)snprintf(text, sizeof(text),
-		"given up after %u faults in %s, the last: %.120s; then `mediakitd reset-failed %s`",
-		g->restart.n_faults, format_timespan(span, sizeof(span), policy.window), g->last_exit.words,
+		"given up after %u faults in %s, the last: %s; then `mediakitd reset-failed %s`",
+		g->restart.n_faults, format_timespan(span, sizeof(span), policy.window), last,
 		g->spec->name);
 	set_reason(g, text);
 	log_full(LOG_ERR, g->spec->name, NULL, "%s", text);
@@ -222,7 +230,7 @@ void guest_event(struct guest *g, enum guest_event event, usec_t now)
 		act_start(g, now);
 		break;
 	case GUEST_ACT_BOOT:
-		act_boot(g, now);
+		act_boot(g, old == GUEST_STARTING, now);
 		break;
 	case GUEST_ACT_ADOPT:
 		act_adopt(g, now);
@@ -406,8 +414,9 @@ static void watch_boot(struct guest *g, usec_t now)
 	if (g->state != GUEST_BOOTING || !boot_dead(&g->boot, now, &g->boot_due, &why))
 		return;
 	char words[BOOT_HINT_MAX + 128];
-	(void)snprintf(words, sizeof(words), "%s at stage %s%s%s", why, boot_stage_to_string(g->boot.stage),
-		g->boot.hint[0] ? ": " : "", g->boot.hint);
+	/* The hint names the cause, so it stands where no cut reaches it. */
+	(void)snprintf(words, sizeof(words), "%s%s%s (stage %s)", why, g->boot.hint[0] ? ": " : "", g->boot.hint,
+		boot_stage_to_string(g->boot.stage));
 	exit_record(g, CAUSE_BOOT_DEAD, words, now);
 	guest_event(g, GUEST_EV_BOOT_DEAD, now);
 }
@@ -445,8 +454,12 @@ static void identity_answered(struct guest *g, int error, int exit_status, const
 	if (error != 0 || len != sizeof(id) - 1 || !utf8_printable(output, len))
 		return;
 	memcpy(id, output, len);
-	if (g->boot_id[0] && strcmp(g->boot_id, id) != 0 && g->boot_id_by_agent)
+	if (g->boot_id[0] && strcmp(g->boot_id, id) != 0 && g->boot_id_by_agent) {
+		/* A boot that nobody told us of. The id we have is the past one now; the new one is asked for again at
+		 * once, by that boot. */
 		g->news |= NEWS_BOOT_ID;
+		return;
+	}
 	if (strcmp(g->boot_id, id) != 0 || !g->boot_id_by_agent) {
 		memcpy(g->boot_id, id, sizeof(id));
 		g->boot_id_by_agent = true;

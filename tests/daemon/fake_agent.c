@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fake guests' agent: guest-exec of the two commands that the daemon runs, and guest-exec-status. */
+#include "fake_hv.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+static char *base64(const char *text)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t len = strlen(text), n = 0;
+	char *out = malloc(len * 2 + 8);
+
+	assert(out);
+	for (size_t i = 0; i < len; i += 3) {
+		unsigned v = (unsigned char)text[i] << 16;
+
+		v |= i + 1 < len ? (unsigned)(unsigned char)text[i + 1] << 8 : 0;
+		v |= i + 2 < len ? (unsigned)(unsigned char)text[i + 2] : 0;
+		out[n++] = digits[v >> 18 & 63];
+		out[n++] = digits[v >> 12 & 63];
+		out[n++] = i + 1 < len ? digits[v >> 6 & 63] : '=';
+		out[n++] = i + 2 < len ? digits[v & 63] : '=';
+	}
+	out[n] = '\0';
+	return out;
+}
+
+/* The words behind "--" in the list of arguments. */
+static void remember_units(struct fake_guest *d, unsigned slot, const char *command)
+{
+	const char *at = strstr(command, "\"--\"");
+
+	d->commands[slot].n_units = 0;
+	for (at = at ? at + 4 : NULL; at && *at == ','; at++) {
+		const char *end = strchr(at + 2, '"');
+
+		assert(end && d->commands[slot].n_units < ARRAY_LEN(d->commands[slot].units));
+		(void)snprintf(d->commands[slot].units[d->commands[slot].n_units++], 64, "%.*s",
+			(int)(end - at - 2), at + 2);
+		at = end;
+	}
+}
+
+static char *exec_answer(struct fake_guest *d, const char *command)
+{
+	unsigned slot = d->n_commands++ % ARRAY_LEN(d->commands);
+	char *json = NULL;
+
+	d->agent_commands++;
+	d->commands[slot].cat = strstr(command, "\"/bin/cat\"") != NULL;
+	if (!d->commands[slot].cat)
+		remember_units(d, slot, command);
+	assert(asprintf(&json, "{\"return\":{\"pid\":%u}}", 1000 + slot) > 0);
+	return json;
+}
+
+static char *output_of(const struct fake_guest *d, unsigned slot)
+{
+	char *text;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	assert(f);
+	if (d->commands[slot].cat) {
+		fprintf(f, "%s\n", d->boot_id);
+		if (fake_guest_age(d) >= d->cloudinit_at)
+			fprintf(f, "{\n \"v1\": {\n  \"datasource\": \"DataSourceNoCloud\",\n  \"errors\": []\n }\n}\n");
+	} else {
+		for (unsigned i = 0; i < d->commands[slot].n_units; i++)
+			fprintf(f, "%s\n", fake_guest_age(d) < d->services_at ? "activating" :
+				d->inactive_unit && strcmp(d->inactive_unit, d->commands[slot].units[i]) == 0 ?
+				"inactive" : "active");
+	}
+	assert(fclose(f) == 0);
+	return text;
+}
+
+char *fake_agent_answer(struct fake_guest *d, const char *command)
+{
+	const char *pid = strstr(command, "\"pid\":");
+	char *json = NULL;
+
+	if (strstr(command, "\"guest-exec\""))
+		return exec_answer(d, command);
+	assert(strstr(command, "\"guest-exec-status\"") && pid);
+	unsigned slot = (unsigned)strtoul(pid + 6, NULL, 10) - 1000;
+	assert(slot < ARRAY_LEN(d->commands));
+	char *text = output_of(d, slot);
+	char *encoded = base64(text);
+	assert(asprintf(&json, "{\"return\":{\"exited\":true,\"exitcode\":0,\"out-data\":\"%s\"}}", encoded) > 0);
+	free(text);
+	free(encoded);
+	return json;
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fake hypervisor's requests: queues, deadlines, effects, answers. */
+#include "fake_hv.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake_guest.h"
+
+struct fake_request {
+	struct fake_request *next;
+	struct fake_guest *d;
+	enum hv_verb verb;
+	char *text;
+	uint64_t kib;
+	usec_t timeout;
+	hv_done_t done;
+	void *userdata;
+	struct fake_queue *queue;
+};
+
+#define DEFAULT_TIMEOUT (30 * USEC_PER_SEC)
+
+static struct fake_guest *find(struct fake_hv *hv, const char *uuid)
+{
+	struct fake_guest *d = hv->guests;
+
+	while (d && strcmp(d->uuid, uuid) != 0)
+		d = d->next;
+	return d;
+}
+
+struct fake_guest *fake_hv_guest(struct fake_hv *hv, const char *uuid, const char *name)
+{
+	struct fake_guest *d = find(hv, uuid);
+
+	if (d)
+		return d;
+	d = calloc(1, sizeof(*d));
+	assert(d);
+	fake_guest_init(d, hv, uuid, name);
+	d->next = hv->guests;
+	hv->guests = d;
+	return d;
+}
+
+static void read_facts(const struct fake_guest *d, struct hv_facts *ret)
+{
+	bool qemu = fake_guest_has_qemu(d);
+
+	*ret = (struct hv_facts) {
+		.state = d->state,
+		.reason = d->reason,
+		.pid = qemu ? d->pid : 0,
+		.tcg = qemu,
+		.agent_connected = qemu && d->agent_told,
+		.console_open = qemu && d->console_open,
+	};
+}
+
+static void read_stats(const struct fake_guest *d, struct hv_stats *ret)
+{
+	memset(ret, 0xff, sizeof(*ret)); /* all absent */
+	ret->balloon_kib = d->balloon_kib;
+	ret->maximum_kib = d->maximum_kib;
+	ret->rss_kib = d->balloon_kib / 2;
+}
+
+static int need_running(const struct fake_guest *d)
+{
+	return fake_guest_has_qemu(d) ? 0 : -ENOENT;
+}
+
+/* What the call does, at the moment at which it returns. */
+static int effect(struct fake_request *r, struct hv_reply *reply)
+{
+	struct fake_guest *d = r->d;
+
+	switch (r->verb) {
+	case HV_READ:
+		d->reads++;
+		d->console_open |= fake_guest_has_qemu(d);
+		read_facts(d, &reply->facts);
+		return 0;
+	case HV_START:
+		if (!d->appeared)
+			return d->start_error ? d->start_error : -EEXIST;
+		d->appeared = false;
+		read_facts(d, &reply->facts);
+		return 0;
+	case HV_ACPI:
+		return need_running(d) < 0 ? -ENOENT : fake_guest_press(d);
+	case HV_AGENT_SHUTDOWN:
+		return need_running(d) < 0 ? -ENOENT : fake_guest_agent_shutdown(d);
+	case HV_DESTROY:
+		d->destroys++;
+		d->destroyed_at = d->hv->timeline->now;
+		if (fake_guest_has_qemu(d))
+			fake_guest_end(d, HV_REASON_DESTROYED);
+		return 0;
+	case HV_SETMEM:
+		return need_running(d) < 0 ? -ENOENT : fake_guest_setmem(d, r->kib);
+	case HV_STATS:
+		read_stats(d, &reply->stats);
+		return need_running(d);
+	case HV_AGENT:
+		reply->text = d->agent_told && need_running(d) == 0 ? fake_agent_answer(d, r->text) : NULL;
+		return reply->text ? 0 : -ENOTCONN;
+	case HV_CPU_TUNE:
+		d->cpu_tunes++;
+		return need_running(d);
+	case HV_VERB_NUM:
+		break;
+	}
+	return -EINVAL;
+}
+
+static void begin(struct fake_queue *q);
+
+static void answer(struct fake_request *r, struct hv_reply *reply, usec_t now)
+{
+	if (reply->error != 0 && !reply->message[0])
+		(void)snprintf(reply->message, sizeof(reply->message), "fake: %s", strerror(-reply->error));
+	r->done(r->userdata, reply, now);
+	free((char *)reply->text);
+	free(r->text);
+	free(r);
+}
+
+static struct fake_request *shift(struct fake_queue *q)
+{
+	struct fake_request *r = q->first;
+
+	if (r) {
+		q->first = r->next;
+		q->n--;
+	}
+	return r;
+}
+
+static void returned(void *userdata, usec_t now)
+{
+	struct fake_queue *q = userdata;
+	struct fake_request *r = shift(q);
+	struct hv_reply reply = { .verb = r->verb };
+
+	q->timer = NULL;
+	reply.error = effect(r, &reply);
+	/* The connection went away under the call: what it did is done, its answer is lost. */
+	if (!r->d->hv->connected)
+		reply.error = -ENOTCONN;
+	if (r->verb == HV_START && reply.error == r->d->start_error && r->d->start_message)
+		(void)snprintf(reply.message, sizeof(reply.message), "%s", r->d->start_message);
+	begin(q);
+	answer(r, &reply, now);
+}
+
+static void hung(void *userdata, usec_t now)
+{
+	struct fake_queue *q = userdata;
+	struct fake_request *r = shift(q);
+	struct hv_reply reply = { .verb = r->verb, .error = -ETIMEDOUT };
+
+	q->timer = NULL;
+	q->wedged = true;
+	answer(r, &reply, now);
+	while ((r = shift(q))) {
+		struct hv_reply busy = { .verb = r->verb, .error = -EBUSY };
+		answer(r, &busy, now);
+	}
+}
+
+static usec_t takes(const struct fake_request *r)
+{
+	const struct fake_guest *d = r->d;
+
+	if (r->verb == HV_START && !fake_guest_has_qemu(d))
+		return d->start_takes;
+	if (r->verb == HV_DESTROY)
+		return d->sigstopped ? 12 * USEC_PER_SEC : USEC_PER_SEC;
+	return r->verb == HV_AGENT ? 20 * USEC_PER_MSEC : 5 * USEC_PER_MSEC;
+}
+
+/* Does the call wait for QEMU's monitor? */
+static bool hangs(const struct fake_request *r)
+{
+	return r->d->sigstopped && fake_guest_has_qemu(r->d) && r->verb != HV_READ &&
+		r->verb != HV_DESTROY && r->verb != HV_CPU_TUNE && r->verb != HV_START;
+}
+
+static void begin(struct fake_queue *q)
+{
+	struct fake_request *r = q->first;
+
+	if (!r || q->timer)
+		return;
+	struct timeline *t = r->d->hv->timeline;
+	if (hangs(r)) {
+		q->timer = timeline_at(t, t->now + r->timeout, hung, q);
+		return;
+	}
+	if (r->verb == HV_START)
+		fake_guest_create(r->d, takes(r));
+	q->timer = timeline_at(t, t->now + takes(r), returned, q);
+}
+
+static int fake_submit(struct hv *hv_, const struct hv_request *request, hv_done_t done, void *userdata)
+{
+	struct fake_hv *hv = (struct fake_hv *)hv_;
+	struct fake_guest *d = fake_hv_guest(hv, request->uuid, request->name);
+	struct fake_queue *q = request->verb == HV_DESTROY ? &d->destroy : &d->calls;
+	struct fake_request **at = &q->first;
+
+	if (!hv->connected)
+		return -ENOTCONN;
+	if (q->wedged)
+		return -EBUSY;
+	if (q->n >= HV_QUEUE_MAX)
+		return -ENOBUFS;
+	struct fake_request *r = calloc(1, sizeof(*r));
+	assert(r);
+	*r = (struct fake_request) {
+		.d = d,
+		.verb = request->verb,
+		.text = request->text ? strdup(request->text) : NULL,
+		.kib = request->kib,
+		.timeout = request->timeout ? request->timeout : DEFAULT_TIMEOUT,
+		.done = done,
+		.userdata = userdata,
+		.queue = q,
+	};
+	while (*at)
+		at = &(*at)->next;
+	*at = r;
+	q->n++;
+	hv->submitted++;
+	begin(q);
+	return 0;
+}
+
+static void drop_queue(struct fake_hv *hv, struct fake_queue *q)
+{
+	struct fake_request *r;
+
+	timeline_cancel(hv->timeline, q->timer);
+	q->timer = NULL;
+	while ((r = shift(q))) {
+		free(r->text);
+		free(r);
+	}
+}
+
+void fake_hv_orphan(struct fake_hv *hv)
+{
+	for (struct fake_guest *d = hv->guests; d; d = d->next) {
+		drop_queue(hv, &d->calls);
+		drop_queue(hv, &d->destroy);
+		d->calls.wedged = d->destroy.wedged = false;
+		d->console_open = d->appeared = false;
+	}
+	hv->observer = (struct hv_observer) { 0 };
+	hv->connected = false;
+}
+
+void fake_guest_wake(struct fake_guest *d)
+{
+	d->sigstopped = false;
+	d->calls.wedged = false;
+}
+
+static void tell(struct fake_hv *hv, enum hv_hint hint, const char *message, usec_t now)
+{
+	const struct hv_event event = { .hint = hint, .message = message };
+
+	if (hv->observer.event)
+		hv->observer.event(hv->observer.userdata, &event, now);
+}
+
+static void connected(void *userdata, usec_t now)
+{
+	struct fake_hv *hv = userdata;
+
+	hv->connected = true;
+	hv->message[0] = '\0';
+	tell(hv, HV_HINT_CONNECTED, NULL, now);
+}
+
+static int fake_connect(struct hv *hv_)
+{
+	struct fake_hv *hv = (struct fake_hv *)hv_;
+
+	(void)timeline_at(hv->timeline, hv->timeline->now + 100 * USEC_PER_MSEC, connected, hv);
+	return 0;
+}
+
+static void disconnected(void *userdata, usec_t now)
+{
+	struct fake_hv *hv = userdata;
+
+	tell(hv, HV_HINT_DISCONNECTED, hv->message, now);
+}
+
+void fake_hv_disconnect(struct fake_hv *hv, const char *why)
+{
+	hv->connected = false;
+	(void)snprintf(hv->message, sizeof(hv->message), "%s", why);
+	(void)timeline_at(hv->timeline, hv->timeline->now, disconnected, hv);
+}
+
+static void fake_observe(struct hv *hv, const struct hv_observer *observer)
+{
+	((struct fake_hv *)hv)->observer = *observer;
+}
+
+static int fake_console_write(struct hv *hv, const char *uuid, const void *data, size_t len)
+{
+	(void)data;
+	(void)len;
+	const struct fake_guest *d = find((struct fake_hv *)hv, uuid);
+	return d && d->console_open ? 0 : -ENOTCONN;
+}
+
+static void fake_forget(struct hv *hv, const char *uuid)
+{
+	struct fake_guest *d = find((struct fake_hv *)hv, uuid);
+
+	if (d)
+		d->console_open = false;
+}
+
+static void fake_health(struct hv *hv_, struct hv_health *ret)
+{
+	const struct fake_hv *hv = (const struct fake_hv *)hv_;
+
+	*ret = (struct hv_health) { .connected = hv->connected };
+	memcpy(ret->message, hv->message, sizeof(ret->message));
+	for (const struct fake_guest *d = hv->guests; d; d = d->next)
+		ret->wedged_queues += d->calls.wedged;
+}
+
+static bool fake_wedged(struct hv *hv, const char *uuid)
+{
+	const struct fake_guest *d = find((struct fake_hv *)hv, uuid);
+
+	return d && d->calls.wedged;
+}
+
+struct fake_hv *fake_hv_new(struct timeline *timeline)
+{
+	static const struct hv_vtable vtable = {
+		.observe = fake_observe,
+		.connect = fake_connect,
+		.submit = fake_submit,
+		.console_write = fake_console_write,
+		.forget = fake_forget,
+		.health = fake_health,
+		.wedged = fake_wedged,
+	};
+	struct fake_hv *hv = calloc(1, sizeof(*hv));
+
+	assert(hv);
+	hv->hv.vtable = &vtable;
+	hv->timeline = timeline;
+	hv->next_pid = 4000;
+	return hv;
+}
+
+void fake_hv_free(struct fake_hv *hv)
+{
+	while (hv->guests) {
+		struct fake_guest *d = hv->guests;
+
+		hv->guests = d->next;
+		drop_queue(hv, &d->calls);
+		drop_queue(hv, &d->destroy);
+		free(d);
+	}
+	free(hv);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A hypervisor in simulated time. It keeps io/hv.h's contract: queues, deadlines, wedges, answers exactly once and never
+ * from inside a call; its guests boot by a script of serial lines and behave as measured under TCG. */
+#ifndef MEDIAKIT_TESTS_FAKE_HV_H
+#define MEDIAKIT_TESTS_FAKE_HV_H
+
+#include "io/hv.h"
+#include "timeline.h"
+
+/* Serial text of a guest that old after its vCPUs began to run. */
+struct fake_line {
+	usec_t at;
+	const char *text;
+};
+
+struct fake_queue {
+	struct fake_request *first;
+	unsigned n;
+	bool wedged;
+	struct happening *timer;
+};
+
+struct fake_guest {
+	struct fake_guest *next;
+	struct fake_hv *hv;
+	char uuid[37], name[64];
+
+	/* What a test may set, any time. Times are of the guest's own clock: since it began to run, pauses left out. */
+	const struct fake_line *script; /* ends with text NULL */
+	usec_t start_takes;
+	usec_t network_at, services_at, agent_at, logind_at, cloudinit_at;
+	usec_t off_takes;       /* from a press that was heard to the end */
+	usec_t balloon_takes;   /* from the command to the size */
+	int start_error;        /* the next starts fail so */
+	const char *start_message;
+	unsigned panics;        /* so many of the next boots panic in the kernel's first seconds */
+	bool panic_tells;       /* and pvpanic says so */
+	bool ignores_acpi, no_agent, agent_lies, no_balloon, sigstopped;
+	const char *inactive_unit;
+
+	/* What is. */
+	enum hv_domain_state state;
+	enum hv_reason reason;
+	int64_t pid;
+	char boot_id[37];
+	bool panicked;          /* this boot did */
+	bool console_open;
+	usec_t booted_at, paused_at;
+	uint64_t balloon_kib, maximum_kib;
+	unsigned starts, boots, presses, agent_shutdowns, destroys, reads, agent_commands, cpu_tunes;
+	usec_t first_press_at, last_press_at, destroyed_at, ended_at, started_at;
+
+	/* The machinery's own. */
+	struct fake_queue calls, destroy;
+	const struct fake_line *line;
+	bool agent_told, appeared;
+	struct happening *pump, *off, *appears;
+	uint64_t console_lost;
+	struct {
+		bool cat;
+		char units[40][64];
+		unsigned n_units;
+	} commands[8];
+	unsigned n_commands;
+};
+
+struct fake_hv {
+	struct hv hv;
+	struct timeline *timeline;
+	struct hv_observer observer;
+	bool connected;
+	char message[HV_ERROR_MAX];
+	struct fake_guest *guests;
+	int64_t next_pid;
+	unsigned next_boot;
+	uint64_t submitted;
+};
+
+struct fake_hv *fake_hv_new(struct timeline *timeline);
+void fake_hv_free(struct fake_hv *hv);
+
+/* The domain's model, made with the measured times where it is not there yet. */
+struct fake_guest *fake_hv_guest(struct fake_hv *hv, const char *uuid, const char *name);
+
+/* The daemon died: requests and callbacks of its are forgotten, guests run on. */
+void fake_hv_orphan(struct fake_hv *hv);
+void fake_hv_disconnect(struct fake_hv *hv, const char *why);
+/* The host was suspended for so long. */
+void fake_hv_shift(struct fake_hv *hv, usec_t by);
+
+/* What the outside world and the guest do. */
+bool fake_guest_has_qemu(const struct fake_guest *d);
+bool fake_guest_runs(const struct fake_guest *d);
+usec_t fake_guest_age(const struct fake_guest *d); /* of this boot, on the guest's clock */
+void fake_guest_pause(struct fake_guest *d, enum hv_reason reason);
+void fake_guest_resume(struct fake_guest *d);
+void fake_guest_end(struct fake_guest *d, enum hv_reason reason); /* QEMU is gone */
+void fake_guest_reboot(struct fake_guest *d, bool tells);
+void fake_guest_pvpanic(struct fake_guest *d);
+void fake_guest_say(struct fake_guest *d, const char *text);
+/* A call that hung returns after all. */
+void fake_guest_wake(struct fake_guest *d);
+/* Somebody starts it without us. */
+void fake_guest_start(struct fake_guest *d);
+
+/* fake_agent.c: the guest agent's answer, the caller's to free. */
+char *fake_agent_answer(struct fake_guest *d, const char *command);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A list of texts by guest. */
+#include "fake_store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct fake_text *fake_store_text(struct fake_store *s, const char *guest)
+{
+	struct fake_text *t = s->texts;
+
+	while (t && strcmp(t->guest, guest) != 0)
+		t = t->next;
+	if (t)
+		return t;
+	t = calloc(1, sizeof(*t));
+	assert(t);
+	t->guest = strdup(guest);
+	t->next = s->texts;
+	s->texts = t;
+	return t;
+}
+
+static int fake_load(struct store *s, const char *guest, char **ret, size_t *ret_len)
+{
+	const struct fake_text *t = fake_store_text((struct fake_store *)s, guest);
+
+	if (!t->text)
+		return -ENOENT;
+	*ret = strdup(t->text);
+	*ret_len = strlen(t->text);
+	return 0;
+}
+
+static void fake_save(struct store *s, const char *guest, const char *text, size_t len)
+{
+	struct fake_text *t = fake_store_text((struct fake_store *)s, guest);
+
+	if (((struct fake_store *)s)->dead)
+		return;
+	assert(len == strlen(text) && len < STORE_TEXT_MAX);
+	free(t->text);
+	t->text = strdup(text);
+	t->saves++;
+}
+
+static void fake_console(struct store *s, const char *guest, const void *data, size_t len)
+{
+	(void)data;
+	fake_store_text((struct fake_store *)s, guest)->console_bytes += len;
+}
+
+static const char *fake_trouble(struct store *s)
+{
+	(void)s;
+	return "";
+}
+
+struct fake_store *fake_store_new(void)
+{
+	static const struct store_vtable vtable = {
+		.load = fake_load,
+		.save = fake_save,
+		.console = fake_console,
+		.trouble = fake_trouble,
+	};
+	struct fake_store *s = calloc(1, sizeof(*s));
+
+	assert(s);
+	s->store.vtable = &vtable;
+	return s;
+}
+
+void fake_store_free(struct fake_store *s)
+{
+	while (s->texts) {
+		struct fake_text *t = s->texts;
+
+		s->texts = t->next;
+		free(t->guest);
+		free(t->text);
+		free(t);
+	}
+	free(s);
+}
