@@ -438,11 +438,10 @@ int domxml_build(const struct guest_spec *guest, const struct domxml_paths *path
 {
 	struct domxml_paths has = *paths;
 	struct build b = { .guest = guest, .paths = &has, .kvm = kvm };
-	CLEANUP_FREE char *text = NULL;
+	char *text = NULL;
 
 	if (guest->kernel && !guest->image_path)
 		has.disk = has.seed = NULL;
-
 	if (!guest->name || strlen(guest->uuid) != SPEC_UUID_TEXT - 1 || guest->memory_kib == 0 ||
 		guest->cpus == 0 || (size_t)guest->arch >= ARCH_NUM)
 		return -EINVAL;
@@ -454,9 +453,8 @@ int domxml_build(const struct guest_spec *guest, const struct domxml_paths *path
 	int r = put_domain(&b);
 	int end = xmlwriter_end(&b.w, &text);
 
-	if (r == 0)
-		r = end;
-	if (r == 0)
+	if (r == 0 && end == 0)
 		*ret = TAKE_PTR(text);
-	return r;
+	free(text);
+	return r < 0 ? r : end;
 }
