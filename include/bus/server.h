@@ -12,6 +12,7 @@
 #define BUS_PEERS_CONTROL_MAX 16u  /* one more: refused */
 #define BUS_ACCEPTS_PER_SEC   200u /* per socket; then the listening socket rests for the rest of the second */
 #define BUS_REQUESTS_PER_SEC  100u /* per peer, with a burst of twice that; then the peer is dropped */
+#define BUS_SEND_BUFFER       (128 * 1024) /* bytes the kernel holds towards one peer; it doubles the number */
 #define BUS_BACKLOG_REQUEST   16u  /* unsent messages with which a peer may still ask */
 #define BUS_BACKLOG_SIGNAL    64u  /* unsent messages with which a peer is too slow and is dropped */
 

@@ -9,6 +9,7 @@
 
 /* Each reads from where the message stands. 0 or more, or -errno for a message of another shape. */
 int object_read(sd_bus_message *m, struct view *v);  /* oa{sa{sv}}: InterfacesAdded, or a row of GetManagedObjects */
+int manager_read(sd_bus_message *m, struct view *v); /* a{sv}: the Manager's properties */
 int removed_read(sd_bus_message *m, struct view *v); /* InterfacesRemoved */
 int changed_read(sd_bus_message *m, struct view *v); /* PropertiesChanged */
 

@@ -132,6 +132,14 @@ static void evict_one(struct bus *b, enum bus_door door)
 		peer_kill(victim, "the door is full");
 }
 
+/* sd-bus gives a socket 8 MiB of kernel memory, in which a stranger who does not read could hold us to that much. */
+static int bound_buffer(int fd)
+{
+	const int bytes = BUS_SEND_BUFFER;
+
+	return setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) < 0 ? -errno : 0;
+}
+
 static int peer_connect(struct peer *p, int fd)
 {
 	sd_id128_t id;
@@ -146,7 +154,7 @@ static int peer_connect(struct peer *p, int fd)
 		(r = sd_bus_negotiate_fds(p->connection, p->door == BUS_DOOR_CONTROL)) < 0 ||
 		(r = sd_bus_set_sender(p->connection, BUS_NAME)) < 0 ||
 		(r = sd_bus_set_exit_on_disconnect(p->connection, 0)) < 0 ||
-		(r = sd_bus_start(p->connection)) < 0 ||
+		(r = sd_bus_start(p->connection)) < 0 || (r = bound_buffer(fd)) < 0 ||
 		(r = sd_bus_match_signal_async(p->connection, NULL, "org.freedesktop.DBus.Local",
 			 "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local", "Disconnected",
 			 on_disconnected, NULL, p)) < 0 ||

@@ -141,11 +141,25 @@ void client_close(struct client *c)
 	free(c);
 }
 
+static int on_manager(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	(void)error;
+	if (!sd_bus_message_is_method_error(m, NULL))
+		(void)manager_read(m, userdata);
+	return 1;
+}
+
+/* An ObjectManager does not tell of itself, so the Manager is asked apart; both questions go out before either answer
+ * is waited for. The first one's answer is then in the queue when the second one's has come. */
 int client_load(struct client *c, struct view *v)
 {
 	sd_bus_message *reply = NULL;
-	int r = sd_bus_call_method(c->bus, NULL, BUS_PATH, "org.freedesktop.DBus.ObjectManager",
-		"GetManagedObjects", NULL, &reply, NULL);
+	int r = sd_bus_call_method_async(c->bus, NULL, NULL, BUS_PATH, "org.freedesktop.DBus.Properties",
+		"GetAll", on_manager, v, "s", BUS_IFACE_MANAGER);
+
+	if (r >= 0)
+		r = sd_bus_call_method(c->bus, NULL, BUS_PATH, "org.freedesktop.DBus.ObjectManager",
+			"GetManagedObjects", NULL, &reply, NULL);
 
 	if (r >= 0)
 		r = sd_bus_message_enter_container(reply, 'a', "{oa{sa{sv}}}");
@@ -153,6 +167,8 @@ int client_load(struct client *c, struct view *v)
 		if ((r = object_read(reply, v)) >= 0)
 			r = sd_bus_message_exit_container(reply);
 	sd_bus_message_unref(reply);
+	while (r >= 0 && (r = sd_bus_process(c->bus, NULL)) > 0)
+		;
 	if (r < 0)
 		return open_failed(c, r);
 	view_sort(v);

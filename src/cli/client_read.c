@@ -158,3 +158,8 @@ int changed_read(sd_bus_message *m, struct view *v)
 	const struct field *fields = target_find(v, sd_bus_message_get_path(m), interface, &base);
 	return properties_read(m, fields, base);
 }
+
+int manager_read(sd_bus_message *m, struct view *v)
+{
+	return properties_read(m, manager_fields, v);
+}
