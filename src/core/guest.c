@@ -30,6 +30,8 @@
  * often afterwards, in case a reset event was missed. */
 #define AGENT_EVERY      (5 * USEC_PER_SEC)
 #define AGENT_CALM_EVERY (60 * USEC_PER_SEC)
+/* A timer this late means that the host was suspended. */
+#define SLEPT (10 * USEC_PER_SEC)
 /* How far from its target the balloon may settle: QEMU rounds to pages, the guest driver to its own chunks. */
 #define BALLOON_SLACK_KIB (16u * 1024u)
 
@@ -374,12 +376,26 @@ static void take_panic(struct guest *g, usec_t now)
 	guest_event(g, GUEST_EV_SEEN_PANICKED, now);
 }
 
+/* Nothing runs, and nothing shall: the attempt that was to come is called off. */
+static void call_off(struct guest *g, usec_t now)
+{
+	g->retry_due = USEC_INFINITY;
+	set_state(g, GUEST_STOPPED, now);
+	set_reason(g, "");
+	operations_answer(&g->operations, STOP_KINDS, 0, "it was down; the next attempt to start it is called off");
+}
+
 /* In this order: what was asked for, what is, what it did, what its inhabitants say. */
 static void take_news(struct guest *g, usec_t now)
 {
 	unsigned news = g->news;
 
 	g->news = 0;
+	if (news & (NEWS_ASKED_STOP | NEWS_ASKED_KILL) && g->state == GUEST_CRASHED &&
+		g->retry_due != USEC_INFINITY) {
+		call_off(g, now);
+		news &= ~(unsigned)(NEWS_ASKED_STOP | NEWS_ASKED_KILL);
+	}
 	if (news & NEWS_ASKED_STOP)
 		guest_event(g, GUEST_EV_STOP, now);
 	if (news & NEWS_ASKED_KILL)
@@ -408,8 +424,14 @@ static void take_news(struct guest *g, usec_t now)
 
 static void watch_boot(struct guest *g, usec_t now)
 {
+	usec_t late = usec_sub(now, g->boot_due);
 	const char *why = NULL;
 
+	/* The host slept, and the guest with it: it had no time in which to speak. */
+	if (late > SLEPT) {
+		g->boot.stage_since = usec_add(g->boot.stage_since, late);
+		g->boot.heard_at = usec_add(g->boot.heard_at, late);
+	}
 	g->boot_due = USEC_INFINITY;
 	if (g->state != GUEST_BOOTING || !boot_dead(&g->boot, now, &g->boot_due, &why))
 		return;

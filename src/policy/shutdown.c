@@ -27,10 +27,12 @@ void shutdown_force(struct shutdown *s, usec_t now)
 
 enum shutdown_rung shutdown_step(struct shutdown *s, bool agent_connected, usec_t now)
 {
-	usec_t end = usec_add(s->began, s->budget);
-
 	if (s->began == 0 || now < s->next)
 		return RUNG_NONE;
+	/* Looked at so late only because the host slept, and the guest with it: that is no time it had. */
+	if (s->budget > 0 && now - s->next > SHUTDOWN_PRESS_EVERY)
+		s->budget = usec_add(s->budget, now - s->next);
+	usec_t end = usec_add(s->began, s->budget);
 	if (now >= end) {
 		s->next = usec_add(now, SHUTDOWN_DESTROY_EVERY);
 		return s->rung = RUNG_DESTROY;

@@ -102,17 +102,29 @@ static void test_force(void **state)
 	assert_int_equal(shutdown_step(&s, false, T0 + 2 * S), RUNG_DESTROY);
 }
 
-/* The loop slept through everything (a suspend): one look, one deed. */
+/* The host was suspended in the middle: one look, one press, and the budget is what is left of it. */
 static void test_late(void **state)
 {
 	struct shutdown s;
+	usec_t now = T0 + USEC_PER_HOUR;
 
 	(void)state;
 	shutdown_begin(&s, 180 * S, T0);
-	(void)shutdown_step(&s, false, T0);
-	assert_int_equal(shutdown_step(&s, false, T0 + 100 * S), RUNG_ACPI);
+	assert_int_equal(shutdown_step(&s, false, T0), RUNG_ACPI);
+	assert_int_equal(s.next, T0 + 5 * S);
+	assert_int_equal(shutdown_step(&s, false, now), RUNG_ACPI);
 	assert_int_equal(s.presses, 2);
-	assert_int_equal(s.next, T0 + 105 * S);
+	assert_int_equal(s.next, now + 5 * S);
+	while (shutdown_step(&s, false, now) != RUNG_DESTROY)
+		now = s.next;
+	assert_int_equal(now, T0 + USEC_PER_HOUR + 175 * S);
+	/* A loop that is a little behind is no suspend. */
+	shutdown_begin(&s, 60 * S, T0);
+	(void)shutdown_step(&s, false, T0);
+	(void)shutdown_step(&s, false, T0 + 9 * S);
+	assert_int_equal(s.budget, 60 * S);
+	/* A kill is a kill. */
+	shutdown_force(&s, T0 + 10 * S);
 	assert_int_equal(shutdown_step(&s, false, T0 + USEC_PER_HOUR), RUNG_DESTROY);
 }
 
