@@ -42,6 +42,10 @@ int worker_pool_new(sd_event *event, struct worker_pool **ret);
 /* All queues must have been freed. NULL is fine. */
 void worker_pool_free(struct worker_pool *pool);
 
+/* Have a function called on the main loop, from its dispatch, whenever a wedged queue has become usable again. */
+void worker_pool_on_unwedged(struct worker_pool *pool, void (*unwedged)(void *userdata),
+	void *userdata);
+
 /* `name` is that of the thread, cut at 15 bytes; `waiting_max` bounds the jobs behind the one that runs. */
 int worker_queue_new(struct worker_pool *pool, const char *name, size_t waiting_max,
 	struct worker_queue **ret);

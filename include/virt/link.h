@@ -14,7 +14,8 @@
 
 struct link {
 	virConnectPtr calls;
-	/* libvirtd works on five requests of one connection at a time: five calls that hang must not hold up a destroy. */
+	/* libvirtd works on five requests of one connection at a time: five calls that hang must not hold up a
+	 * destroy. */
 	virConnectPtr destroy;
 	unsigned generation; /* 1 for the first, never 0 */
 };

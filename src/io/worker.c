@@ -10,15 +10,15 @@
  * (main, at the deadline) → IDLE (thread returned after all). Only the slot, the counts and the news list
  * are shared; the line of waiting jobs, the timer and the wedged flag are the main loop's own and need no lock.
  *
- * Rejected: a list that the thread itself takes jobs from. A deadline would then have to be told when a job
- * began, and a wedge would have to take jobs back from a thread that might just be waking up. */
+ * Rejected: a list that the thread itself takes jobs from. A wedge would have to take jobs back from a thread that
+ * might just be waking up. */
 #include "io/worker.h"
 
 #include "base/macro.h"
+#include "io/worker_thread.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -37,13 +37,18 @@ struct work {
 };
 
 struct worker_pool {
-	sd_event *event;          /* main loop */
-	sd_event_source *source;  /* main loop */
-	unsigned wedged;          /* main loop */
-	int fd;                   /* closed with the last reference */
-	pthread_mutex_t lock;     /* the only lock of this file */
-	unsigned refs;            /* lock */
-	struct worker_queue *news; /* lock; queues that want a look by the main loop, each holding a reference */
+	/* main loop */
+	sd_event *event;
+	sd_event_source *source;
+	unsigned wedged;
+	void (*unwedged)(void *userdata);
+	void *userdata;
+
+	int fd; /* closed with the last reference */
+	pthread_mutex_t lock;
+	/* lock */
+	unsigned refs;
+	struct worker_queue *news; /* want a look by the main loop; each holds a reference */
 };
 
 struct worker_queue {
@@ -57,7 +62,7 @@ struct worker_queue {
 	sd_event_source *deadline;
 
 	/* lock */
-	pthread_cond_t wake; /* with the lock */
+	pthread_cond_t wake;
 	enum slot slot;
 	struct work *work; /* in the slot, or NULL */
 	struct worker_queue *next_news;
@@ -146,7 +151,6 @@ static void *thread_main(void *userdata)
 	struct worker_queue *queue = userdata;
 	struct worker_pool *pool = queue->pool;
 
-	(void)pthread_setname_np(pthread_self(), queue->name);
 	pthread_mutex_lock(&pool->lock);
 	while (thread_wait(queue)) {
 		struct work *work = queue->work;
@@ -176,27 +180,6 @@ static void *thread_main(void *userdata)
 	return NULL;
 }
 
-/* Signals are for the main loop's signalfd: a thread is born with all of them blocked. */
-static int thread_create(struct worker_queue *queue)
-{
-	sigset_t all, old;
-	pthread_attr_t attr;
-	pthread_t id;
-	int r;
-
-	r = pthread_attr_init(&attr);
-	if (r != 0)
-		return -r;
-	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	(void)pthread_attr_setstacksize(&attr, (size_t)WORKER_STACK_KIB * 1024);
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&id, &attr, thread_main, queue);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	(void)pthread_attr_destroy(&attr);
-	return r == 0 ? 0 : -EAGAIN;
-}
-
 /* Puts the work into the slot. On failure the work is still the caller's. */
 static int queue_hand_over(struct worker_queue *queue, struct work *work)
 {
@@ -205,7 +188,7 @@ static int queue_hand_over(struct worker_queue *queue, struct work *work)
 	pthread_mutex_lock(&queue->pool->lock);
 	assert(queue->slot == SLOT_IDLE && !queue->work);
 	if (!queue->thread) {
-		r = thread_create(queue);
+		r = thread_start(queue->name, WORKER_STACK_KIB, thread_main, queue);
 		if (r == 0) {
 			queue->thread = true;
 			queue->refs++;
@@ -224,7 +207,7 @@ static int queue_hand_over(struct worker_queue *queue, struct work *work)
 	queue->busy = true;
 	if (work->job.timeout == USEC_INFINITY)
 		return 0;
-	/* These fail only for a source that is not one, or with memory out, when the job is without a deadline. */
+	/* These fail only with memory out: then the job is without a deadline. */
 	(void)sd_event_source_set_time_relative(queue->deadline, work->job.timeout);
 	(void)sd_event_source_set_enabled(queue->deadline, SD_EVENT_ONESHOT);
 	return 0;
@@ -274,17 +257,22 @@ static void queue_collect(struct worker_queue *queue)
 {
 	struct worker_pool *pool = queue->pool;
 	struct work *work = NULL;
+	bool unwedged;
 
 	pthread_mutex_lock(&pool->lock);
 	if (queue->slot == SLOT_DONE) {
 		work = TAKE_PTR(queue->work);
 		work->refs--; /* the thread's; ours remains */
 		queue->slot = SLOT_IDLE;
-	} else if (queue->slot == SLOT_IDLE && queue->wedged) {
+	}
+	unwedged = !work && queue->wedged && queue->slot == SLOT_IDLE;
+	pthread_mutex_unlock(&pool->lock);
+	if (unwedged) {
 		queue->wedged = false;
 		pool->wedged--;
+		if (pool->unwedged)
+			pool->unwedged(pool->userdata);
 	}
-	pthread_mutex_unlock(&pool->lock);
 	if (!work)
 		return;
 
@@ -360,26 +348,28 @@ int worker_pool_new(sd_event *event, struct worker_pool **ret)
 
 	if (!pool)
 		return -ENOMEM;
-	pool->refs = 1;
-	(void)pthread_mutex_init(&pool->lock, NULL);
 	pool->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (pool->fd < 0) {
-		r = -errno;
-		goto fail;
+	r = pool->fd < 0 ? -errno
+			 : sd_event_add_io(event, &pool->source, pool->fd, EPOLLIN, pool_on_news, pool);
+	if (r < 0) {
+		if (pool->fd >= 0)
+			(void)close(pool->fd);
+		free(pool);
+		return r;
 	}
-	r = sd_event_add_io(event, &pool->source, pool->fd, EPOLLIN, pool_on_news, pool);
-	if (r < 0)
-		goto fail;
 	(void)sd_event_source_set_description(pool->source, "worker-news");
+	(void)pthread_mutex_init(&pool->lock, NULL);
+	pool->refs = 1;
 	pool->event = sd_event_ref(event);
 	*ret = pool;
 	return 0;
-fail:
-	pthread_mutex_destroy(&pool->lock);
-	if (pool->fd >= 0)
-		(void)close(pool->fd);
-	free(pool);
-	return r;
+}
+
+void worker_pool_on_unwedged(struct worker_pool *pool, void (*unwedged)(void *userdata),
+	void *userdata)
+{
+	pool->unwedged = unwedged;
+	pool->userdata = userdata;
 }
 
 void worker_pool_free(struct worker_pool *pool)
@@ -388,6 +378,7 @@ void worker_pool_free(struct worker_pool *pool)
 
 	if (!pool)
 		return;
+	pool->unwedged = NULL;
 	pool->source = sd_event_source_disable_unref(pool->source);
 	pool->event = sd_event_unref(pool->event);
 	pthread_mutex_lock(&pool->lock);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The connection's life, on the main loop: DOWN → (timer) → OPENING → UP → (close, or a call that found it dead) → DOWN.
- * An attempt that passes its deadline wedges the worker: until that call returns the timer goes on and finds it busy,
- * so a stopped libvirtd costs one thread, not one per attempt. */
+/* The connection's life, on the main loop: DOWN → (timer) → OPENING → UP → (close, or a call that found it dead) →
+ * DOWN. An attempt that passes its deadline wedges the worker: until that call returns the timer goes on and finds
+ * it busy, so a stopped libvirtd costs one thread, not one per attempt. */
 #include "virt/connection.h"
 
 #include "base/macro.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The serial line.
  *
- * Three threads meet here. The guest's worker opens, closes and writes the stream; the event thread reads it; the main
- * loop empties the ring. The stream's pointer is the worker's own (the callback is handed it anew each time), everything
- * else is under the lock, which is never held across a call into libvirt. */
+ * Three threads meet here. The guest's worker opens, closes and writes the stream; the event thread reads it; the
+ * main loop empties the ring. The stream's pointer is the worker's own (the callback is handed it anew each time),
+ * everything else is under the lock, which is never held across a call into libvirt. */
 #include "virt/console.h"
 
 #include "base/macro.h"

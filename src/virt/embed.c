@@ -19,8 +19,8 @@
 #define MARK          "# Written by mediakitd. Remove this line to keep changes of your own.\n"
 #define QEMU_CONF_MAX (64u * 1024u)
 
-/* No virtlogd runs in the embedded driver's world, so a start would fail on its log. A mount over /dev/kvm makes the mount
- * namespace that libvirt builds for QEMU fail. AppArmor profiles know libvirtd's paths, not this root. */
+/* No virtlogd runs in the embedded driver's world, so a start would fail on its log. A mount over /dev/kvm makes
+ * the mount namespace that libvirt builds for QEMU fail. AppArmor profiles know libvirtd's paths, not this root. */
 static const char qemu_conf[] = MARK "stdio_handler = \"file\"\n"
 				     "namespaces = []\n"
 				     "security_driver = \"none\"\n";
@@ -168,7 +168,7 @@ static int check_reach(const char *root, const struct passwd *user, char *err, s
 			return fault(err, size, -errno, "%s: %s", path, strerror(errno));
 		if (!may_search(&st, user))
 			return fault(err, size, -EACCES,
-				"%s: user %s, who runs QEMU, may not pass it: chmod o+x it, or move the state directory",
+				"%s: QEMU's user %s may not pass it: chmod o+x it, or put the root elsewhere",
 				path, user->pw_name);
 		if (end == '\0')
 			return 0;
@@ -178,8 +178,8 @@ static int check_reach(const char *root, const struct passwd *user, char *err, s
 
 /* libvirt asks its own rights whether KVM is there and QEMU's answer differs: it then takes what it knows of
  * QEMU for outdated at every look-up and probes anew, seconds each. A slave of the host's mounts still sees what is
- * mounted later; nothing of ours goes the other way. What lies over the device is a regular file on a read-only mount,
- * because libvirt asks access(2), and root may write any device, /dev/null included. */
+ * mounted later; nothing of ours goes the other way. What lies over the device is a regular file on a read-only
+ * mount, because libvirt asks access(2), and root may write any device, /dev/null included. */
 static int hide_kvm(const char *conf, char *err, size_t size)
 {
 	char why[KVM_WHY_MAX];
@@ -197,7 +197,7 @@ static int hide_kvm(const char *conf, char *err, size_t size)
 
 int virt_embed_prepare(const char *uri, char *err, size_t size)
 {
-	CLEANUP_FREE char *root = NULL;
+	CLEANUP_FREE char *root = NULL, *conf = NULL;
 	const struct passwd *user;
 	int r = virt_embed_root(uri, &root), reach;
 
@@ -216,8 +216,8 @@ int virt_embed_prepare(const char *uri, char *err, size_t size)
 		return fault(err, size, -ESRCH, "there is no user %s: is QEMU's libvirt driver installed?",
 			EMBED_QEMU_USER);
 	/* Both are tried, and the last warning is the one that is told: it keeps every start from working. */
-	CLEANUP_FREE char *conf = path_join(root, "etc/qemu.conf");
-	r = conf ? hide_kvm(conf, err, size) : -ENOMEM;
+	conf = path_join(root, "etc/qemu.conf");
+	r = conf ? hide_kvm(conf, err, size) : fault(err, size, -ENOMEM, "no memory");
 	reach = check_reach(root, user, err, size);
 	return reach < 0 ? reach : r;
 }

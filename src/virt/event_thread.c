@@ -6,12 +6,12 @@
 #include "virt/event_thread.h"
 
 #include "base/macro.h"
+#include "io/worker_thread.h"
 
 #include <errno.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 #include <pthread.h>
-#include <signal.h>
 
 #define EVENT_STACK_KIB 256u /* callbacks decode one message and copy a few bytes */
 
@@ -27,34 +27,12 @@ static void ignore_error(void *userdata, virErrorPtr error)
 static void *event_main(void *userdata)
 {
 	(void)userdata;
-	(void)pthread_setname_np(pthread_self(), "virt-events");
 	for (;;) {
 		/* It fails only where the implementation is not registered or poll() is out of memory: never spin. */
 		if (virEventRunDefaultImpl() < 0)
 			(void)usleep(100 * 1000);
 	}
 	return NULL;
-}
-
-/* Signals are for the main loop's signalfd. */
-static int event_start(void)
-{
-	sigset_t all, old;
-	pthread_attr_t attr;
-	pthread_t id;
-	int r;
-
-	r = pthread_attr_init(&attr);
-	if (r != 0)
-		return -r;
-	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	(void)pthread_attr_setstacksize(&attr, (size_t)EVENT_STACK_KIB * 1024);
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&id, &attr, event_main, NULL);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	(void)pthread_attr_destroy(&attr);
-	return -r;
 }
 
 int event_thread_ensure(void)
@@ -70,7 +48,7 @@ int event_thread_ensure(void)
 			registered = true;
 	}
 	if (r == 0 && !running) {
-		r = event_start();
+		r = thread_start("virt-events", EVENT_STACK_KIB, event_main, NULL);
 		running = r == 0;
 	}
 	pthread_mutex_unlock(&ensure_lock);

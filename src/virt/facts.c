@@ -86,7 +86,6 @@ static const struct {
 	{"balloon.swap_out", offsetof(struct hv_stats, swap_out_kib)},
 	{"balloon.major_fault", offsetof(struct hv_stats, major_faults)},
 	{"balloon.last-update", offsetof(struct hv_stats, last_update_sec)},
-	{"cpu.time", offsetof(struct hv_stats, cpu_time_nsec)},
 };
 
 static bool param_u64(const virTypedParameter *param, uint64_t *ret)
@@ -128,15 +127,14 @@ static void add(uint64_t *sum, uint64_t value)
 	*sum = *sum == HV_STAT_ABSENT ? value : *sum + value;
 }
 
-static void stats_param(const char *field, uint64_t value, struct hv_stats *stats,
-	uint64_t *vcpu_time)
+static void stats_param(const char *field, uint64_t value, struct hv_stats *stats)
 {
 	const char *word = vcpu_word(field);
 
 	if (word && strcmp(word, "delay") == 0)
 		add(&stats->vcpu_delay_nsec, value);
 	else if (word && strcmp(word, "time") == 0)
-		add(vcpu_time, value);
+		add(&stats->cpu_time_nsec, value);
 	for (size_t i = 0; !word && i < ARRAY_SIZE(stat_fields); i++)
 		if (strcmp(field, stat_fields[i].field) == 0)
 			*(uint64_t *)(void *)((char *)stats + stat_fields[i].offset) = value;
@@ -144,19 +142,14 @@ static void stats_param(const char *field, uint64_t value, struct hv_stats *stat
 
 void facts_stats(const virTypedParameter *params, size_t n, struct hv_stats *ret)
 {
-	uint64_t vcpu_time = HV_STAT_ABSENT;
-
 	static_assert(HV_STAT_ABSENT == UINT64_MAX, "all bits set means absent");
 	memset(ret, 0xff, sizeof(*ret));
 	for (size_t i = 0; i < n; i++) {
 		uint64_t value;
 
 		if (param_u64(&params[i], &value))
-			stats_param(params[i].field, value, ret, &vcpu_time);
+			stats_param(params[i].field, value, ret);
 	}
-	/* cpu.time is the cgroup's; where there is none (the embedded driver), the vCPU threads' is the best there is. */
-	if (ret->cpu_time_nsec == HV_STAT_ABSENT)
-		ret->cpu_time_nsec = vcpu_time;
 }
 
 static const struct {

@@ -4,33 +4,17 @@
 
 #include "base/macro.h"
 #include "io/worker.h"
-#include "model/spec.h"
 #include "virt/calls.h"
 #include "virt/connection.h"
 #include "virt/embed.h"
 #include "virt/facts.h"
+#include "virt/guests.h"
 
 #include <malloc.h>
 #include <string.h>
 
 #define TYPED_RETRY       (200 * USEC_PER_MSEC) /* when the guest does not take what was typed */
 #define CONSOLE_TURNS_MAX 4u /* chunks of one guest per dispatch: a flood must not hold the loop up */
-
-enum queue {
-	QUEUE_CALLS,
-	QUEUE_AGENT,
-	QUEUE_DESTROY,
-	QUEUE_NUM,
-};
-
-struct guest {
-	struct guest *next;
-	char uuid[VIRT_UUID_LEN + 1];
-	struct worker_queue *queues[QUEUE_NUM];
-	struct memo *memo;
-	bool forgotten; /* goes when its queues are idle */
-	bool typing;    /* a flush is queued */
-};
 
 struct virt {
 	struct hv hv;
@@ -41,9 +25,7 @@ struct virt {
 	struct links *links;
 	struct connection *connection;
 	struct hv_observer observer;
-	char *pid_dir;
-	struct guest *guests;
-	size_t n_guests;
+	struct guests guests;
 };
 
 struct request {
@@ -72,7 +54,7 @@ static const struct {
 	/* libvirt waits 5 s for the greeting and 5 s for the answer. */
 	[HV_AGENT] = {QUEUE_AGENT, 15 * USEC_PER_SEC, true},
 	[HV_AGENT_SHUTDOWN] = {QUEUE_AGENT, 15 * USEC_PER_SEC, false},
-	/* SIGTERM twice, 10 s each, then SIGKILL and up to 30 s for a process that does not die (virprocess.c). */
+	/* SIGTERM, 10 s, SIGKILL, and up to 30 s for a process that does not die (virprocess.c). */
 	[HV_DESTROY] = {QUEUE_DESTROY, 60 * USEC_PER_SEC, false},
 };
 
@@ -94,85 +76,12 @@ static usec_t virt_now(const struct virt *virt)
 	return sd_event_now(virt->event, CLOCK_BOOTTIME, &now) >= 0 ? now : now_boottime();
 }
 
-/* The table of guests. */
-
-static struct guest *guest_find(const struct virt *virt, const char *uuid)
+/* When something of a forgotten guest has ended. */
+static void sweep_later(void *userdata)
 {
-	for (struct guest *guest = virt->guests; guest; guest = guest->next)
-		if (strcmp(guest->uuid, uuid) == 0)
-			return guest;
-	return NULL;
-}
+	struct virt *virt = userdata;
 
-static void guest_free(struct guest *guest)
-{
-	for (size_t i = 0; i < QUEUE_NUM; i++)
-		worker_queue_free(guest->queues[i]);
-	memo_unref(guest->memo);
-	free(guest);
-}
-
-static int guest_new(struct virt *virt, const char *uuid, const char *name, struct guest **ret)
-{
-	static const char *const prefixes[QUEUE_NUM] = {"vm", "ag", "de"};
-	struct guest *guest;
-	int r = 0;
-
-	if (virt->n_guests >= SPEC_GUESTS_MAX)
-		return -ENOBUFS;
-	guest = calloc(1, sizeof(*guest));
-	if (!guest)
-		return -ENOMEM;
-	(void)snprintf(guest->uuid, sizeof(guest->uuid), "%s", uuid);
-	guest->memo = memo_new(virt->mailbox, virt->pid_dir);
-	if (!guest->memo)
-		r = -ENOMEM;
-	for (size_t i = 0; i < QUEUE_NUM && r == 0; i++) {
-		char thread[32];
-
-		(void)snprintf(thread, sizeof(thread), "%s:%.20s", prefixes[i], name ? name : uuid);
-		r = worker_queue_new(virt->pool, thread, HV_QUEUE_MAX, &guest->queues[i]);
-	}
-	if (r < 0) {
-		guest_free(guest);
-		return r;
-	}
-	guest->next = virt->guests;
-	virt->guests = guest;
-	virt->n_guests++;
-	*ret = guest;
-	return 0;
-}
-
-static bool guest_idle(const struct guest *guest)
-{
-	for (size_t i = 0; i < QUEUE_NUM; i++)
-		if (!worker_queue_idle(guest->queues[i]))
-			return false;
-	return true;
-}
-
-/* The forgotten go once nothing of theirs is under way. */
-static void virt_sweep(struct virt *virt)
-{
-	for (struct guest **p = &virt->guests; *p;) {
-		struct guest *guest = *p;
-
-		if (!guest->forgotten || !guest_idle(guest)) {
-			p = &guest->next;
-			continue;
-		}
-		*p = guest->next;
-		virt->n_guests--;
-		guest_free(guest);
-	}
-}
-
-static int on_sweep(sd_event_source *source, void *userdata)
-{
-	(void)source;
-	virt_sweep(userdata);
-	return 0;
+	(void)sd_event_source_set_enabled(virt->sweep, SD_EVENT_ONESHOT);
 }
 
 /* Requests. */
@@ -180,12 +89,6 @@ static int on_sweep(sd_event_source *source, void *userdata)
 static void request_run(void *arg)
 {
 	call_run(&((struct request *)arg)->call);
-}
-
-/* A guest that was forgotten while wedged can go now: the main loop should look. */
-static void request_undo(void *arg)
-{
-	mailbox_wake(((struct request *)arg)->mailbox);
 }
 
 static void request_free(void *arg)
@@ -196,7 +99,6 @@ static void request_free(void *arg)
 		return;
 	links_unref(request->call.links);
 	memo_unref(request->call.memo);
-	mailbox_unref(request->mailbox);
 	free(request->call.name);
 	free(request->call.text);
 	free(request->call.answer);
@@ -211,7 +113,6 @@ static struct request *request_new(struct virt *virt, struct guest *guest, enum 
 		return NULL;
 	request->virt = virt;
 	request->guest = guest;
-	request->mailbox = mailbox_ref(virt->mailbox);
 	request->call.kind = kind;
 	request->call.links = links_ref(virt->links);
 	request->call.memo = memo_ref(guest->memo);
@@ -248,14 +149,14 @@ static void request_done(void *arg, int error, usec_t now)
 	else if (error < 0)
 		(void)snprintf(reply.message, sizeof(reply.message), "no thread for the call");
 	if (request->guest->forgotten)
-		(void)sd_event_source_set_enabled(virt->sweep, SD_EVENT_ONESHOT);
+		sweep_later(virt);
 	request->done(request->userdata, error < 0 ? &reply : &request->call.reply, now);
 }
 
 static int request_submit(struct request *request, enum queue queue, usec_t timeout,
 	void (*done)(void *arg, int error, usec_t now))
 {
-	struct worker_job job = {request_run, done, request_undo, request_free, request, timeout};
+	struct worker_job job = {request_run, done, NULL, request_free, request, timeout};
 	int r = worker_submit(request->guest->queues[queue], &job);
 
 	if (r < 0)
@@ -275,8 +176,8 @@ static int virt_submit(struct hv *hv, const struct hv_request *from, hv_done_t d
 		return -EINVAL;
 	if (!virt->connection || !connection_up(virt->connection))
 		return -ENOTCONN;
-	guest = guest_find(virt, from->uuid);
-	r = guest ? 0 : guest_new(virt, from->uuid, from->name, &guest);
+	guest = guests_find(&virt->guests, from->uuid);
+	r = guest ? 0 : guests_add(&virt->guests, virt->pool, virt->mailbox, from->uuid, from->name, &guest);
 	if (r < 0)
 		return r;
 	guest->forgotten = false;
@@ -331,7 +232,7 @@ static int on_typed(sd_event_source *source, uint64_t usec, void *userdata)
 
 	(void)source;
 	(void)usec;
-	for (struct guest *guest = virt->guests; guest; guest = guest->next)
+	for (struct guest *guest = virt->guests.first; guest; guest = guest->next)
 		if (console_opened(guest->memo->console))
 			(void)guest_flush(virt, guest);
 	return 0;
@@ -340,7 +241,7 @@ static int on_typed(sd_event_source *source, uint64_t usec, void *userdata)
 static int virt_console_write(struct hv *hv, const char *uuid, const void *data, size_t len)
 {
 	struct virt *virt = virt_of(hv);
-	struct guest *guest = guest_find(virt, uuid);
+	struct guest *guest = guests_find(&virt->guests, uuid);
 	int r;
 
 	if (!guest || guest->forgotten)
@@ -386,7 +287,7 @@ static void on_connection(void *userdata, bool up, const char *message, usec_t n
 /* While there is no connection a hint is of no use: everything is read again after the next one. */
 static void virt_hint(struct virt *virt, const struct mail *mail, usec_t now)
 {
-	struct guest *guest = guest_find(virt, mail->uuid);
+	struct guest *guest = guests_find(&virt->guests, mail->uuid);
 
 	if (!guest || guest->forgotten || !connection_up(virt->connection))
 		return;
@@ -400,7 +301,7 @@ static void virt_hint_all(struct virt *virt, usec_t now)
 	struct mail mail = {.hint = HV_HINT_CHANGED};
 
 	/* Submitting from the callback puts new guests in front, forgetting removes none: the walk holds. */
-	for (struct guest *guest = virt->guests; guest; guest = guest->next) {
+	for (struct guest *guest = virt->guests.first; guest; guest = guest->next) {
 		memcpy(mail.uuid, guest->uuid, sizeof(mail.uuid));
 		atomic_store(&guest->memo->stale, true);
 		virt_hint(virt, &mail, now);
@@ -423,14 +324,13 @@ static int on_mail(sd_event_source *source, int fd, uint32_t revents, void *user
 	if (virt->connection && mailbox_take_closed(virt->mailbox, &generation, words))
 		connection_closed(virt->connection, generation, words, now);
 	/* What it said on the serial line before what became of it. */
-	for (struct guest *guest = virt->guests; guest; guest = guest->next)
+	for (struct guest *guest = virt->guests.first; guest; guest = guest->next)
 		more |= guest_relay(virt, guest, now);
 	/* No more than there can be: an observer's answer must not keep us here. */
 	for (unsigned i = 0; i < MAILBOX_MAX && mailbox_take(virt->mailbox, &mail); i++)
 		virt_hint(virt, &mail, now);
 	if (mailbox_take_overflow(virt->mailbox))
 		virt_hint_all(virt, now);
-	virt_sweep(virt);
 	if (more)
 		mailbox_wake(virt->mailbox);
 	return 0;
@@ -448,28 +348,44 @@ static int virt_connect(struct hv *hv)
 	return connection_begin(virt_of(hv)->connection);
 }
 
-static void ignore_done(void *arg, int error, usec_t now)
+static void close_done(void *arg, int error, usec_t now)
 {
 	struct request *request = arg;
 
-	(void)error;
 	(void)now;
-	(void)sd_event_source_set_enabled(request->virt->sweep, SD_EVENT_ONESHOT);
+	request->guest->closed = error == 0;
+	sweep_later(request->virt);
+}
+
+/* A forgotten guest's console is closed once nothing else is under way, and then it goes. */
+static int on_sweep(sd_event_source *source, void *userdata)
+{
+	struct virt *virt = userdata;
+
+	(void)source;
+	for (struct guest *guest = virt->guests.first; guest; guest = guest->next) {
+		struct request *request;
+
+		if (!guest->forgotten || guest->closed || !guest_idle(guest))
+			continue;
+		request = request_new(virt, guest, CALL_CLOSE);
+		if (request)
+			(void)request_submit(request, QUEUE_CALLS, verbs[HV_READ].timeout, close_done);
+	}
+	guests_sweep(&virt->guests);
+	return 0;
 }
 
 static void virt_forget(struct hv *hv, const char *uuid)
 {
 	struct virt *virt = virt_of(hv);
-	struct guest *guest = guest_find(virt, uuid);
-	struct request *request;
+	struct guest *guest = guests_find(&virt->guests, uuid);
 
 	if (!guest || guest->forgotten)
 		return;
 	guest->forgotten = true;
-	request = request_new(virt, guest, CALL_CLOSE);
-	if (request)
-		(void)request_submit(request, QUEUE_CALLS, verbs[HV_READ].timeout, ignore_done);
-	(void)sd_event_source_set_enabled(virt->sweep, SD_EVENT_ONESHOT);
+	guest->closed = false;
+	sweep_later(virt);
 }
 
 static void virt_health(struct hv *hv, struct hv_health *ret)
@@ -485,7 +401,7 @@ static void virt_health(struct hv *hv, struct hv_health *ret)
 /* A silent agent is no wedge of the guest's: it has a queue of its own for that reason. */
 static bool virt_wedged(struct hv *hv, const char *uuid)
 {
-	struct guest *guest = guest_find(virt_of(hv), uuid);
+	struct guest *guest = guests_find(&virt_of(hv)->guests, uuid);
 
 	return guest && (worker_queue_wedged(guest->queues[QUEUE_CALLS]) ||
 				worker_queue_wedged(guest->queues[QUEUE_DESTROY]));
@@ -500,18 +416,12 @@ static void virt_destroy(struct hv *hv)
 	virt->mail = sd_event_source_disable_unref(virt->mail);
 	virt->sweep = sd_event_source_disable_unref(virt->sweep);
 	virt->typed = sd_event_source_disable_unref(virt->typed);
-	while (virt->guests) {
-		struct guest *guest = virt->guests;
-
-		virt->guests = guest->next;
-		guest_free(guest);
-	}
+	guests_clear(&virt->guests);
 	connection_free(virt->connection);
 	worker_pool_free(virt->pool);
 	links_unref(virt->links);
 	mailbox_unref(virt->mailbox);
 	sd_event_unref(virt->event);
-	free(virt->pid_dir);
 	free(virt);
 }
 
@@ -556,11 +466,13 @@ int virt_new(sd_event *event, const char *uri, struct hv **ret)
 	virt->hv.vtable = &virt_vtable;
 	virt->event = sd_event_ref(event);
 	virt->links = links_new();
-	r = virt->links ? virt_pid_dir(uri, &virt->pid_dir) : -ENOMEM;
+	r = virt->links ? virt_pid_dir(uri, &virt->guests.pid_dir) : -ENOMEM;
 	if (r == 0)
 		r = mailbox_new(&virt->mailbox);
 	if (r == 0)
 		r = worker_pool_new(event, &virt->pool);
+	if (r == 0)
+		worker_pool_on_unwedged(virt->pool, sweep_later, virt);
 	if (r == 0)
 		r = connection_new(event, virt->pool, uri, virt->links, virt->mailbox, on_connection,
 			virt, &virt->connection);

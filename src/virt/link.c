@@ -27,7 +27,7 @@ struct links {
 	struct link_full *current;
 };
 
-/* What a callback needs, freed by libvirt through link_seat_free: it outlives the link where a callback is just
+/* What a callback needs, freed by libvirt through seat_free: it outlives the link where a callback is just
  * running. */
 struct seat {
 	struct mailbox *mailbox;
