@@ -73,7 +73,7 @@ $(B)/obj/%.o: src/%.c $(FLAGS_STAMP)
 
 archives = $(patsubst %,$(B)/lib/%.a,$(1))
 
-$(B)/bin/mediakitd: $(B)/obj/main.o $(call archives,cli base)
+$(B)/bin/mediakitd: $(B)/obj/main.o $(call archives,cli model base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(call pkg_libs,libsystemd smartcols jansson)

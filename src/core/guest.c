@@ -174,6 +174,7 @@ static void act_settle(struct guest *g, enum guest_state old, usec_t now)
 		(void)snprintf(message, sizeof(message), "it is not running");
 	g->ladder = (struct shutdown) { 0 };
 	g->kill_asked = false;
+	set_reason(g, "");
 	operations_answer(&g->operations, STOP_KINDS, 0, message);
 	/* A restart, or a start that came while it was being stopped. */
 	if (old == GUEST_STOPPING && g->want == WANT_UP)

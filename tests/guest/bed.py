@@ -124,7 +124,7 @@ class Bed:
             time.sleep(0.1)
         raise Stop(f"{what}: not within {seconds} s")
 
-    def ssh(self, command, port=10022, guest="vm-mediakit", timeout=60, check=True):
+    def ssh(self, command, port=int(os.environ.get("OFFSET", "10000")) + 22, guest="vm-mediakit", timeout=60, check=True):
         key = self.state / "private" / guest / "ssh_key"
         r = subprocess.run(["ssh", "-q", "-i", str(key), "-p", str(port), "-o", "StrictHostKeyChecking=no",
                             "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20",
