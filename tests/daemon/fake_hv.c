@@ -107,6 +107,9 @@ static int effect(struct fake_request *r, struct hv_reply *reply)
 		read_stats(d, &reply->stats);
 		return need_running(d);
 	case HV_AGENT:
+		/* libvirt gives an agent that does not answer this long, and no longer. */
+		if (d->agent_told && !fake_guest_runs(d))
+			return -ETIMEDOUT;
 		reply->text = d->agent_told && need_running(d) == 0 ? fake_agent_answer(d, r->text) : NULL;
 		return reply->text ? 0 : -ENOTCONN;
 	case HV_CPU_TUNE:
@@ -181,7 +184,9 @@ static usec_t takes(const struct fake_request *r)
 		return d->start_takes;
 	if (r->verb == HV_DESTROY)
 		return d->sigstopped ? 12 * USEC_PER_SEC : USEC_PER_SEC;
-	return r->verb == HV_AGENT ? 20 * USEC_PER_MSEC : 5 * USEC_PER_MSEC;
+	if (r->verb == HV_AGENT)
+		return d->agent_told && !fake_guest_runs(d) ? 5 * USEC_PER_SEC : 20 * USEC_PER_MSEC;
+	return 5 * USEC_PER_MSEC;
 }
 
 /* Does the call wait for QEMU's monitor? */

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Services: each verdict from the network to the state, how fast, and what is said of whom. */
+/* LINK: base model policy core io/layout io/hv io/confdir */
+/* LIBS: libcbor jansson inih libsystemd */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/probing.h"
+#include "sim.h"
+
+#define ONE "local-proofreader"
+
+static const struct {
+	enum manner manner;
+	enum verdict verdict;
+	enum service_state state; /* in the end */
+	bool proven;
+	const char *reason;
+} manners[] = {
+	{ MANNER_DEGRADED,    VERDICT_DEGRADED,      SERVICE_DEGRADED, true,  NULL                          },
+	{ MANNER_STARTING,    VERDICT_STARTING,      SERVICE_DOWN,     true,  NULL                          },
+	{ MANNER_FAILING,     VERDICT_FAILING,       SERVICE_DOWN,     true,  NULL                          },
+	{ MANNER_FAILING_503, VERDICT_FAILING,       SERVICE_DOWN,     true,  NULL                          },
+	{ MANNER_PLAIN,       VERDICT_NOT_CBOR,      SERVICE_UP,       false, "unproven"                    },
+	{ MANNER_ERROR_500,   VERDICT_HTTP_STATUS,   SERVICE_DOWN,     false, "HTTP 500"                    },
+	{ MANNER_MALFORMED,   VERDICT_MALFORMED,     SERVICE_DOWN,     false, "refused"                     },
+	{ MANNER_WRONG_NAME,  VERDICT_WRONG_SERVICE, SERVICE_DOWN,     false, "says it is somebody-else"    },
+	{ MANNER_WRONG_NONCE, VERDICT_WRONG_SERVICE, SERVICE_DOWN,     false, "nonce"                       },
+	{ MANNER_STALE_BOOT,  VERDICT_STALE_BOOT,    SERVICE_DOWN,     false, "answers from boot ffffffff"  },
+	{ MANNER_NO_PROOF,    VERDICT_OK,            SERVICE_UP,       false, NULL                          },
+	{ MANNER_REFUSE,      VERDICT_REFUSED,       SERVICE_DOWN,     false, "nobody listens on port 9092" },
+	{ MANNER_HANG,        VERDICT_TIMEOUT,       SERVICE_DOWN,     false, "6.0s"                        },
+	{ MANNER_NEVER,       VERDICT_TIMEOUT,       SERVICE_DOWN,     false, "6.0s"                        },
+	{ MANNER_CUT_OFF,     VERDICT_UNREACHABLE,   SERVICE_DOWN,     false, "127.0.0.1:19092"             },
+	{ MANNER_NO_ROOM,     VERDICT_INCONCLUSIVE,  SERVICE_UP,       false, "could not ask"               },
+};
+
+static void test_manners(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_service *f = sim_fake_service(sim, VM, ONE);
+	const struct service *s = sim_service(sim, VM, ONE);
+	const struct guest *g = sim_guest(sim, VM);
+
+	for (size_t i = 0; i < sizeof(manners) / sizeof(manners[0]); i++) {
+		f->manner = manners[i].manner;
+		sim_run(sim, 45 * S);
+		if (s->probe.last.verdict != manners[i].verdict || s->probe.state != manners[i].state)
+			fail_msg("manner %d: %s, %s: %s", manners[i].manner,
+				verdict_to_string(s->probe.last.verdict),
+				service_state_to_string(s->probe.state), s->probe.last.reason);
+		assert_int_equal(s->probe.last.proven, manners[i].proven);
+		if (manners[i].reason && !strstr(s->probe.last.reason, manners[i].reason))
+			fail_msg("manner %d: \"%s\"", manners[i].manner, s->probe.last.reason);
+		assert_int_equal(g->healthy, manners[i].state != SERVICE_DOWN);
+		/* One service's fate moves neither the guest nor the others. */
+		assert_int_equal(g->state, GUEST_READY);
+		assert_int_equal(sim_service(sim, VM, "local-marketing")->probe.state, SERVICE_UP);
+		f->manner = MANNER_OK;
+		sim_wait_service(sim, VM, ONE, SERVICE_UP, 30 * S);
+		sim_run(sim, 15 * S);
+		assert_true(g->healthy);
+	}
+	assert_int_equal(sim_fake(sim, VM)->starts, 1);
+}
+
+/* Interval + (Fall - 1) x max(FastInterval, what a question takes) + the last question's time-out. */
+static void test_down_in_time(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_service *f = sim_fake_service(sim, VM, ONE);
+	const struct service_spec *spec = sim_service(sim, VM, ONE)->spec;
+
+	assert_int_equal(spec->fall, 3);
+	for (usec_t phase = 0; phase < spec->interval; phase += 1300 * MS) {
+		sim_run(sim, spec->interval + phase);
+		usec_t died = sim->now;
+		f->manner = MANNER_REFUSE;
+		sim_wait_service(sim, VM, ONE, SERVICE_DOWN, 60 * S);
+		assert_true(sim->now - died <= spec->interval + 2 * spec->fast_interval + 100 * MS);
+		f->manner = MANNER_OK;
+		sim_wait_service(sim, VM, ONE, SERVICE_UP, 30 * S);
+
+		sim_run(sim, spec->interval + phase);
+		died = sim->now;
+		f->manner = MANNER_HANG;
+		sim_wait_service(sim, VM, ONE, SERVICE_DOWN, 60 * S);
+		assert_true(sim->now - died <= spec->interval + 3 * 6 * S + 100 * MS);
+		f->manner = MANNER_OK;
+		sim_wait_service(sim, VM, ONE, SERVICE_UP, 30 * S);
+	}
+}
+
+static bool judged_timeout(struct sim *sim, const void *arg)
+{
+	(void)arg;
+	return sim_service(sim, VM, ONE)->probe.last.verdict == VERDICT_TIMEOUT;
+}
+
+static bool asked_again(struct sim *sim, const void *arg)
+{
+	return sim_fake_service(sim, VM, ONE)->asked > *(const unsigned *)arg;
+}
+
+/* A prober that never comes back: the verdict is there within the time-out plus 100 ms, and the question is dropped. */
+static void test_prober_never_answers(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_service *f = sim_fake_service(sim, VM, ONE);
+	unsigned asked = f->asked;
+
+	f->manner = MANNER_NEVER;
+	assert_true(sim_run_until(sim, asked_again, &asked, 20 * S));
+	usec_t asked_at = f->asked_at;
+	assert_true(sim_run_until(sim, judged_timeout, NULL, 20 * S));
+	assert_in_range(sim->now - asked_at, 6 * S, 6 * S + 100 * MS);
+	assert_int_equal(f->cancelled, 1);
+}
+
+/* A service that flaps below the thresholds changes no state. */
+static void test_flapping(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_service *f = sim_fake_service(sim, VM, ONE);
+
+	sim_log_clear(sim);
+	for (int i = 0; i < 20; i++) {
+		unsigned asked = f->asked;
+
+		f->manner = MANNER_REFUSE;
+		assert_true(sim_run_until(sim, asked_again, &asked, 20 * S));
+		asked = f->asked;
+		assert_true(sim_run_until(sim, asked_again, &asked, 20 * S));
+		f->manner = MANNER_OK;
+		sim_run(sim, 12 * S);
+	}
+	assert_false(sim_log_has(sim, "->"));
+	assert_true(sim_guest(sim, VM)->healthy);
+}
+
+/* The vCPUs stand still: it can't be told, nothing changes, and afterwards all goes on. */
+static void test_pause(void **state)
+{
+	struct sim *sim = *state;
+	const struct guest *g = sim_guest(sim, VM);
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	for (int round = 0; round < 3; round++) {
+		/* At another place of the questions' grid each time. */
+		sim_run(sim, 10 * S + (usec_t)round * 2700 * MS);
+		fake_guest_pause(d, HV_REASON_USER);
+		sim_run(sim, 120 * S);
+		assert_int_equal(g->state, GUEST_PAUSED);
+		for (unsigned i = 0; i < g->n_services; i++) {
+			assert_int_equal(g->services[i].probe.state, SERVICE_UP);
+			assert_int_equal(g->services[i].probe.last.verdict, VERDICT_INCONCLUSIVE);
+			assert_true(strlen(g->services[i].probe.last.reason) > 0);
+		}
+		assert_true(g->healthy);
+		fake_guest_resume(d);
+		sim_run(sim, 20 * S);
+		assert_int_equal(g->state, GUEST_READY);
+		assert_true(g->healthy);
+		for (unsigned i = 0; i < g->n_services; i++)
+			assert_int_equal(g->services[i].probe.last.verdict, VERDICT_OK);
+	}
+	assert_false(sim_log_has(sim, "-> down"));
+	assert_false(sim_log_has(sim, "no longer healthy"));
+}
+
+/* Also where QEMU was paused while it boots: the boot goes on where it was. */
+static void test_pause_in_boot(void **state)
+{
+	struct sim *sim = *state;
+
+	sim_ask(sim, VM, OPERATION_RESTART);
+	sim_wait_state(sim, VM, GUEST_BOOTING, 60 * S);
+	sim_run(sim, 2 * S);
+	fake_guest_pause(sim_fake(sim, VM), HV_REASON_USER);
+	sim_run(sim, 600 * S);
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_PAUSED);
+	fake_guest_resume(sim_fake(sim, VM));
+	sim_run(sim, S);
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_BOOTING);
+	sim_wait_healthy(sim, VM, 120 * S);
+	assert_int_equal(sim_fake(sim, VM)->starts, 2);
+}
+
+/* Pending services are asked and shown, and count for nothing. */
+static void test_pending(void **state)
+{
+	struct sim *sim = *state;
+	const struct guest *g = sim_guest(sim, VM);
+	unsigned active, up;
+
+	probing_count(g, &active, &up);
+	assert_int_equal(active, 6);
+	assert_int_equal(up, 6);
+	sim_fake_service(sim, VM, "service-fs")->manner = MANNER_REFUSE;
+	sim_wait_service(sim, VM, "service-fs", SERVICE_DOWN, 30 * S);
+	assert_true(g->healthy);
+	assert_string_equal(probing_blocked_by(sim_service(sim, VM, "local-bim-orchestration")), "service-fs");
+	sim_fake_service(sim, VM, "service-fs")->manner = MANNER_OK;
+	sim_wait_service(sim, VM, "service-fs", SERVICE_UP, 30 * S);
+	assert_null(probing_blocked_by(sim_service(sim, VM, "local-bim-orchestration")));
+}
+
+/* Ready in boot although pending ones never come. */
+static void test_pending_never_comes(void **state)
+{
+	struct sim *sim = *state;
+
+	sim_daemon(sim);
+	sim_fake_service(sim, VM, "service-fs")->manner = MANNER_REFUSE;
+	sim_fake_service(sim, VM, "local-bim-orchestration")->manner = MANNER_REFUSE;
+	sim_wait_healthy(sim, VM, 60 * S);
+	sim_run(sim, 1800 * S);
+	assert_true(sim_guest(sim, VM)->healthy);
+	assert_int_equal(sim_service(sim, VM, "service-fs")->probe.state, SERVICE_DOWN);
+}
+
+/* A failure within the start-up budget is no failure; after it, it is. */
+static void test_start_budget(void **state)
+{
+	struct sim *sim = *state;
+
+	sim_daemon(sim);
+	sim_fake_service(sim, VM, ONE)->manner = MANNER_REFUSE;
+	sim_wait_state(sim, VM, GUEST_READY, 120 * S);
+	assert_false(sim_guest(sim, VM)->healthy);
+	/* 900 s under TCG, counted anew from the last sign that the boot moves. */
+	sim_run(sim, 880 * S);
+	assert_int_equal(sim_service(sim, VM, ONE)->probe.state, SERVICE_STARTING);
+	sim_wait_service(sim, VM, ONE, SERVICE_DOWN, 120 * S);
+	sim_fake_service(sim, VM, ONE)->manner = MANNER_OK;
+	sim_wait_healthy(sim, VM, 30 * S);
+}
+
+static void test_units(void **state)
+{
+	struct sim *sim = *state;
+	const struct service *s = sim_service(sim, VM, "system-core");
+
+	sim_fake(sim, VM)->inactive_unit = "system-core.service";
+	sim_wait_service(sim, VM, "system-core", SERVICE_DOWN, 60 * S);
+	assert_int_equal(s->probe.last.verdict, VERDICT_FAILING);
+	assert_non_null(strstr(s->probe.last.reason, "inactive"));
+	assert_int_equal(sim_service(sim, VM, "system-ledger")->probe.state, SERVICE_UP);
+	assert_string_equal(probing_blocked_by(sim_service(sim, VM, "system-ledger")), "system-core");
+	sim_fake(sim, VM)->inactive_unit = NULL;
+	sim_wait_service(sim, VM, "system-core", SERVICE_UP, 60 * S);
+	/* Both in one command, at their interval. */
+	unsigned before = sim_fake(sim, VM)->agent_commands;
+	sim_run(sim, 600 * S);
+	assert_in_range(sim_fake(sim, VM)->agent_commands - before, 60, 80);
+}
+
+/* An hour of suspend: one look at everything when it is over, no burst, and nobody is down for it. */
+static void test_suspend(void **state)
+{
+	struct sim *sim = *state;
+
+	for (usec_t phase = 0; phase < 10 * S; phase += 700 * MS) {
+		sim_run(sim, 30 * S + phase);
+		uint64_t asked = sim->prober->asked;
+
+		sim_suspend(sim, USEC_PER_HOUR);
+		sim_run(sim, 10 * S);
+		assert_in_range(sim->prober->asked - asked, 8, 40);
+	}
+	assert_false(sim_log_has(sim, "-> down"));
+	assert_false(sim_log_has(sim, "no longer healthy"));
+	assert_int_equal(sim_fake(sim, VM)->starts, 1);
+}
+
+int main(void)
+{
+#define FRESH(f)   cmocka_unit_test_setup_teardown(f, sim_setup, sim_teardown)
+#define HEALTHY(f) cmocka_unit_test_setup_teardown(f, sim_setup_healthy, sim_teardown)
+	const struct CMUnitTest tests[] = {
+		HEALTHY(test_manners),
+		HEALTHY(test_down_in_time),
+		HEALTHY(test_prober_never_answers),
+		HEALTHY(test_flapping),
+		HEALTHY(test_pause),
+		HEALTHY(test_pause_in_boot),
+		HEALTHY(test_pending),
+		FRESH(test_pending_never_comes),
+		FRESH(test_start_budget),
+		HEALTHY(test_units),
+		HEALTHY(test_suspend),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
