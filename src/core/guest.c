@@ -201,6 +201,7 @@ static void act_retry(struct guest *g, usec_t now)
 		set_state(g, GUEST_STOPPED, now);
 		return;
 	}
+	g->save_due = now;
 	if (restart_after_fault(&g->restart, &policy, now, g->supervisor->config.jitter(), &g->retry_due)) {
 		(void)snprintf(text, sizeof(text), "starting again in %s (attempt %u of %u): %s",
 			format_timespan(span, sizeof(span), usec_sub(g->retry_due, now)),
@@ -278,11 +279,36 @@ static void take_exit(struct guest *g, enum guest_event absent_event, usec_t now
 		guest_event(g, cause_is_fault(cause) ? GUEST_EV_EXIT_FAULT : GUEST_EV_EXIT_CLEAN, now);
 }
 
+/* The first look since the daemon began, after its facts were taken: settles whether an unfinished wish is to be
+ * fulfilled. `was` is the state that was kept. */
+static void first_look(struct guest *g, enum guest_state was, usec_t now)
+{
+	bool was_down = was == GUEST_STOPPED || was == GUEST_ABSENT;
+
+	g->seen = true;
+	g->news |= NEWS_HEALTH;
+	/* What ended while nobody looked was dealt with by its cause: by itself or by a person's hand, and it stays so. */
+	if ((g->state == GUEST_STOPPED || g->state == GUEST_ABSENT) && was_down && g->want == WANT_UP && !g->rests)
+		guest_event(g, GUEST_EV_START, now);
+	else if (guest_state_probes(g->state))
+		act_adopt(g, now);
+	/* It was being stopped: the ladder is climbed again from its foot. */
+	if (g->state == GUEST_STOPPING && g->ladder.began == 0) {
+		shutdown_begin(&g->ladder, g->spec->shutdown_timeout, now);
+		g->ladder_due = now;
+	}
+}
+
 static void take_facts(struct guest *g, usec_t now)
 {
+	enum guest_state was = g->state;
+
 	/* Read before the start that is under way: it says nothing about what comes. */
 	if (g->start_in_flight)
 		return;
+	/* Its end was under way and never came. Whether it has written since is not known, so it is adopted. */
+	if (!g->seen && was == GUEST_CRASHED && g->facts.state == HV_DOMAIN_RUNNING)
+		set_state(g, GUEST_STOPPED, now);
 	switch (g->facts.state) {
 	case HV_DOMAIN_ABSENT:
 		take_exit(g, GUEST_EV_SEEN_ABSENT, now);
@@ -308,15 +334,11 @@ static void take_facts(struct guest *g, usec_t now)
 	case HV_DOMAIN_STATE_NUM:
 		break;
 	}
-	if (!g->seen) {
-		g->seen = true;
-		g->news |= NEWS_HEALTH;
-		/* The first look settles whether an unfinished wish is to be fulfilled. */
-		if ((g->state == GUEST_STOPPED || g->state == GUEST_ABSENT) && g->want == WANT_UP &&
-			!g->rests)
-			guest_event(g, GUEST_EV_START, now);
-		else if (guest_state_probes(g->state))
-			act_adopt(g, now);
+	if (!g->seen)
+		first_look(g, was, now);
+	if (g->start_waits) {
+		g->start_waits = false;
+		guest_event(g, GUEST_EV_START, now);
 	}
 	if (g->facts.agent_connected)
 		g->news |= NEWS_USERSPACE;
@@ -386,6 +408,16 @@ static void call_off(struct guest *g, usec_t now)
 	operations_answer(&g->operations, STOP_KINDS, 0, "it was down; the next attempt to start it is called off");
 }
 
+/* Before the first look nobody knows what runs, so a start waits for it. */
+static void take_asked_start(struct guest *g, usec_t now)
+{
+	g->start_waits = !g->seen || !g->supervisor->hv_health.connected;
+	if (g->start_waits)
+		set_reason(g, "the start waits for libvirt");
+	else
+		guest_event(g, GUEST_EV_START, now);
+}
+
 /* In this order: what was asked for, what is, what it did, what its inhabitants say. */
 static void take_news(struct guest *g, usec_t now)
 {
@@ -397,12 +429,14 @@ static void take_news(struct guest *g, usec_t now)
 		call_off(g, now);
 		news &= ~(unsigned)(NEWS_ASKED_STOP | NEWS_ASKED_KILL);
 	}
+	if (news & (NEWS_ASKED_STOP | NEWS_ASKED_KILL))
+		g->start_waits = false;
 	if (news & NEWS_ASKED_STOP)
 		guest_event(g, GUEST_EV_STOP, now);
 	if (news & NEWS_ASKED_KILL)
 		guest_event(g, GUEST_EV_KILL, now);
 	if (news & NEWS_ASKED_START)
-		guest_event(g, GUEST_EV_START, now);
+		take_asked_start(g, now);
 	if (news & NEWS_START)
 		take_start(g, now);
 	if (news & NEWS_FACTS)

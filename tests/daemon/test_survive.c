@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon dies and comes back: same guest, same beliefs; and what happened while nobody looked. */
+/* LINK: base model policy core io/layout io/hv io/confdir */
+/* LIBS: libcbor jansson inih libsystemd */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sim.h"
+
+#define ONE "local-proofreader"
+
+/* What must not change over a restart. */
+struct beliefs {
+	enum guest_state state;
+	enum guest_want want;
+	usec_t since, started;
+	char boot_id[37];
+	bool healthy;
+	unsigned n;
+	struct {
+		enum service_state state;
+		enum verdict verdict;
+		char reason[VERDICT_REASON_MAX];
+		usec_t since, judged;
+		bool proven;
+	} services[SPEC_SERVICES_MAX];
+};
+
+static void remember(struct sim *sim, struct beliefs *b)
+{
+	const struct guest *g = sim_guest(sim, VM);
+
+	*b = (struct beliefs) {
+		.state = g->state,
+		.want = g->want,
+		.since = g->state_since_realtime,
+		.started = g->started_at_realtime,
+		.healthy = g->healthy,
+		.n = g->n_services,
+	};
+	memcpy(b->boot_id, g->boot_id, sizeof(b->boot_id));
+	for (unsigned i = 0; i < g->n_services; i++) {
+		const struct service *s = &g->services[i];
+
+		b->services[i].state = s->probe.state;
+		b->services[i].verdict = s->probe.last.verdict;
+		b->services[i].since = s->state_since_realtime;
+		b->services[i].judged = s->judged_at_realtime;
+		b->services[i].proven = s->probe.last.proven;
+		memcpy(b->services[i].reason, s->probe.last.reason, VERDICT_REASON_MAX);
+	}
+}
+
+static void assert_beliefs(struct sim *sim, const struct beliefs *b, bool judged_too)
+{
+	struct beliefs now;
+
+	remember(sim, &now);
+	assert_int_equal(now.state, b->state);
+	assert_int_equal(now.want, b->want);
+	assert_int_equal(now.since, b->since);
+	assert_int_equal(now.started, b->started);
+	assert_string_equal(now.boot_id, b->boot_id);
+	assert_int_equal(now.n, b->n);
+	for (unsigned i = 0; i < b->n; i++) {
+		assert_int_equal(now.services[i].state, b->services[i].state);
+		assert_int_equal(now.services[i].verdict, b->services[i].verdict);
+		assert_int_equal(now.services[i].since, b->services[i].since);
+		assert_int_equal(now.services[i].proven, b->services[i].proven);
+		assert_string_equal(now.services[i].reason, b->services[i].reason);
+		if (judged_too)
+			assert_int_equal(now.services[i].judged, b->services[i].judged);
+	}
+}
+
+static bool seen(struct sim *sim, const void *arg)
+{
+	(void)arg;
+	return sim_guest(sim, VM)->seen;
+}
+
+/* kill -9, and a start some seconds later, in all kinds of states of the services. */
+static void test_adopts(void **state)
+{
+	struct sim *sim = *state;
+	const struct fake_guest *d = sim_fake(sim, VM);
+	int64_t pid = d->pid;
+	struct beliefs before;
+
+	sim_fake_service(sim, VM, ONE)->manner = MANNER_REFUSE;
+	sim_fake_service(sim, VM, "local-marketing")->manner = MANNER_DEGRADED;
+	sim_fake_service(sim, VM, "local-knowledge-corporate")->manner = MANNER_PLAIN;
+	sim_run(sim, 60 * S);
+	assert_int_equal(sim_service(sim, VM, ONE)->probe.state, SERVICE_DOWN);
+	/* It dies between two questions, everything of the last round written. */
+	sim_run(sim, 2 * S);
+	remember(sim, &before);
+	sim_kill_daemon(sim);
+	sim_run(sim, 5 * S);
+	sim_log_clear(sim);
+	sim_daemon(sim);
+	/* As it is before anything was read at all, */
+	assert_beliefs(sim, &before, false);
+	assert_true(sim_service(sim, VM, ONE)->restored);
+	/* once libvirt was read, */
+	assert_true(sim_run_until(sim, seen, NULL, 10 * S));
+	assert_beliefs(sim, &before, false);
+	/* and after everything was judged again, which is at once. */
+	sim_run(sim, 2 * S);
+	assert_beliefs(sim, &before, false);
+	assert_false(sim_service(sim, VM, ONE)->restored);
+	assert_false(sim_service(sim, VM, "local-marketing")->restored);
+	assert_false(sim_log_has(sim, " -> "));
+	sim_run(sim, 120 * S);
+	assert_beliefs(sim, &before, false);
+	assert_int_equal(d->pid, pid);
+	assert_int_equal(d->starts, 1);
+	assert_false(sim_log_has(sim, "healthy"));
+}
+
+/* An orderly end writes the very last verdict too. */
+static void test_orderly_end(void **state)
+{
+	struct sim *sim = *state;
+	struct beliefs before;
+
+	sim_run(sim, 9 * S);
+	remember(sim, &before);
+	sim_stop_daemon(sim);
+	assert_true(fake_guest_runs(sim_fake(sim, VM)));
+	sim_daemon(sim);
+	assert_beliefs(sim, &before, true);
+}
+
+static void test_healthy_stays(void **state)
+{
+	struct sim *sim = *state;
+
+	sim_kill_daemon(sim);
+	sim_log_clear(sim);
+	sim_daemon(sim);
+	sim_run(sim, 60 * S);
+	assert_true(sim_guest(sim, VM)->healthy);
+	assert_false(sim_log_has(sim, "healthy"));
+	assert_false(sim_log_has(sim, " -> "));
+}
+
+/* A service that died while the daemon was away is down as fast as ever, and not before it was asked. */
+static void test_service_died_meanwhile(void **state)
+{
+	struct sim *sim = *state;
+
+	struct fake_service *f = sim_fake_service(sim, VM, ONE);
+
+	sim_kill_daemon(sim);
+	f->manner = MANNER_REFUSE;
+	sim_run(sim, 600 * S);
+	sim_daemon(sim);
+	usec_t began = sim->now;
+	assert_int_equal(sim_service(sim, VM, ONE)->probe.state, SERVICE_UP);
+	sim_wait_service(sim, VM, ONE, SERVICE_DOWN, 30 * S);
+	assert_true(sim->now - began <= 4 * S);
+}
+
+/* QEMU crashed while nobody looked, or libvirt forgot why: it is wanted up, so it is started again. */
+static void test_died_meanwhile(void **state)
+{
+	static const enum hv_reason reasons[] = { HV_REASON_CRASHED, HV_REASON_UNKNOWN, HV_REASON_DAEMON,
+		HV_REASON_FAILED };
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	for (unsigned i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		sim_kill_daemon(sim);
+		sim_run(sim, 10 * S);
+		fake_guest_end(d, reasons[i]);
+		sim_run(sim, 60 * S);
+		sim_daemon(sim);
+		sim_run(sim, 3 * S);
+		assert_int_equal(d->starts, 2 + i);
+		sim_wait_healthy(sim, VM, 120 * S);
+		sim_run(sim, USEC_PER_HOUR); /* out of the restart budget's window */
+	}
+}
+
+/* The guest went down by itself, or a person ended it: that holds, also when nobody looked. */
+static void test_went_down_meanwhile(void **state)
+{
+	static const enum hv_reason reasons[] = { HV_REASON_SHUTDOWN, HV_REASON_DESTROYED, HV_REASON_SAVED };
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	for (unsigned i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		sim_kill_daemon(sim);
+		fake_guest_end(d, reasons[i]);
+		sim_run(sim, 60 * S);
+		sim_daemon(sim);
+		sim_run(sim, 600 * S);
+		assert_int_equal(sim_guest(sim, VM)->state, GUEST_STOPPED);
+		assert_int_equal(d->starts, 1 + i);
+		/* Nor at the next restart of the daemon. */
+		sim_kill_daemon(sim);
+		sim_daemon(sim);
+		sim_run(sim, 600 * S);
+		assert_int_equal(d->starts, 1 + i);
+		sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_START), 30 * S);
+		sim_wait_healthy(sim, VM, 120 * S);
+	}
+}
+
+/* Went down by itself under our eyes: likewise. */
+static void test_rests(void **state)
+{
+	struct sim *sim = *state;
+
+	fake_guest_end(sim_fake(sim, VM), HV_REASON_SHUTDOWN);
+	sim_wait_state(sim, VM, GUEST_STOPPED, 5 * S);
+	sim_run(sim, 10 * S);
+	sim_kill_daemon(sim);
+	sim_daemon(sim);
+	sim_run(sim, 600 * S);
+	assert_int_equal(sim_fake(sim, VM)->starts, 1);
+	assert_int_equal(sim_guest(sim, VM)->last_exit.cause, CAUSE_GUEST_POWEROFF);
+}
+
+static void test_stopped_stays(void **state)
+{
+	struct sim *sim = *state;
+
+	sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_STOP), 30 * S);
+	sim_kill_daemon(sim);
+	sim_daemon(sim);
+	sim_run(sim, 600 * S);
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_STOPPED);
+	assert_int_equal(sim_guest(sim, VM)->want, WANT_DOWN);
+	assert_non_null(strstr(sim_guest(sim, VM)->last_exit.words, "clean, agent"));
+	assert_int_equal(sim_fake(sim, VM)->starts, 1);
+}
+
+/* Killed in the middle of a start: whatever came of it, there is one guest. */
+static void test_killed_while_starting(void **state)
+{
+	struct sim *sim = *state;
+
+	for (usec_t after = 0; after < 8 * S; after += 700 * MS) {
+		sim_daemon(sim);
+		struct fake_guest *d = sim_fake(sim, VM);
+		if (!fake_guest_has_qemu(d))
+			sim_wait_state(sim, VM, GUEST_STARTING, 20 * S);
+		sim_run(sim, after);
+		sim_kill_daemon(sim);
+		/* The call goes on without us. */
+		sim_run(sim, 5 * S);
+		sim_daemon(sim);
+		sim_wait_healthy(sim, VM, 150 * S);
+		assert_true(fake_guest_runs(d));
+		sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_KILL), 30 * S);
+		sim_ask(sim, VM, OPERATION_START);
+		sim_run(sim, MS);
+		sim_kill_daemon(sim);
+		sim_run(sim, 20 * S);
+	}
+}
+
+/* Killed in the middle of a stop: it is still wanted down, so the ladder is climbed again. */
+static void test_killed_while_stopping(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	d->ignores_acpi = d->agent_lies = true;
+	sim_ask(sim, VM, OPERATION_STOP);
+	sim_run(sim, 20 * S);
+	sim_kill_daemon(sim);
+	d->ignores_acpi = d->agent_lies = false;
+	sim_run(sim, 5 * S);
+	sim_daemon(sim);
+	sim_wait_state(sim, VM, GUEST_STOPPED, 60 * S);
+	sim_run(sim, 60 * S);
+	assert_int_equal(d->starts, 1);
+	assert_int_equal(d->destroys, 0);
+	assert_int_equal(sim_guest(sim, VM)->last_exit.cause, CAUSE_OPERATOR);
+}
+
+/* Killed while it is paused, and paused or resumed meanwhile. */
+static void test_paused(void **state)
+{
+	struct sim *sim = *state;
+
+	fake_guest_pause(sim_fake(sim, VM), HV_REASON_USER);
+	sim_wait_state(sim, VM, GUEST_PAUSED, 5 * S);
+	sim_run(sim, 30 * S);
+	sim_kill_daemon(sim);
+	sim_run(sim, 30 * S);
+	sim_daemon(sim);
+	sim_run(sim, 60 * S);
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_PAUSED);
+	assert_int_equal(sim_service(sim, VM, ONE)->probe.state, SERVICE_UP);
+	sim_kill_daemon(sim);
+	fake_guest_resume(sim_fake(sim, VM));
+	sim_daemon(sim);
+	sim_wait_healthy(sim, VM, 60 * S);
+	assert_int_equal(sim_fake(sim, VM)->starts, 1);
+}
+
+/* No file, a torn one, one of a newer daemon: what runs is adopted all the same, and never started twice. */
+static void test_unreadable_state(void **state)
+{
+	static const char *const texts[] = { NULL, "", "{\"version\":1,\"state\":\"rea", "{\"version\":99}",
+		"{\"version\":1}", "\xff\xfe\xfd" };
+	struct sim *sim = *state;
+
+	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct fake_text *t = fake_store_text(sim->store, VM);
+
+		sim_kill_daemon(sim);
+		free(t->text);
+		t->text = texts[i] ? strdup(texts[i]) : NULL;
+		sim_daemon(sim);
+		sim_wait_healthy(sim, VM, 60 * S);
+		assert_int_equal(sim_guest(sim, VM)->want, WANT_UP);
+	}
+	assert_int_equal(sim_fake(sim, VM)->starts, 1);
+}
+
+/* A boot that panicked was being ended: whether it was or not, there is one guest in the end, and it is up. */
+static void test_killed_while_ending(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	d->panics = 1;
+	fake_guest_end(d, HV_REASON_CRASHED);
+	sim_wait_state(sim, VM, GUEST_STARTING, 10 * S);
+	sim_wait_state(sim, VM, GUEST_CRASHED, 60 * S);
+	sim_run(sim, 10 * MS);
+	sim_kill_daemon(sim);
+	sim_daemon(sim);
+	sim_run(sim, 30 * S);
+	if (fake_guest_has_qemu(d) && d->panicked) {
+		/* Its panic was told to a daemon that is no more; this one takes its disk for written to. */
+		assert_int_equal(sim_guest(sim, VM)->state, GUEST_BOOTING);
+		sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_KILL), 30 * S);
+		sim_ask(sim, VM, OPERATION_START);
+	}
+	sim_wait_healthy(sim, VM, 120 * S);
+}
+
+/* The budget of faults goes on where it was. */
+static void test_restart_budget_survives(void **state)
+{
+	struct sim *sim = *state;
+
+	sim_fake(sim, VM)->panics = 100;
+	fake_guest_end(sim_fake(sim, VM), HV_REASON_CRASHED);
+	sim_wait_state(sim, VM, GUEST_STARTING, 10 * S);
+	sim_wait_state(sim, VM, GUEST_CRASHED, 60 * S);
+	sim_run(sim, 1500 * MS); /* QEMU is gone, the next attempt is to come */
+	unsigned faults = sim_guest(sim, VM)->restart.n_faults;
+	assert_true(faults >= 2);
+	sim_kill_daemon(sim);
+	sim_daemon(sim);
+	assert_int_equal(sim_guest(sim, VM)->restart.n_faults, faults);
+	sim_wait_state(sim, VM, GUEST_FAILED, 600 * S);
+	assert_true(sim_fake(sim, VM)->starts <= 1 + 1 + sim_guest(sim, VM)->spec->restart_limit + 1);
+}
+
+int main(void)
+{
+#define FRESH(f)   cmocka_unit_test_setup_teardown(f, sim_setup, sim_teardown)
+#define HEALTHY(f) cmocka_unit_test_setup_teardown(f, sim_setup_healthy, sim_teardown)
+	const struct CMUnitTest tests[] = {
+		HEALTHY(test_adopts),
+		HEALTHY(test_orderly_end),
+		HEALTHY(test_healthy_stays),
+		HEALTHY(test_service_died_meanwhile),
+		HEALTHY(test_died_meanwhile),
+		HEALTHY(test_went_down_meanwhile),
+		HEALTHY(test_rests),
+		HEALTHY(test_stopped_stays),
+		FRESH(test_killed_while_starting),
+		HEALTHY(test_killed_while_stopping),
+		HEALTHY(test_paused),
+		HEALTHY(test_unreadable_state),
+		HEALTHY(test_killed_while_ending),
+		HEALTHY(test_restart_budget_survives),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
