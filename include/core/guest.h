@@ -88,6 +88,7 @@ struct guest {
 	struct restart restart;
 	struct exit_record last_exit;
 	bool kill_asked;
+	bool start_waits;      /* asked for before the first look */
 	char boot_id[37];      /* the current one; "" unknown */
 	char past_boot_id[37]; /* the one before; a report that shows it is stale */
 	bool boot_id_by_agent;
