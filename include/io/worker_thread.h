@@ -16,9 +16,9 @@
 #define THREAD_STACK_FACTOR 1u
 #endif
 
-/* Detached, so nobody ever waits for it; with every signal blocked, for those are the main loop's signalfd's; with a
- * stack of that size, of which only what is touched costs memory. The name is cut at 15 bytes. The thread must not
- * have ended before this returns. 0, or -EAGAIN. */
+/* Detached, so nobody ever waits for it; with every signal blocked, for those are the main loop's
+ * signalfd's; with a stack of that size, of which only what is touched costs memory. The name is
+ * cut at 15 bytes. The thread must not have ended before this returns. 0, or -EAGAIN. */
 static inline int thread_start(const char *name, size_t stack_kib, void *(*run)(void *userdata),
 	void *userdata)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a worker does for each request: libvirt calls, by UUID, from a look-up of its own. All of it may block. */
+/* What a worker does for each request: libvirt calls, by UUID, from a look-up of its own. All of it
+ * may block. */
 #ifndef MEDIAKIT_VIRT_CALLS_H
 #define MEDIAKIT_VIRT_CALLS_H
 
@@ -19,8 +20,8 @@ enum call_kind {
 	CALL_KIND_NUM,
 };
 
-/* What is remembered of a guest from one call to the next. Counted; but for `stale`, only the guest's main worker
- * looks inside. */
+/* What is remembered of a guest from one call to the next. Counted; but for `stale`, only the
+ * guest's main worker looks inside. */
 struct memo {
 	atomic_uint refs;
 	/* Set by the main loop: what was read from the XML may no longer be so. */
@@ -39,7 +40,8 @@ struct memo *memo_ref(struct memo *memo);
 void memo_unref(struct memo *memo); /* NULL is fine */
 
 struct call {
-	/* Given; read-only once the call is with a worker. The strings and references are the call's own. */
+	/* Given; read-only once the call is with a worker. The strings and references are the
+	 * call's own. */
 	enum call_kind kind;
 	enum hv_verb verb;
 	char uuid[VIRT_UUID_LEN + 1];
@@ -65,13 +67,16 @@ struct call_on {
 	virDomainPtr dom;
 };
 
-/* -errno for libvirt's last error, and its words, escaped, into the reply. `what` may be NULL, or goes before it. */
+/* -errno for libvirt's last error, and its words, escaped, into the reply. `what` may be NULL, or
+ * goes before it. */
 int call_failed(struct call *call, const struct call_on *on, const char *what);
 
 /* Words of our own into the reply. Returns `error`. */
 int call_refused(struct call *call, int error, const char *format, ...) PRINTF_LIKE(3, 4);
 
-int call_read(struct call *call, const struct call_on *on);  /* facts.state ABSENT where dom is NULL */
-int call_start(struct call *call, const struct call_on *on); /* dom NULL: never defined yet */
+/* facts.state is ABSENT where `dom` is NULL. */
+int call_read(struct call *call, const struct call_on *on);
+/* `dom` is NULL where it was never defined. */
+int call_start(struct call *call, const struct call_on *on);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keeps a connection to libvirt: opens it in a worker, notices its end, opens it again with back-off. */
+/* Keeps a connection to libvirt: opens it in a worker, notices its end, opens it again with
+ * back-off. */
 #ifndef MEDIAKIT_VIRT_CONNECTION_H
 #define MEDIAKIT_VIRT_CONNECTION_H
 
@@ -24,7 +25,8 @@ int connection_new(sd_event *event, struct worker_pool *pool, const char *uri, s
 	struct mailbox *mailbox, connection_changed_t changed, void *userdata,
 	struct connection **ret);
 
-/* Never blocks: a connection that is up is closed by its worker, which nobody waits for. NULL is fine. */
+/* Never blocks: a connection that is up is closed by its worker, which nobody waits for. NULL is
+ * fine. */
 void connection_free(struct connection *connection);
 
 /* Makes the first attempt. 0 or -errno. */

@@ -10,8 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONSOLE_RING_BYTES (64u * 1024u) /* what the guest wrote and the main loop did not take yet; the oldest goes */
-#define CONSOLE_TYPED_MAX  4096u         /* what an operator typed and the guest did not take yet */
+/* What the guest wrote and the main loop did not take yet; when it is full the oldest goes. */
+#define CONSOLE_RING_BYTES (64u * 1024u)
+/* What an operator typed and the guest did not take yet. */
+#define CONSOLE_TYPED_MAX  4096u
 
 struct console;
 
@@ -20,14 +22,16 @@ struct console *console_new(struct mailbox *mailbox);
 struct console *console_ref(struct console *console);
 void console_unref(struct console *console); /* NULL is fine. The stream must have been closed */
 
-/* In the guest's worker, and only there. `generation` and `id` name the connection and the run of the domain. */
+/* In the guest's worker, and only there. `generation` and `id` name the connection and the run of
+ * the domain. */
 
 /* Is it open, on just that run? */
 bool console_is(struct console *console, unsigned generation, int id);
 
-/* Closes what was open and opens the first console of the domain. What the ring holds stays. 0; -EBUSY: somebody else
- * reads it; -EOPNOTSUPP: it has none; other -errno. */
-int console_open(struct console *console, virConnectPtr conn, virDomainPtr dom, unsigned generation);
+/* Closes what was open and opens the first console of the domain. What the ring holds stays. 0;
+ * -EBUSY: somebody else reads it; -EOPNOTSUPP: it has none; other -errno. */
+int console_open(struct console *console, virConnectPtr conn, virDomainPtr dom,
+	unsigned generation);
 
 void console_close(struct console *console);
 
@@ -38,7 +42,8 @@ int console_flush(struct console *console);
 
 bool console_opened(struct console *console);
 
-/* Moves out at most `size` of the oldest bytes; *ret_lost is how many before them did not fit the ring. */
+/* Moves out at most `size` of the oldest bytes; *ret_lost is how many before them did not fit the
+ * ring. */
 size_t console_take(struct console *console, void *data, size_t size, uint64_t *ret_lost);
 
 /* 0; -ENOTCONN: not open; -ENOBUFS: CONSOLE_TYPED_MAX would be passed, nothing was taken. */

@@ -8,7 +8,7 @@
 
 enum queue {
 	QUEUE_CALLS,
-	QUEUE_AGENT,   /* a silent agent takes 10 s to fail: an ACPI press must not wait behind it */
+	QUEUE_AGENT, /* a silent agent takes 10 s to fail: an ACPI press must not wait behind it */
 	QUEUE_DESTROY, /* must get through when the others are wedged */
 	QUEUE_NUM,
 };
@@ -33,8 +33,8 @@ struct guests {
 /* NULL when it is not there. */
 struct guest *guests_find(const struct guests *guests, const char *uuid);
 
-/* In front, so that a walk that is under way holds. `name` is for the threads' names and may be NULL. 0, -ENOBUFS,
- * -ENOMEM or other -errno. */
+/* In front, so that a walk that is under way holds. `name` is for the threads' names and may be
+ * NULL. 0, -ENOBUFS, -ENOMEM or other -errno. */
 int guests_add(struct guests *guests, struct worker_pool *pool, struct mailbox *mailbox,
 	const char *uuid, const char *name, struct guest **ret);
 

@@ -66,7 +66,8 @@ static int vm_load(int vm, int vcpu)
 		.memory_size = 0x1000};
 	struct kvm_sregs sregs;
 	struct kvm_regs regs = {.rip = 0x1000, .rflags = 2};
-	uint8_t *page = mmap(NULL, 0x1000, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint8_t *page =
+		mmap(NULL, 0x1000, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (page == MAP_FAILED)
 		return -errno;
@@ -159,7 +160,8 @@ static int rights_find(const char *user, struct rights *ret)
 		return -ESRCH;
 	ret->uid = entry.pw_uid;
 	ret->gid = entry.pw_gid;
-	/* More groups than we have room for: those we have are the first, and one of them may do. */
+	/* More groups than we have room for: those we have are the first, and one of them may
+	 * do. */
 	if (getgrouplist(user, entry.pw_gid, ret->groups, &n) < 0)
 		n = KVM_GROUPS_MAX;
 	ret->n_groups = n;
@@ -237,7 +239,8 @@ static int check(const char *user, bool only_open, usec_t timeout, char *why, si
 	}
 	r = child_run(user ? &rights : NULL, only_open, timeout, &outcome);
 	if (r < 0) {
-		(void)snprintf(why, size, r == -ETIMEDOUT ? "KVM hangs" : "KVM cannot be tried out");
+		(void)snprintf(
+			why, size, r == -ETIMEDOUT ? "KVM hangs" : "KVM cannot be tried out");
 		return r;
 	}
 	if (outcome.stage == STAGE_DONE)

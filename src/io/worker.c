@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Worker queues: what the main loop and a thread share is one slot per queue, under the pool's lock.
+/* Worker queues: what the main loop and a thread share is one slot per queue, under the pool's
+ * lock.
  *
- * Theory of operation. A call into libvirt can hang for ever and cannot be cancelled: it may hold locks. So a
- * thread must be abandonable at any moment, and everything it may still touch has to outlive its owner. Hence three
- * counts: the pool (queues and their threads hold it), the queue (owner, thread, and the list of news), and
- * the work in the slot (main loop and thread). The last one out frees.
+ * Theory of operation. A call into libvirt can hang for ever and cannot be cancelled: it may hold
+ * locks. So a thread must be abandonable at any moment, and everything it may still touch has to
+ * outlive its owner. Hence three counts: the pool (queues and their threads hold it), the queue
+ * (owner, thread, and the list of news), and the work in the slot (main loop and thread). The last
+ * one out frees.
  *
- * The slot goes IDLE → BUSY (main hands over) → DONE (thread) → IDLE (main took the result), or BUSY → ABANDONED
- * (main, at the deadline) → IDLE (thread returned after all). Only the slot, the counts and the news list
- * are shared; the line of waiting jobs, the timer and the wedged flag are the main loop's own and need no lock.
+ * The slot goes IDLE → BUSY (main hands over) → DONE (thread) → IDLE (main took the result), or
+ * BUSY → ABANDONED (main, at the deadline) → IDLE (thread returned after all). Only the slot, the
+ * counts and the news list are shared; the line of waiting jobs, the timer and the wedged flag are
+ * the main loop's own and need no lock.
  *
- * Rejected: a list that the thread itself takes jobs from. A wedge would have to take jobs back from a thread that
- * might just be waking up. */
+ * Rejected: a list that the thread itself takes jobs from. A wedge would have to take jobs back
+ * from a thread that might just be waking up. */
 #include "io/worker.h"
 
 #include "base/macro.h"
@@ -131,8 +134,8 @@ static bool thread_has_work(const struct worker_queue *queue)
 	return queue->slot == SLOT_BUSY || queue->slot == SLOT_ABANDONED;
 }
 
-/* Called locked, by the thread. Waits for work; false when it is time to end. The linger is a span of running
- * time, so its clock is the one that stands still in a suspend. */
+/* Called locked, by the thread. Waits for work; false when it is time to end. The linger is a span
+ * of running time, so its clock is the one that stands still in a suspend. */
 static bool thread_wait(struct worker_queue *queue)
 {
 	struct timespec until;
@@ -165,7 +168,8 @@ static void *thread_main(void *userdata)
 			queue_post(queue);
 			continue;
 		}
-		/* Answered at its deadline, or its owner went away: nobody will read what it got. */
+		/* Answered at its deadline, or its owner went away: nobody will read what it
+		 * got. */
 		pthread_mutex_unlock(&pool->lock);
 		if (work->job.undo)
 			work->job.undo(work->job.arg);
@@ -349,8 +353,9 @@ int worker_pool_new(sd_event *event, struct worker_pool **ret)
 	if (!pool)
 		return -ENOMEM;
 	pool->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r = pool->fd < 0 ? -errno
-			 : sd_event_add_io(event, &pool->source, pool->fd, EPOLLIN, pool_on_news, pool);
+	r = pool->fd < 0
+		    ? -errno
+		    : sd_event_add_io(event, &pool->source, pool->fd, EPOLLIN, pool_on_news, pool);
 	if (r < 0) {
 		if (pool->fd >= 0)
 			(void)close(pool->fd);
@@ -435,7 +440,8 @@ void worker_queue_free(struct worker_queue *queue)
 	pthread_mutex_lock(&queue->pool->lock);
 	queue->closed = true;
 	if (queue->slot == SLOT_BUSY || queue->slot == SLOT_DONE) {
-		/* Its thread undoes and frees it, or, where that has lingered out, we do without the undoing. */
+		/* Its thread undoes and frees it, or, where that has lingered out, we do without
+		 * the undoing. */
 		queue->slot = SLOT_ABANDONED;
 		left = queue->work;
 		if (!queue->thread)

@@ -72,7 +72,8 @@ static int call_acpi(struct call *call, const struct call_on *on)
 	return 0;
 }
 
-/* An agent that never connected is libvirt's "argument unsupported" (no channel) or "unresponsive". */
+/* An agent that never connected is libvirt's "argument unsupported" (no channel) or
+ * "unresponsive". */
 static int agent_failed(struct call *call, const struct call_on *on)
 {
 	int r = call_failed(call, on, NULL);
@@ -89,7 +90,8 @@ static int call_agent_shutdown(struct call *call, const struct call_on *on)
 
 static int call_agent(struct call *call, const struct call_on *on)
 {
-	/* libvirt's default wait, 5 s (QEMU_AGENT_WAIT_TIME); its greeting may take as long again. */
+	/* libvirt's default wait, 5 s (QEMU_AGENT_WAIT_TIME); its greeting may take as long
+	 * again. */
 	char *answer = virDomainQemuAgentCommand(on->dom, call->text,
 		VIR_DOMAIN_QEMU_AGENT_COMMAND_DEFAULT, 0);
 
@@ -104,9 +106,9 @@ static int call_agent(struct call *call, const struct call_on *on)
 	return 0;
 }
 
-/* SIGTERM, on which QEMU writes out what its block layer holds, and SIGKILL 10 s later (virprocess.c): 11.7 s for
- * a QEMU that is stopped. The flag GRACEFUL leaves the second out, and takes 45 s to give up. A domain that is not
- * there, or does not run, is what was asked for. */
+/* SIGTERM, on which QEMU writes out what its block layer holds, and SIGKILL 10 s later
+ * (virprocess.c): 11.7 s for a QEMU that is stopped. The flag GRACEFUL leaves the second out, and
+ * takes 45 s to give up. A domain that is not there, or does not run, is what was asked for. */
 static int call_destroy(struct call *call, const struct call_on *on)
 {
 	int r;
@@ -127,10 +129,10 @@ static int call_setmem(struct call *call, const struct call_on *on)
 	return 0;
 }
 
-/* One bulk call has the balloon's statistics too. NOWAIT: where another call holds the domain's lock we get what
- * can be had without it, instead of an error after 30 s. Not asked for: CPU_TOTAL, the cgroup's CPU time, for
- * which libvirt looks at the host's caches and to that end probes every QEMU binary there is (over 30 s under a
- * new embedded root). */
+/* One bulk call has the balloon's statistics too. NOWAIT: where another call holds the domain's
+ * lock we get what can be had without it, instead of an error after 30 s. Not asked for: CPU_TOTAL,
+ * the cgroup's CPU time, for which libvirt looks at the host's caches and to that end probes every
+ * QEMU binary there is (over 30 s under a new embedded root). */
 static int call_stats(struct call *call, const struct call_on *on)
 {
 	virDomainPtr doms[] = {on->dom, NULL};
@@ -147,8 +149,9 @@ static int call_stats(struct call *call, const struct call_on *on)
 	return n > 0 ? 0 : call_refused(call, -ESRCH, "libvirt has no statistics of the domain");
 }
 
-/* CPUWeight's scale is systemd's, 1 to 10000 around 100. libvirt hands the number to the cgroup as it is, and that
- * takes this scale in version 2, but shares around 1024 in version 1 (systemd.resource-control(5)). */
+/* CPUWeight's scale is systemd's, 1 to 10000 around 100. libvirt hands the number to the cgroup as
+ * it is, and that takes this scale in version 2, but shares around 1024 in version 1
+ * (systemd.resource-control(5)). */
 static unsigned long long cpu_shares(unsigned weight)
 {
 	bool unified = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
@@ -170,12 +173,15 @@ static int call_cpu_tune(struct call *call, const struct call_on *on)
 		r = virTypedParamsAddULLong(&params, &n, &max, VIR_DOMAIN_SCHEDULER_GLOBAL_PERIOD,
 			PERIOD_USEC);
 	if (r == 0)
-		r = virTypedParamsAddLLong(&params, &n, &max, VIR_DOMAIN_SCHEDULER_GLOBAL_QUOTA, quota);
+		r = virTypedParamsAddLLong(
+			&params, &n, &max, VIR_DOMAIN_SCHEDULER_GLOBAL_QUOTA, quota);
 	if (r == 0)
-		r = virDomainSetSchedulerParametersFlags(on->dom, params, n, VIR_DOMAIN_AFFECT_LIVE);
+		r = virDomainSetSchedulerParametersFlags(
+			on->dom, params, n, VIR_DOMAIN_AFFECT_LIVE);
 	if (r < 0) {
 		r = call_failed(call, on, NULL);
-		/* "cgroup CPU controller is not mounted" has the same code as "domain is not running". */
+		/* "cgroup CPU controller is not mounted" has the same code as "domain is not
+		 * running". */
 		if (r == -ESRCH && virDomainIsActive(on->dom) == 1)
 			r = -EOPNOTSUPP;
 	}

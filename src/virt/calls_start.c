@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading a domain, and bringing one up: paused, console opened, resumed, or nothing left behind. */
+/* Reading a domain, and bringing one up: paused, console opened, resumed, or nothing left
+ * behind. */
 #include "virt/calls.h"
 
 #include "base/file.h"
@@ -31,8 +32,8 @@ static int64_t read_pid(const struct memo *memo, virDomainPtr dom)
 	return kill((pid_t)pid, 0) == 0 || errno == EPERM ? (int64_t)pid : 0;
 }
 
-/* Once per run of the domain, and again when an event made us doubt. The period is asked for at the same time: after an
- * adoption it may be another's, or none. */
+/* Once per run of the domain, and again when an event made us doubt. The period is asked for at the
+ * same time: after an adoption it may be another's, or none. */
 static void memo_refresh(struct memo *memo, const struct call_on *on)
 {
 	int id = (int)virDomainGetID(on->dom);
@@ -57,7 +58,8 @@ static void memo_refresh(struct memo *memo, const struct call_on *on)
 	free(xml);
 }
 
-/* A console that somebody else reads is not ours to take; the guest runs all the same, and facts say so. */
+/* A console that somebody else reads is not ours to take; the guest runs all the same, and facts
+ * say so. */
 static void read_active(struct call *call, const struct call_on *on, struct hv_facts *facts)
 {
 	struct memo *memo = call->memo;
@@ -105,7 +107,8 @@ static int refuse_namesake(struct call *call, const struct call_on *on)
 		return 0;
 	if (virDomainGetUUIDString(other, uuid) == 0 && strcmp(uuid, call->uuid) != 0)
 		r = call_refused(call, -ENOTUNIQ,
-			"libvirt has another domain named %s, with UUID %s: undefine or rename that one",
+			"libvirt has another domain named %s, with UUID %s: undefine or rename "
+			"that one",
 			call->name, uuid);
 	(void)virDomainFree(other);
 	return r;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The connection's life, on the main loop: DOWN → (timer) → OPENING → UP → (close, or a call that found it dead) →
- * DOWN. An attempt that passes its deadline wedges the worker: until that call returns the timer goes on and finds
- * it busy, so a stopped libvirtd costs one thread, not one per attempt. */
+/* The connection's life, on the main loop: DOWN → (timer) → OPENING → UP → (close, or a call that
+ * found it dead) → DOWN. An attempt that passes its deadline wedges the worker: until that call
+ * returns the timer goes on and finds it busy, so a stopped libvirtd costs one thread, not one per
+ * attempt. */
 #include "virt/connection.h"
 
 #include "base/macro.h"
@@ -39,7 +40,8 @@ static void attempt_run(void *arg)
 {
 	struct attempt *a = arg;
 
-	a->error = links_open(a->links, a->uri, a->generation, a->mailbox, a->words, sizeof(a->words));
+	a->error =
+		links_open(a->links, a->uri, a->generation, a->mailbox, a->words, sizeof(a->words));
 }
 
 static void attempt_undo(void *arg)
@@ -151,7 +153,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	r = connection_begin(c);
 	if (r < 0 && sd_event_now(sd_event_source_get_event(source), CLOCK_BOOTTIME, &now) >= 0)
 		connection_down(c,
-			r == -EBUSY ? "libvirt does not answer" : "no worker for the connection", now);
+			r == -EBUSY ? "libvirt does not answer" : "no worker for the connection",
+			now);
 	return 0;
 }
 
@@ -206,7 +209,8 @@ int connection_new(sd_event *event, struct worker_pool *pool, const char *uri, s
 	return 0;
 }
 
-/* The last job of the worker, which finds its queue freed when it is done. */
+/* The last job of the worker. Its queue is freed at once, so the thread may find it abandoned
+ * before it began: then it is the undoing that closes. */
 static void close_run(void *arg)
 {
 	links_retire(((struct attempt *)arg)->links, 0);
@@ -221,7 +225,8 @@ static void close_done(void *arg, int error, usec_t now)
 
 void connection_free(struct connection *c)
 {
-	struct worker_job job = {close_run, close_done, NULL, attempt_free, NULL, USEC_INFINITY};
+	struct worker_job job = {close_run, close_done, close_run, attempt_free, NULL,
+		USEC_INFINITY};
 
 	if (!c)
 		return;

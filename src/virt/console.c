@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The serial line.
  *
- * Three threads meet here. The guest's worker opens, closes and writes the stream; the event thread reads it; the
- * main loop empties the ring. The stream's pointer is the worker's own (the callback is handed it anew each time),
- * everything else is under the lock, which is never held across a call into libvirt. */
+ * Three threads meet here. The guest's worker opens, closes and writes the stream; the event thread
+ * reads it; the main loop empties the ring. The stream's pointer is the worker's own (the callback
+ * is handed it anew each time), everything else is under the lock, which is never held across a
+ * call into libvirt. */
 #include "virt/console.h"
 
 #include "base/macro.h"
@@ -13,7 +14,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define CONSOLE_READS_MAX 4u /* of CONSOLE_READ_BYTES per callback: other guests' events must have their turn */
+/* Reads per callback, each of so many bytes: other guests' events must have their turn. */
+#define CONSOLE_READS_MAX  4u
 #define CONSOLE_READ_BYTES 4096u
 
 struct console {
@@ -67,7 +69,8 @@ static void ring_push(struct console *console, const uint8_t *data, size_t len)
 {
 	size_t over, at, first;
 
-	over = console->len + len > CONSOLE_RING_BYTES ? console->len + len - CONSOLE_RING_BYTES : 0;
+	over = console->len + len > CONSOLE_RING_BYTES ? console->len + len - CONSOLE_RING_BYTES
+						       : 0;
 	console->head = (console->head + over) % CONSOLE_RING_BYTES;
 	console->len -= over;
 	console->lost += over;
@@ -98,7 +101,8 @@ size_t console_take(struct console *console, void *data, size_t size, uint64_t *
 	return n;
 }
 
-/* The event thread: reads what is there, up to its share. Returns false at the end of the stream. */
+/* The event thread: reads what is there, up to its share. Returns false at the end of the
+ * stream. */
 static bool stream_drain(virStreamPtr stream, struct console *console)
 {
 	char data[CONSOLE_READ_BYTES];
@@ -117,8 +121,8 @@ static bool stream_drain(virStreamPtr stream, struct console *console)
 	return true;
 }
 
-/* A hang-up that comes with bytes is seen again once they are read. An ended stream that kept its callback would be
- * called for ever; the worker closes it when the guest is next read. */
+/* A hang-up that comes with bytes is seen again once they are read. An ended stream that kept its
+ * callback would be called for ever; the worker closes it when the guest is next read. */
 static void on_stream(virStreamPtr stream, int revents, void *userdata)
 {
 	struct console *console = userdata;

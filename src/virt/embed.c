@@ -19,8 +19,9 @@
 #define MARK          "# Written by mediakitd. Remove this line to keep changes of your own.\n"
 #define QEMU_CONF_MAX (64u * 1024u)
 
-/* No virtlogd runs in the embedded driver's world, so a start would fail on its log. A mount over /dev/kvm makes
- * the mount namespace that libvirt builds for QEMU fail. AppArmor profiles know libvirtd's paths, not this root. */
+/* No virtlogd runs in the embedded driver's world, so a start would fail on its log. A mount over
+ * /dev/kvm makes the mount namespace that libvirt builds for QEMU fail. AppArmor profiles know
+ * libvirtd's paths, not this root. */
 static const char qemu_conf[] = MARK "stdio_handler = \"file\"\n"
 				     "namespaces = []\n"
 				     "security_driver = \"none\"\n";
@@ -140,7 +141,8 @@ static int write_conf(const char *root, char *err, size_t size)
 	return 0;
 }
 
-/* By the mode bits and the user's own group: what an ACL gives is not seen, so this is a warning, no refusal. */
+/* By the mode bits and the user's own group: what an ACL gives is not seen, so this is a warning,
+ * no refusal. */
 static bool may_search(const struct stat *st, const struct passwd *user)
 {
 	if (st->st_uid == user->pw_uid)
@@ -168,7 +170,8 @@ static int check_reach(const char *root, const struct passwd *user, char *err, s
 			return fault(err, size, -errno, "%s: %s", path, strerror(errno));
 		if (!may_search(&st, user))
 			return fault(err, size, -EACCES,
-				"%s: QEMU's user %s may not pass it: chmod o+x it, or put the root elsewhere",
+				"%s: QEMU's user %s may not pass it: chmod o+x it, or put the root "
+				"elsewhere",
 				path, user->pw_name);
 		if (end == '\0')
 			return 0;
@@ -176,10 +179,11 @@ static int check_reach(const char *root, const struct passwd *user, char *err, s
 	}
 }
 
-/* libvirt asks its own rights whether KVM is there and QEMU's answer differs: it then takes what it knows of
- * QEMU for outdated at every look-up and probes anew, seconds each. A slave of the host's mounts still sees what is
- * mounted later; nothing of ours goes the other way. What lies over the device is a regular file on a read-only
- * mount, because libvirt asks access(2), and root may write any device, /dev/null included. */
+/* libvirt asks its own rights whether KVM is there and QEMU's answer differs: it then takes what it
+ * knows of QEMU for outdated at every look-up and probes anew, seconds each. A slave of the host's
+ * mounts still sees what is mounted later; nothing of ours goes the other way. What lies over the
+ * device is a regular file on a read-only mount, because libvirt asks access(2), and root may write
+ * any device, /dev/null included. */
 static int hide_kvm(const char *conf, char *err, size_t size)
 {
 	char why[KVM_WHY_MAX];
@@ -190,7 +194,8 @@ static int hide_kvm(const char *conf, char *err, size_t size)
 		mount(conf, "/dev/kvm", NULL, MS_BIND, NULL) < 0 ||
 		mount(NULL, "/dev/kvm", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)
 		return fault(err, size, -errno,
-			"%s, and it cannot be hidden (%s): every start of a guest will take a minute longer",
+			"%s, and it cannot be hidden (%s): every start of a guest will take a "
+			"minute longer",
 			why, strerror(errno));
 	return 0;
 }
@@ -204,7 +209,8 @@ int virt_embed_prepare(const char *uri, char *err, size_t size)
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
-		return fault(err, size, r, "%s: an embedded driver needs root=DIR, an absolute path", uri);
+		return fault(err, size, r,
+			"%s: an embedded driver needs root=DIR, an absolute path", uri);
 	r = dir_make(root, 0755);
 	if (r < 0)
 		return fault(err, size, r, "%s: cannot make it: %s", root, strerror(-r));
@@ -213,9 +219,11 @@ int virt_embed_prepare(const char *uri, char *err, size_t size)
 		return r;
 	user = getpwnam(EMBED_QEMU_USER);
 	if (!user)
-		return fault(err, size, -ESRCH, "there is no user %s: is QEMU's libvirt driver installed?",
+		return fault(err, size, -ESRCH,
+			"there is no user %s: is QEMU's libvirt driver installed?",
 			EMBED_QEMU_USER);
-	/* Both are tried, and the last warning is the one that is told: it keeps every start from working. */
+	/* Both are tried, and the last warning is the one that is told: it keeps every start from
+	 * working. */
 	conf = path_join(root, "etc/qemu.conf");
 	r = conf ? hide_kvm(conf, err, size) : fault(err, size, -ENOMEM, "no memory");
 	reach = check_reach(root, user, err, size);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libvirt's event loop in a thread of its own.
  *
- * Rejected: sd-event behind virEventRegisterImpl. libvirt calls updateHandle from whatever thread makes a call, and
- * sd-event may be touched by its own thread only. */
+ * Rejected: sd-event behind virEventRegisterImpl. libvirt calls updateHandle from whatever thread
+ * makes a call, and sd-event may be touched by its own thread only. */
 #include "virt/event_thread.h"
 
 #include "base/macro.h"
@@ -28,7 +28,8 @@ static void *event_main(void *userdata)
 {
 	(void)userdata;
 	for (;;) {
-		/* It fails only where the implementation is not registered or poll() is out of memory: never spin. */
+		/* It fails only where the implementation is not registered or poll() is out of
+		 * memory: never spin. */
 		if (virEventRunDefaultImpl() < 0)
 			(void)usleep(100 * 1000);
 	}

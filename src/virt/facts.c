@@ -184,7 +184,8 @@ int facts_errno(const virError *error)
 	for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
 		if (errors[i].code == error->code)
 			return errors[i].error;
-	/* int1 is the errno of a system error; 4095 is the kernel's highest (MAX_ERRNO, linux/err.h). */
+	/* int1 is the errno of a system error; 4095 is the kernel's highest (MAX_ERRNO,
+	 * linux/err.h). */
 	if (error->code == VIR_ERR_SYSTEM_ERROR && error->int1 > 0 && error->int1 <= 4095)
 		return -error->int1;
 	return -EIO;
@@ -200,7 +201,8 @@ bool facts_xml_tcg(const char *xml)
 
 bool facts_xml_agent(const char *xml)
 {
-	/* In text or an attribute libvirt would write &lt; and &apos;, so this cannot be found anywhere else. */
+	/* In text or an attribute libvirt would write &lt; and &apos;, so this cannot be found
+	 * anywhere else. */
 	const char *p = strstr(xml, " name='org.qemu.guest_agent.0'");
 	const char *end = p ? strchr(p, '>') : NULL;
 	const char *state = p ? strstr(p, " state='connected'") : NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The vtable: the table of guests with their queues and consoles, requests in, answers and hints out. */
+/* The vtable: the table of guests with their queues and consoles, requests in, answers and hints
+ * out. */
 #include "virt/hypervisor.h"
 
 #include "base/macro.h"
@@ -13,8 +14,10 @@
 #include <malloc.h>
 #include <string.h>
 
-#define TYPED_RETRY       (200 * USEC_PER_MSEC) /* when the guest does not take what was typed */
-#define CONSOLE_TURNS_MAX 4u /* chunks of one guest per dispatch: a flood must not hold the loop up */
+/* When the guest does not take what was typed. */
+#define TYPED_RETRY       (200 * USEC_PER_MSEC)
+/* Chunks of one guest per dispatch: a flood must not hold the loop up. */
+#define CONSOLE_TURNS_MAX 4u
 
 struct virt {
 	struct hv hv;
@@ -44,9 +47,11 @@ static const struct {
 } verbs[HV_VERB_NUM] = {
 	/* No monitor command but after an adoption; the rest is milliseconds. */
 	[HV_READ] = {QUEUE_CALLS, 5 * USEC_PER_SEC, false},
-	/* 4.5 s under TCG on an idle host, 70 s where libvirt probes QEMU at each look-up; a restore takes longer. */
+	/* 4.5 s under TCG on an idle host, 70 s where libvirt probes QEMU at each look-up; a
+	 * restore takes longer. */
 	[HV_START] = {QUEUE_CALLS, 120 * USEC_PER_SEC, true},
-	/* One monitor command each; below libvirt's own 30 s for its lock, so that it is we who say so. */
+	/* One monitor command each; below libvirt's own 30 s for its lock, so that it is we who say
+	 * so. */
 	[HV_ACPI] = {QUEUE_CALLS, 5 * USEC_PER_SEC, false},
 	[HV_SETMEM] = {QUEUE_CALLS, 5 * USEC_PER_SEC, false},
 	[HV_STATS] = {QUEUE_CALLS, 5 * USEC_PER_SEC, false},
@@ -142,7 +147,8 @@ static void request_done(void *arg, int error, usec_t now)
 	struct hv_reply reply = {.verb = request->call.verb, .error = error};
 
 	if (error == -ETIMEDOUT)
-		(void)snprintf(reply.message, sizeof(reply.message), "libvirt's call does not return");
+		(void)snprintf(reply.message, sizeof(reply.message),
+			"libvirt's call does not return");
 	else if (error == -EBUSY)
 		(void)snprintf(reply.message, sizeof(reply.message),
 			"the call before it does not return");
@@ -177,7 +183,10 @@ static int virt_submit(struct hv *hv, const struct hv_request *from, hv_done_t d
 	if (!virt->connection || !connection_up(virt->connection))
 		return -ENOTCONN;
 	guest = guests_find(&virt->guests, from->uuid);
-	r = guest ? 0 : guests_add(&virt->guests, virt->pool, virt->mailbox, from->uuid, from->name, &guest);
+	r = 0;
+	if (!guest)
+		r = guests_add(&virt->guests, virt->pool, virt->mailbox, from->uuid, from->name,
+			&guest);
 	if (r < 0)
 		return r;
 	guest->forgotten = false;
@@ -250,7 +259,8 @@ static int virt_console_write(struct hv *hv, const char *uuid, const void *data,
 	return r < 0 ? r : guest_flush(virt, guest);
 }
 
-/* Returns whether there may be more. The observer may forget guests, but those go in the sweep only. */
+/* Returns whether there may be more. The observer may forget guests, but those go in the sweep
+ * only. */
 static bool guest_relay(struct virt *virt, struct guest *guest, usec_t now)
 {
 	uint8_t chunk[HV_CONSOLE_CHUNK];
@@ -300,7 +310,8 @@ static void virt_hint_all(struct virt *virt, usec_t now)
 {
 	struct mail mail = {.hint = HV_HINT_CHANGED};
 
-	/* Submitting from the callback puts new guests in front, forgetting removes none: the walk holds. */
+	/* Submitting from the callback puts new guests in front, forgetting removes none: the walk
+	 * holds. */
 	for (struct guest *guest = virt->guests.first; guest; guest = guest->next) {
 		memcpy(mail.uuid, guest->uuid, sizeof(mail.uuid));
 		atomic_store(&guest->memo->stale, true);
@@ -370,7 +381,8 @@ static int on_sweep(sd_event_source *source, void *userdata)
 			continue;
 		request = request_new(virt, guest, CALL_CLOSE);
 		if (request)
-			(void)request_submit(request, QUEUE_CALLS, verbs[HV_READ].timeout, close_done);
+			(void)request_submit(request, QUEUE_CALLS, verbs[HV_READ].timeout,
+				close_done);
 	}
 	guests_sweep(&virt->guests);
 	return 0;
@@ -474,8 +486,8 @@ int virt_new(sd_event *event, const char *uri, struct hv **ret)
 	if (r == 0)
 		worker_pool_on_unwedged(virt->pool, sweep_later, virt);
 	if (r == 0)
-		r = connection_new(event, virt->pool, uri, virt->links, virt->mailbox, on_connection,
-			virt, &virt->connection);
+		r = connection_new(event, virt->pool, uri, virt->links, virt->mailbox,
+			on_connection, virt, &virt->connection);
 	if (r == 0)
 		r = virt_add_sources(virt);
 	if (r < 0) {

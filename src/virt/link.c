@@ -27,8 +27,8 @@ struct links {
 	struct link_full *current;
 };
 
-/* What a callback needs, freed by libvirt through seat_free: it outlives the link where a callback is just
- * running. */
+/* What a callback needs, freed by libvirt through seat_free: it outlives the link where a callback
+ * is just running. */
 struct seat {
 	struct mailbox *mailbox;
 	unsigned generation;
@@ -135,7 +135,6 @@ static void on_close(virConnectPtr conn, int reason, void *userdata)
 	mailbox_post_closed(seat->mailbox, seat->generation, words[known ? reason : 0]);
 }
 
-/* False where the driver has no connection that could close: the embedded and the test driver. */
 static bool watch_close(struct link_full *full, virConnectPtr conn)
 {
 	struct seat *seat = seat_new(full);
@@ -148,7 +147,8 @@ static bool watch_close(struct link_full *full, virConnectPtr conn)
 	return false;
 }
 
-/* An event that the driver does not have is done without; but for the first, lifecycle: it is what we live on. */
+/* An event that the driver does not have is done without; but for the first, lifecycle: it is what
+ * we live on. */
 static int watch_events(struct link_full *full)
 {
 	for (size_t i = 0; i < LINK_EVENTS; i++) {
@@ -197,38 +197,30 @@ void link_put(struct link *link)
 	free(full);
 }
 
-/* A driver inside our own process (the embedded one, the test driver) has nobody to keep alive. */
-static int keep_alive(virConnectPtr conn)
+/* Opens one of the pair. A driver inside our own process (the embedded one, the test driver) has
+ * nobody to keep alive and nothing that closes; it accepts a close callback with success, drops it
+ * and never frees it. */
+static int open_one(struct link_full *full, const char *uri, virConnectPtr *conn, bool *watched)
 {
-	if (virConnectSetKeepAlive(conn, LINK_KEEPALIVE_SEC, LINK_KEEPALIVE_COUNT) >= 0 ||
-		virGetLastErrorCode() == VIR_ERR_NO_SUPPORT)
-		return 0;
-	return facts_errno(virGetLastError());
+	*conn = virConnectOpen(uri);
+	if (!*conn)
+		return facts_errno(virGetLastError());
+	if (virConnectSetKeepAlive(*conn, LINK_KEEPALIVE_SEC, LINK_KEEPALIVE_COUNT) >= 0)
+		*watched = watch_close(full, *conn);
+	else if (virGetLastErrorCode() != VIR_ERR_NO_SUPPORT)
+		return facts_errno(virGetLastError());
+	return 0;
 }
 
 static int link_open(struct link_full *full, const char *uri)
 {
-	int r;
+	int r = open_one(full, uri, &full->link.calls, &full->close_calls);
 
-	full->link.calls = virConnectOpen(uri);
-	if (!full->link.calls)
-		return facts_errno(virGetLastError());
-	r = keep_alive(full->link.calls);
-	if (r < 0)
-		return r;
-	full->close_calls = watch_close(full, full->link.calls);
-	r = watch_events(full);
-	if (r < 0)
-		return r;
-
-	full->link.destroy = virConnectOpen(uri);
-	if (!full->link.destroy)
-		return facts_errno(virGetLastError());
-	r = keep_alive(full->link.destroy);
-	if (r < 0)
-		return r;
-	full->close_destroy = watch_close(full, full->link.destroy);
-	return 0;
+	if (r == 0)
+		r = watch_events(full);
+	if (r == 0)
+		r = open_one(full, uri, &full->link.destroy, &full->close_destroy);
+	return r;
 }
 
 int links_open(struct links *links, const char *uri, unsigned generation, struct mailbox *mailbox,

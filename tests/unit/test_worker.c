@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Worker queues: order, exactly one answer, deadlines, wedges, and owners that go away in the middle. */
+/* Worker queues: order, exactly one answer, deadlines, wedges, and owners that go away in the
+ * middle. */
 /* LINK: base io/worker */
 /* LIBS: libsystemd */
 #include "io/worker.h"
@@ -59,7 +60,10 @@ static void item_done(void *arg, int error, usec_t now)
 	if (s->answers < sizeof(s->order) - 1)
 		s->order[s->answers] = item->letter;
 	s->answers++;
-	*(error == 0 ? &s->ok : error == -ETIMEDOUT ? &s->timed_out : error == -EBUSY ? &s->busy : &s->other) += 1;
+	*(error == 0                  ? &s->ok
+		: error == -ETIMEDOUT ? &s->timed_out
+		: error == -EBUSY     ? &s->busy
+				      : &s->other) += 1;
 	if (s->free_in_done) {
 		worker_queue_free(s->queue);
 		s->queue = NULL;
@@ -103,7 +107,8 @@ static int submit(struct scene *s, char letter, bool waits, usec_t timeout)
 	return submit_to(s, s->queue, letter, waits, timeout);
 }
 
-/* Turns the loop until there are that many answers; ten seconds without any means there will be none. */
+/* Turns the loop until there are that many answers; ten seconds without any means there will be
+ * none. */
 static void run_until(struct scene *s, unsigned answers)
 {
 	while (s->answers < answers)
@@ -293,8 +298,8 @@ static void test_free_in_timed_out(void **state)
 	assert_int_equal(s->undone, 1);
 }
 
-/* Deadlines that fall together with the end of the call: each job is answered once and freed once, whichever
- * wins. Worth most under -fsanitize=thread. */
+/* Deadlines that fall together with the end of the call: each job is answered once and freed once,
+ * whichever wins. Worth most under -fsanitize=thread. */
 static void test_race(void **state)
 {
 	enum { ROUNDS = 400 };

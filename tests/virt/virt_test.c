@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* virt/ against the real libvirt: its test driver where that is enough, and the embedded QEMU driver with a guest that
- * has no operating system. Built and run by tests/virt/run, which makes the root directory and ends what is left.
+/* virt/ against the real libvirt: its test driver where that is enough, and the embedded QEMU
+ * driver with a guest that has no operating system. Built and run by tests/virt/run, which makes
+ * the root directory and ends what is left.
  *
  * Arguments: virt_test ROOT [only this case]. ROOT/boot.img is the guest's disk. */
 #include <errno.h>
@@ -68,8 +69,9 @@ static void on_event(void *userdata, const struct hv_event *event, usec_t now)
 	assert_true(now > 0);
 	rig->hints[event->hint]++;
 	if (getenv("VIRT_TEST_VERBOSE"))
-		print_message("%llu hint %s %s %s\n", (unsigned long long)now / 1000, hv_hint_to_string(event->hint),
-			event->uuid ? event->uuid : "-", event->message ? event->message : "");
+		print_message("%llu hint %s %s %s\n", (unsigned long long)now / 1000,
+			hv_hint_to_string(event->hint), event->uuid ? event->uuid : "-",
+			event->message ? event->message : "");
 }
 
 static void on_console(void *userdata, const char *uuid, const void *data, size_t len,
@@ -178,10 +180,12 @@ static char *domain_xml(const char *uuid, const char *name)
 			    "<on_crash>destroy</on_crash>"
 			    "<devices><emulator>/usr/bin/qemu-system-x86_64</emulator>"
 			    "<disk type='file' device='disk'><driver name='qemu' type='raw'/>"
-			    "<source file='%s/boot.img'/><target dev='vda' bus='virtio'/><readonly/></disk>"
+			    "<source file='%s/boot.img'/><target dev='vda' "
+			    "bus='virtio'/><readonly/></disk>"
 			    "<controller type='usb' model='none'/>"
 			    "<serial type='pty'/><console type='pty'/>"
-			    "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
+			    "<channel type='unix'><target type='virtio' "
+			    "name='org.qemu.guest_agent.0'/></channel>"
 			    "<memballoon model='virtio'><stats period='5'/></memballoon>"
 			    "<panic model='isa'/></devices></domain>",
 			    name, uuid, root_dir) > 0);
@@ -259,7 +263,8 @@ static void test_refusals(void **state)
 	rig_end(&rig);
 }
 
-/* The test driver has a domain that runs; it knows no start in pause, so there is no starting here. */
+/* The test driver has a domain that runs; it knows no start in pause, so there is no starting
+ * here. */
 static void test_test_driver(void **state)
 {
 	static const char uuid[] = "6695eb01-f6a4-8304-79aa-97f2502e193f";
@@ -317,7 +322,8 @@ static void test_namesake(void **state)
 	rig_end(&rig);
 }
 
-/* Forgotten with work under way: it is answered, then the guest goes; asked for again, it is there again. */
+/* Forgotten with work under way: it is answered, then the guest goes; asked for again, it is there
+ * again. */
 static void test_forget(void **state)
 {
 	struct rig rig;
@@ -382,7 +388,8 @@ static void test_journey(void **state)
 	assert_true(a.reply.stats.rss_kib > 1024 && a.reply.stats.rss_kib < 1024 * 1024);
 	assert_true(a.reply.stats.usable_kib == HV_STAT_ABSENT);
 	assert_true(a.reply.stats.vcpu_delay_nsec != HV_STAT_ABSENT);
-	assert_true(a.reply.stats.cpu_time_nsec > 0 && a.reply.stats.cpu_time_nsec != HV_STAT_ABSENT);
+	assert_true(
+		a.reply.stats.cpu_time_nsec > 0 && a.reply.stats.cpu_time_nsec != HV_STAT_ABSENT);
 
 	a = ask_full(&rig, &r);
 	assert_int_equal(a.reply.error, 0);
@@ -394,7 +401,9 @@ static void test_journey(void **state)
 	assert_int_equal(a.reply.error, 0);
 	a = ask(&rig, HV_AGENT_SHUTDOWN);
 	assert_int_equal(a.reply.error, -ENOTCONN);
-	r = (struct hv_request){.verb = HV_AGENT, .uuid = UUID, .text = "{\"execute\":\"guest-ping\"}"};
+	r = (struct hv_request){
+		.verb = HV_AGENT, .uuid = UUID, .text = "{\"execute\":\"guest-ping\"}"
+	};
 	a = ask_full(&rig, &r);
 	assert_int_equal(a.reply.error, -ENOTCONN);
 	r = (struct hv_request){.verb = HV_CPU_TUNE, .uuid = UUID, .weight = 100};
@@ -468,8 +477,8 @@ static void test_killed(void **state)
 	destroyed(&rig);
 }
 
-/* QEMU stands still: the call that asks it is answered at the deadline, the next ones at once, the loop goes on
- * turning, and destroy gets through. */
+/* QEMU stands still: the call that asks it is answered at the deadline, the next ones at once, the
+ * loop goes on turning, and destroy gets through. */
 static void test_stopped(void **state)
 {
 	struct hv_request r = {.verb = HV_STATS, .uuid = UUID, .timeout = 300 * USEC_PER_MSEC};
@@ -564,7 +573,8 @@ static void test_adopt(void **state)
 	destroyed(&rig);
 }
 
-/* The daemon that gets killed. An embedded driver's root has one process at a time, so this cannot be a thread. */
+/* The daemon that gets killed. An embedded driver's root has one process at a time, so this cannot
+ * be a thread. */
 static int first_daemon(int fd)
 {
 	struct rig rig;
@@ -580,7 +590,8 @@ static int first_daemon(int fd)
 		(void)sd_event_run(rig.event, USEC_PER_SEC);
 }
 
-/* In a child: one process has room for one embedded driver, and a case that hangs must not hang the others. */
+/* In a child: one process has room for one embedded driver, and a case that hangs must not hang the
+ * others. */
 static int run_case(const char *name, void (*function)(void **state))
 {
 	const struct CMUnitTest test = {name, function, NULL, NULL, NULL};
@@ -591,7 +602,7 @@ static int run_case(const char *name, void (*function)(void **state))
 	(void)fflush(NULL);
 	pid = fork();
 	if (pid == 0)
-		_exit(cmocka_run_group_tests_name(name, tests, NULL, NULL) ? 1 : 0);
+		exit(cmocka_run_group_tests_name(name, tests, NULL, NULL) ? 1 : 0);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		return 1;
 	if (WIFSIGNALED(status))
