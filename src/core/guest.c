@@ -30,6 +30,7 @@
  * often afterwards, in case a reset event was missed. */
 #define AGENT_EVERY      (5 * USEC_PER_SEC)
 #define AGENT_CALM_EVERY (60 * USEC_PER_SEC)
+#define RETRY_WHEN_AWAY (5 * USEC_PER_SEC)
 /* A timer this late means that the host was suspended. */
 #define SLEPT (10 * USEC_PER_SEC)
 /* How far from its target the balloon may settle: QEMU rounds to pages, the guest driver to its own chunks. */
@@ -120,9 +121,11 @@ static void act_start(struct guest *g, usec_t now)
 	if (asked)
 		g->want = WANT_DOWN;
 	operations_answer(&g->operations, START_KINDS, r, reason.text);
-	if (!asked)
+	/* Trying again makes no disk, and a latch would be one more thing to clear once there is one. */
+	bool refused = asked || r == -ENOENT;
+	if (!refused)
 		exit_record(g, CAUSE_START_FAILED, reason.text, now);
-	guest_event(g, asked ? GUEST_EV_REFUSED : GUEST_EV_START_FAILED, now);
+	guest_event(g, refused ? GUEST_EV_REFUSED : GUEST_EV_START_FAILED, now);
 }
 
 /* `begun`: by our own start, so that the serial line has been read since then. */
@@ -339,6 +342,8 @@ static void take_facts(struct guest *g, usec_t now)
 	if (g->start_waits) {
 		g->start_waits = false;
 		guest_event(g, GUEST_EV_START, now);
+		if (g->state != GUEST_STARTING)
+			operations_answer(&g->operations, START_KINDS, 0, "it runs already");
 	}
 	if (g->facts.agent_connected)
 		g->news |= NEWS_USERSPACE;
@@ -545,7 +550,10 @@ static void run_timers(struct guest *g, usec_t now)
 		watch_boot(g, now);
 	if (now >= g->ladder_due)
 		climb(g, now);
-	if (now >= g->retry_due) {
+	/* While libvirt is away an attempt would fail for that alone, and use up the guest's budget. */
+	if (now >= g->retry_due && !g->supervisor->hv_health.connected) {
+		g->retry_due = usec_add(now, RETRY_WHEN_AWAY);
+	} else if (now >= g->retry_due) {
 		g->retry_due = USEC_INFINITY;
 		guest_event(g, GUEST_EV_RETRY_DUE, now);
 	}

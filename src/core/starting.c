@@ -47,8 +47,8 @@ static int lock_guest(struct guest *g, struct reason *reason)
 static int check_file(const char *path, const char *what, const struct guest *g, struct reason *reason)
 {
 	if (path && access(path, F_OK) < 0)
-		return reason_set(reason, -ENOENT, "it has no %s (%s): run `mediakitd provision %s` first", what,
-			path, g->spec->name);
+		return reason_set(reason, -ENOENT, "it has no %s: run `mediakitd provision %s` first (%s is missing)",
+			what, g->spec->name, path);
 	return 0;
 }
 

@@ -206,6 +206,8 @@ void fake_guest_end(struct fake_guest *d, enum hv_reason reason)
 	d->state = HV_DOMAIN_OFF;
 	d->reason = reason;
 	d->agent_told = d->console_open = d->sigstopped = false;
+	/* With its monitor closed, a call that hung on it returns. */
+	d->calls.wedged = false;
 	d->ended_at = d->hv->timeline->now;
 	tell(d, HV_HINT_CHANGED);
 }

@@ -173,7 +173,7 @@ void sim_daemon(struct sim *sim)
 	for (unsigned i = 0; i < faults.n; i++)
 		take_line(LOG_WARNING, "config", NULL, faults.list[i].text);
 	if (r < 0)
-		fail_msg("the test's configuration is faulty:\n%s", sim->log);
+		fail_msg("the test's configuration is faulty%s", sim_story(sim));
 	conf_faults_clear(&faults);
 	assert_int_equal(supervisor_new(&config, sim->now, &sim->supervisor), 0);
 	observer.changed = changed;
@@ -220,20 +220,23 @@ int sim_reload(struct sim *sim)
 /* More turns than that without time passing is a loop that burns a CPU. */
 #define TURNS_AT_ONCE 200u
 
+static void call_supervisor(struct sim *sim)
+{
+	sim->next = sim->supervisor ? supervisor_run(sim->supervisor, sim->now) : USEC_INFINITY;
+}
+
 void sim_turn(struct sim *sim)
 {
-	static usec_t at;
-	static unsigned turns;
-	usec_t next = sim->supervisor ? supervisor_run(sim->supervisor, sim->now) : USEC_INFINITY;
+	usec_t next = MIN(sim->next, timeline_next(&sim->timeline));
 
-	next = MIN(next, timeline_next(&sim->timeline));
 	assert_int_not_equal(next, USEC_INFINITY);
-	turns = next <= sim->now && at == sim->now ? turns + 1 : 0;
-	if (turns > TURNS_AT_ONCE)
-		fail_msg("the loop spins:\n%s", sim->log);
-	at = sim->now = MAX(sim->now, next);
+	sim->turns_at_once = next <= sim->now ? sim->turns_at_once + 1 : 0;
+	if (sim->turns_at_once > TURNS_AT_ONCE)
+		fail_msg("the loop spins%s", sim_story(sim));
+	sim->now = MAX(sim->now, next);
 	sim->turns++;
 	timeline_run(&sim->timeline, sim->now);
+	call_supervisor(sim);
 }
 
 static void never(void *userdata, usec_t now)
@@ -245,17 +248,19 @@ static void never(void *userdata, usec_t now)
 bool sim_run_until(struct sim *sim, bool (*condition)(struct sim *sim, const void *arg), const void *arg, usec_t limit)
 {
 	usec_t until = sim->now + limit;
+	struct happening *end = timeline_at(&sim->timeline, until, never, NULL);
 
-	/* So that time stops there, and not at the next thing due. */
-	(void)timeline_at(&sim->timeline, until, never, NULL);
-	while (sim->now < until) {
-		if (condition && condition(sim, arg))
-			return true;
+	/* Whatever the test did since the last turn is looked at first. */
+	call_supervisor(sim);
+	while (!(condition && condition(sim, arg))) {
+		/* Time stops there, and not at the next thing due. */
+		if (sim->now >= until)
+			return false;
 		sim_turn(sim);
 	}
-	if (sim->supervisor)
-		(void)supervisor_run(sim->supervisor, sim->now);
-	return condition && condition(sim, arg);
+	if (sim->now < until)
+		timeline_cancel(&sim->timeline, end);
+	return true;
 }
 
 void sim_run(struct sim *sim, usec_t span)
@@ -334,6 +339,16 @@ struct sim_request *sim_ask(struct sim *sim, const char *guest, enum operation_k
 struct sim_request *sim_balloon(struct sim *sim, const char *guest, uint64_t kib)
 {
 	return ask(sim, guest, OPERATION_BALLOON, kib);
+}
+
+#define STORY_MAX 4000u
+
+const char *sim_story(const struct sim *sim)
+{
+	size_t from = sim->log_len > STORY_MAX ? sim->log_len - STORY_MAX : 0;
+
+	fprintf(stderr, "%s%s", from ? "[...]" : "", sim->log + from);
+	return "";
 }
 
 bool sim_log_has(const struct sim *sim, const char *text)

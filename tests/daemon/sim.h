@@ -35,13 +35,14 @@ struct sim {
 	struct fake_prober *prober;
 	struct fake_store *store;
 	struct supervisor *supervisor;
-	usec_t now;
+	usec_t now, next; /* when the supervisor wants to be called again */
 	char dir[64], state_dir[80], config_dir[80];
 	struct sim_request requests[SIM_REQUESTS_MAX];
 	unsigned n_requests;
 	char *log; /* every line, "guest service: text\n" */
 	size_t log_len, log_room;
 	uint64_t turns;
+	unsigned turns_at_once; /* without time passing */
 	unsigned announced;      /* calls of the observer */
 	bool taken[65536]; /* host ports that somebody else has */
 	bool kvm;
@@ -93,6 +94,8 @@ void sim_wait_answer(struct sim *sim, const struct sim_request *r, usec_t limit)
 /* sim_daemon() and healthy: where most stories begin. */
 struct sim *sim_new_healthy(void);
 
+/* The end of the log, which fail_msg() would cut. Returns "". */
+const char *sim_story(const struct sim *sim);
 bool sim_log_has(const struct sim *sim, const char *text);
 unsigned sim_log_count(const struct sim *sim, const char *text);
 void sim_log_clear(struct sim *sim);

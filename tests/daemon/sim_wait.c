@@ -110,9 +110,9 @@ void sim_wait_state(struct sim *sim, const char *guest, enum guest_state state, 
 	const struct wanted w = { .guest = guest, .state = (int)state };
 
 	if (!sim_run_until(sim, state_is, &w, limit))
-		fail_msg("%s is %s and not %s:\n%s", guest,
+		fail_msg("%s is %s and not %s%s", guest,
 			guest_state_to_string(sim_guest(sim, guest)->state), guest_state_to_string(state),
-			sim->log);
+			sim_story(sim));
 }
 
 void sim_wait_healthy(struct sim *sim, const char *guest, usec_t limit)
@@ -120,8 +120,8 @@ void sim_wait_healthy(struct sim *sim, const char *guest, usec_t limit)
 	const struct wanted w = { .guest = guest };
 
 	if (!sim_run_until(sim, is_healthy, &w, limit))
-		fail_msg("%s is not healthy but %s:\n%s", guest,
-			guest_state_to_string(sim_guest(sim, guest)->state), sim->log);
+		fail_msg("%s is not healthy but %s%s", guest,
+			guest_state_to_string(sim_guest(sim, guest)->state), sim_story(sim));
 }
 
 void sim_wait_service(struct sim *sim, const char *guest, const char *service, enum service_state state, usec_t limit)
@@ -129,19 +129,19 @@ void sim_wait_service(struct sim *sim, const char *guest, const char *service, e
 	const struct wanted w = { .guest = guest, .service = service, .state = (int)state };
 
 	if (!sim_run_until(sim, service_is, &w, limit))
-		fail_msg("%s is %s (%s: %s) and not %s:\n%s", service,
+		fail_msg("%s is %s (%s: %s) and not %s%s", service,
 			service_state_to_string(sim_service(sim, guest, service)->probe.state),
 			verdict_to_string(sim_service(sim, guest, service)->probe.last.verdict),
 			sim_service(sim, guest, service)->probe.last.reason, service_state_to_string(state),
-			sim->log);
+			sim_story(sim));
 }
 
 void sim_wait_answer(struct sim *sim, const struct sim_request *r, usec_t limit)
 {
 	if (r->accepted != 1)
-		fail_msg("not accepted (%d): %s\n%s", r->accepted, r->message, sim->log);
+		fail_msg("not accepted (%d): %s%s", r->accepted, r->message, sim_story(sim));
 	if (!sim_run_until(sim, is_answered, r, limit))
-		fail_msg("not answered:\n%s", sim->log);
+		fail_msg("not answered%s", sim_story(sim));
 }
 
 struct sim *sim_new_healthy(void)
