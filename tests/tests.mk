@@ -91,3 +91,5 @@ demo-stop:
 	@BUILD=$(abspath $(B)) tests/demo/demo stop
 demo-clean:
 	@BUILD=$(abspath $(B)) tests/demo/demo clean
+
+include tests/bench/bench.mk

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+# Measurements. None of them is a test: they print figures and aims, and fail only where nothing could be measured.
+#   ROUNDS=3      rounds of bench-boot: a first and a later boot of each contender, in turn
+#   OFFSET=10000  host port of a service = its port + OFFSET, in bench-boot and bench-status
+#   WATCH=60      how long bench-probe asks and how long bench-status lets the daemon run before it looks
+#   QUIET=120     seconds to wait for a machine that does nothing else
+
+BENCH := BUILD=$(abspath $(B)) ROUNDS=$(ROUNDS) OFFSET=$(OFFSET) WATCH=$(WATCH) QUIET=$(QUIET) tests/bench/bench
+
+.PHONY: bench bench-boot bench-probe bench-status
+# In one recipe, so that -j does not measure two at a time.
+bench:
+	@for part in probe status boot; do $(BENCH) $$part || exit 1; done
+
+bench-boot bench-probe bench-status: bench-%:
+	@$(BENCH) $*
