@@ -17,6 +17,7 @@
 #include "io/kvm.h"
 #include "io/layout.h"
 #include "io/ports.h"
+#include "io/qemulog.h"
 #include "io/worker.h"
 #include "virt/embed.h"
 #include "virt/hypervisor.h"
@@ -45,6 +46,9 @@ static const char usage_run[] =
 /* How long trying KVM may hold up the start. */
 #define KVM_TRY (3 * USEC_PER_SEC)
 
+/* A guest that makes QEMU write a gigabyte a minute is seen by its load before it fills a disk. */
+#define LOG_CHECK_EVERY (30 * USEC_PER_SEC)
+
 struct daemon {
 	sd_event *event;
 	sd_event_source *timer;
@@ -56,6 +60,7 @@ struct daemon {
 	struct supervisor *supervisor;
 	struct bus *bus;
 	char status[128]; /* as last told to systemd */
+	char *log_dir;    /* of an embedded driver's QEMU; NULL: virtlogd bounds the logs */
 };
 
 static double jitter(void)
@@ -177,6 +182,31 @@ static int failed(int error, const char *what)
 	return CLI_FAILED;
 }
 
+static int on_log_check(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	const struct daemon *d = userdata;
+	int r = qemulog_trim(d->log_dir, QEMULOG_MAX);
+
+	if (r != 0)
+		log_full(r < 0 ? LOG_WARNING : LOG_NOTICE, NULL, NULL, "%s: %s", d->log_dir,
+			r < 0 ? strerror(-r) : "QEMU wrote more than a log may hold; it was cut");
+	r = sd_event_source_set_time(source, usec_add(usec, LOG_CHECK_EVERY));
+	return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static int watch_logs(struct daemon *d, const char *uri)
+{
+	CLEANUP_FREE char *root = NULL;
+
+	if (virt_embed_root(uri, &root) < 0)
+		return 0;
+	d->log_dir = path_join(root, "log/qemu");
+	if (!d->log_dir)
+		return -ENOMEM;
+	return sd_event_add_time_relative(d->event, NULL, CLOCK_BOOTTIME, LOG_CHECK_EVERY, USEC_PER_SEC,
+		on_log_check, d);
+}
+
 /* Before any thread is made, so that every thread inherits the mask and the signals come to the loop alone. */
 static int make_loop(struct daemon *d)
 {
@@ -234,6 +264,8 @@ static int make_parts(struct daemon *d, struct spec *spec, const char *config_di
 		r = http_prober_new(d->event, &d->prober);
 	if (r >= 0)
 		r = filestore_new(d->pool, spec->state_dir, &d->store);
+	if (r >= 0)
+		r = watch_logs(d, spec->connection);
 	if (r < 0) {
 		spec_free(spec);
 		return failed(r, "cannot begin");
@@ -293,6 +325,7 @@ static void take_apart(struct daemon *d)
 	worker_pool_free(d->pool);
 	sd_event_source_unref(d->timer);
 	sd_event_unref(d->event);
+	free(d->log_dir);
 	if (d->lock_fd >= 0)
 		(void)close(d->lock_fd);
 }
