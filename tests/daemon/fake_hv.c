@@ -22,7 +22,29 @@ struct fake_request {
 	struct fake_queue *queue;
 };
 
-#define DEFAULT_TIMEOUT (30 * USEC_PER_SEC)
+/* Of its own for the agent and for the end, as virt/ has it, so that neither waits for what hangs. */
+static struct fake_queue *queue_of(struct fake_guest *d, enum hv_verb verb)
+{
+	if (verb == HV_DESTROY)
+		return &d->destroy;
+	return verb == HV_AGENT || verb == HV_AGENT_SHUTDOWN ? &d->agent : &d->calls;
+}
+
+/* As virt/ has them. */
+static usec_t default_timeout(enum hv_verb verb)
+{
+	switch (verb) {
+	case HV_START:
+		return 120 * USEC_PER_SEC;
+	case HV_AGENT:
+	case HV_AGENT_SHUTDOWN:
+		return 15 * USEC_PER_SEC;
+	case HV_DESTROY:
+		return 60 * USEC_PER_SEC;
+	default:
+		return 5 * USEC_PER_SEC;
+	}
+}
 
 static struct fake_guest *find(struct fake_hv *hv, const char *uuid)
 {
@@ -94,6 +116,8 @@ static int effect(struct fake_request *r, struct hv_reply *reply)
 	case HV_ACPI:
 		return need_running(d) < 0 ? -ENOENT : fake_guest_press(d);
 	case HV_AGENT_SHUTDOWN:
+		if (d->agent_told && !fake_guest_runs(d))
+			return -ETIMEDOUT;
 		return need_running(d) < 0 ? -ENOENT : fake_guest_agent_shutdown(d);
 	case HV_DESTROY:
 		d->destroys++;
@@ -184,7 +208,7 @@ static usec_t takes(const struct fake_request *r)
 		return d->start_takes;
 	if (r->verb == HV_DESTROY)
 		return d->sigstopped ? 12 * USEC_PER_SEC : USEC_PER_SEC;
-	if (r->verb == HV_AGENT)
+	if (r->verb == HV_AGENT || r->verb == HV_AGENT_SHUTDOWN)
 		return d->agent_told && !fake_guest_runs(d) ? 5 * USEC_PER_SEC : 20 * USEC_PER_MSEC;
 	return 5 * USEC_PER_MSEC;
 }
@@ -193,7 +217,8 @@ static usec_t takes(const struct fake_request *r)
 static bool hangs(const struct fake_request *r)
 {
 	return r->d->sigstopped && fake_guest_has_qemu(r->d) && r->verb != HV_READ &&
-		r->verb != HV_DESTROY && r->verb != HV_CPU_TUNE && r->verb != HV_START;
+		r->verb != HV_DESTROY && r->verb != HV_CPU_TUNE && r->verb != HV_START &&
+		r->verb != HV_AGENT && r->verb != HV_AGENT_SHUTDOWN;
 }
 
 static void begin(struct fake_queue *q)
@@ -216,7 +241,7 @@ static int fake_submit(struct hv *hv_, const struct hv_request *request, hv_done
 {
 	struct fake_hv *hv = (struct fake_hv *)hv_;
 	struct fake_guest *d = fake_hv_guest(hv, request->uuid, request->name);
-	struct fake_queue *q = request->verb == HV_DESTROY ? &d->destroy : &d->calls;
+	struct fake_queue *q = queue_of(d, request->verb);
 	struct fake_request **at = &q->first;
 
 	if (!hv->connected)
@@ -232,7 +257,7 @@ static int fake_submit(struct hv *hv_, const struct hv_request *request, hv_done
 		.verb = request->verb,
 		.text = request->text ? strdup(request->text) : NULL,
 		.kib = request->kib,
-		.timeout = request->timeout ? request->timeout : DEFAULT_TIMEOUT,
+		.timeout = request->timeout ? request->timeout : default_timeout(request->verb),
 		.done = done,
 		.userdata = userdata,
 		.queue = q,
@@ -262,6 +287,7 @@ void fake_hv_orphan(struct fake_hv *hv)
 {
 	for (struct fake_guest *d = hv->guests; d; d = d->next) {
 		drop_queue(hv, &d->calls);
+		drop_queue(hv, &d->agent);
 		drop_queue(hv, &d->destroy);
 		d->calls.wedged = d->destroy.wedged = false;
 		d->console_open = d->appeared = false;
@@ -380,6 +406,7 @@ void fake_hv_free(struct fake_hv *hv)
 
 		hv->guests = d->next;
 		drop_queue(hv, &d->calls);
+		drop_queue(hv, &d->agent);
 		drop_queue(hv, &d->destroy);
 		free(d);
 	}

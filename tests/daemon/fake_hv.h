@@ -51,7 +51,7 @@ struct fake_guest {
 	usec_t first_press_at, last_press_at, destroyed_at, ended_at, started_at;
 
 	/* The machinery's own. */
-	struct fake_queue calls, destroy;
+	struct fake_queue calls, agent, destroy;
 	const struct fake_line *line;
 	bool agent_told, appeared;
 	struct happening *pump, *off, *appears;
