@@ -9,15 +9,16 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* How a screen is drawn. A pipe has none of it: all false, width 0, that is without limit. */
+/* How a screen is drawn. A pipe is no terminal and has no colour; its width is 0, that is without limit. */
 struct style {
-	bool terminal, color, utf8;
+	bool terminal, color;
+	bool utf8; /* else other characters than ASCII become '?' */
 	unsigned width, height;
 	usec_t now_realtime; /* ages are counted from here */
 };
 
 /* Of the file: colour on a terminal, unless $NO_COLOR is there or $TERM is dumb; the width from $COLUMNS, else from the
- * terminal, else 80. Sets the locale's characters for the process. */
+ * terminal, else 80. Sets the character type of the process's locale. */
 struct style term_style(FILE *f);
 
 enum term_color {
@@ -36,8 +37,9 @@ const char *term_reset(const struct style *style, enum term_color color);
 
 /* How many columns the text takes; texts that may not be printed count as nothing. */
 unsigned text_width(const char *text);
-/* Prints at most `width` columns (0: all), with an ellipsis where it was cut. Characters the terminal does not
- * have become '?'. */
+/* Every character that is not ASCII becomes '?', in place. Returns text. */
+char *text_plain(char *text);
+/* Prints at most `width` columns (0: all), with an ellipsis where it was cut. */
 void text_put(FILE *f, const struct style *style, const char *text, unsigned width);
 /* Prints the text in lines of at most `width` columns, broken between words; all but the first line begin with `indent`
  * spaces. */

@@ -16,6 +16,8 @@ struct look service_look(const struct view_service *s);
 
 /* "3s", "2h 4min": whole seconds; "" for a point in time that is 0. Returns buf. */
 char *age_text(char *buf, size_t size, usec_t at, usec_t now);
+/* The same with one unit only: "2h". */
+char *age_short(char *buf, size_t size, usec_t at, usec_t now);
 /* "0.4ms", "12ms", "1.2s". Returns buf. */
 char *latency_text(char *buf, size_t size, usec_t latency);
 #define AGE_TEXT_MAX 40u

@@ -119,20 +119,22 @@ int verb_reset_failed(int argc, char **argv)
 	return simple(argc, argv, "ResetFailed");
 }
 
-static bool confirmed(const struct session *s)
+/* 0, or the exit status of who did not mean it. */
+static int confirm(const struct session *s)
 {
 	char line[16] = "";
 
 	if (s->args.yes)
-		return true;
+		return 0;
 	if (!isatty(STDIN_FILENO)) {
 		fprintf(stderr, "mediakitd kill: not asked from a terminal; say --yes to mean it\n");
-		return false;
+		return CLI_USAGE;
 	}
 	fprintf(stderr, "Cut the power of %s now? What it has not written is lost. [y/N] ", s->guest);
-	if (!fgets(line, sizeof(line), stdin))
-		return false;
-	return strcasecmp(line, "y\n") == 0 || strcasecmp(line, "yes\n") == 0;
+	if (fgets(line, sizeof(line), stdin) && (strcasecmp(line, "y\n") == 0 || strcasecmp(line, "yes\n") == 0))
+		return 0;
+	fprintf(stderr, "%s: left alone\n", s->guest);
+	return CLI_FAILED;
 }
 
 int verb_kill(int argc, char **argv)
@@ -141,8 +143,8 @@ int verb_kill(int argc, char **argv)
 	struct session s;
 
 	int r = session_open(&s, argc, argv, &rule, CLIENT_CONTROL);
-	if (r == 0)
-		r = confirmed(&s) ? request(&s, "Kill", NULL) : CLI_USAGE;
+	if (r == 0 && (r = confirm(&s)) == 0)
+		r = request(&s, "Kill", NULL);
 	session_close(&s);
 	return r;
 }

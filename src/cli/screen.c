@@ -5,6 +5,7 @@
 #include "base/macro.h"
 #include "base/parse.h"
 #include "cli/table.h"
+#include "cli/verb.h"
 #include "cli/words.h"
 
 #include <string.h>
@@ -25,12 +26,24 @@ static void print_fact(FILE *f, const struct style *style, const char *label, en
 	fprintf(f, "%s\n", term_reset(style, color));
 }
 
+/* On its way somewhere: then the headline says where it is and what it waits for. */
+static bool on_the_way(const struct view_guest *g)
+{
+	static const char *const states[] = { "booting", "running", "stopping", "starting", "crashed", NULL };
+
+	return view_is(g->state, states) && !g->healthy;
+}
+
 /* "ready for 2h 4min, healthy: 6 of 6 active services up". */
 static void headline_text(char *buf, size_t size, const struct view_guest *g, usec_t now)
 {
 	char age[AGE_TEXT_MAX];
 	unsigned up, active;
 
+	if (on_the_way(g)) {
+		(void)progress_text(buf, size, g, now);
+		return;
+	}
 	(void)snprintf(buf, size, "%s", g->state);
 	if (g->state_since)
 		text_add(buf, size, " for %s", age_text(age, sizeof(age), g->state_since, now));
@@ -84,7 +97,8 @@ static void print_run(FILE *f, const struct view_guest *g, const struct style *s
 static void print_memory(FILE *f, const struct view_guest *g, const struct style *style)
 {
 	char text[LINE_MAX], a[SIZE_TEXT_MAX], b[SIZE_TEXT_MAX], age[AGE_TEXT_MAX];
-	uint64_t most = g->memory_maximum != VIEW_ABSENT ? g->memory_maximum : g->memory_configured;
+	bool knows_most = g->memory_maximum != VIEW_ABSENT && g->memory_maximum > 0;
+	uint64_t most = knows_most ? g->memory_maximum : g->memory_configured;
 
 	if (g->memory_actual == VIEW_ABSENT) {
 		(void)snprintf(text, sizeof(text), "%s at most; no statistics yet",
@@ -121,18 +135,6 @@ static void print_network(FILE *f, const struct view_guest *g, const struct styl
 			"open: the guest reaches the network and every service on this host's loopback");
 }
 
-/* What is being waited for, where it is not simply running. */
-static void print_progress(FILE *f, const struct view_guest *g, const struct style *style)
-{
-	static const char *const on_the_way[] = { "booting", "running", "stopping", "starting", "crashed", NULL };
-	char text[PROGRESS_TEXT_MAX];
-
-	if (!view_is(g->state, on_the_way) || g->healthy)
-		return;
-	(void)progress_text(text, sizeof(text), g, style->now_realtime);
-	print_fact(f, style, "now", COLOR_CYAN, text);
-}
-
 static void print_exit(FILE *f, const struct view_guest *g, const struct style *style)
 {
 	char text[LINE_MAX], age[AGE_TEXT_MAX];
@@ -148,12 +150,11 @@ static void print_exit(FILE *f, const struct view_guest *g, const struct style *
 
 static void print_worries(FILE *f, const struct view_guest *g, const struct style *style)
 {
-	static const char *const told_by_progress[] = { "booting", "running", "stopping", "starting", "crashed", NULL };
 	char text[LINE_MAX];
-	bool told = view_is(g->state, told_by_progress) && !g->healthy;
+	bool told = on_the_way(g);
 
 	if (g->reason[0] && !told)
-		print_fact(f, style, "reason", view_guest_exit(g) == 1 ? COLOR_RED : COLOR_NONE, g->reason);
+		print_fact(f, style, "reason", view_guest_exit(g) == CLI_FAILED ? COLOR_RED : COLOR_NONE, g->reason);
 	if (g->boot_hint[0] && !told)
 		print_fact(f, style, "serial", COLOR_YELLOW, g->boot_hint);
 	if (g->cloudinit_errors) {
@@ -193,7 +194,6 @@ static void print_services(FILE *f, const struct view_guest *g, const struct sty
 static void print_guest(FILE *f, const struct view_guest *g, const struct style *style)
 {
 	print_headline(f, g, style);
-	print_progress(f, g, style);
 	print_worries(f, g, style);
 	if (view_runs(g)) {
 		print_run(f, g, style);

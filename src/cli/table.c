@@ -2,8 +2,8 @@
 /* Lays the services out, and lets libsmartcols align and colour them.
  *
  * A reason is a sentence and the rest are words, so a column for it is either far too wide or cut where it matters.
- * Therefore the width is worked out first: where the longest reason fits beside the rest it is the last column,
- * otherwise it goes below its row, wrapped, and the row stays one line. */
+ * Therefore the width is worked out first: a reason that fits beside the rest stands in the last column, any other
+ * goes below its row, wrapped, and the row stays one line. */
 #include "cli/table.h"
 
 #include "base/macro.h"
@@ -11,9 +11,11 @@
 
 #include <errno.h>
 #include <libsmartcols.h>
+#include <limits.h>
 #include <string.h>
 
-#define INDENT 2u /* of the whole table on a terminal */
+#define INDENT     2u  /* of the whole table on a terminal */
+#define REASON_MIN 20u /* a narrower column for reasons is not worth having */
 
 enum column { COL_NAME, COL_STATE, COL_PORT, COL_VERDICT, COL_AGE, COL_LATENCY, COL_PROOF, COL_SINCE, COL_REASON, COL_NUM };
 
@@ -39,6 +41,7 @@ static const enum column gives_way[] = { COL_SINCE, COL_LATENCY, COL_PROOF, COL_
 struct row {
 	const struct view_service *service;
 	struct look look;
+	bool reason_below;
 	char cells[COL_NUM][REASON_TEXT_MAX];
 };
 
@@ -47,7 +50,7 @@ struct layout {
 	struct row *rows;
 	unsigned n_rows;
 	bool shown[COL_NUM];
-	bool reasons_below;
+	unsigned gap; /* between columns */
 };
 
 static void fill_ports(char *cell, size_t size, const struct view_service *s, const struct style *style)
@@ -76,15 +79,17 @@ static void fill_row(struct row *row, const struct view_service *s, const struct
 		(void)snprintf(row->cells[c], size, "-");
 	if (judged) {
 		(void)snprintf(row->cells[COL_VERDICT], size, "%s", s->verdict);
-		(void)age_text(row->cells[COL_AGE], size, s->verdict_at, style->now_realtime);
+		(void)age_short(row->cells[COL_AGE], size, s->verdict_at, style->now_realtime);
 		if (s->latency)
 			(void)latency_text(row->cells[COL_LATENCY], size, s->latency);
 		if (view_service_up(s))
 			(void)snprintf(row->cells[COL_PROOF], size, s->proven ? "proven" : "unproven");
 	}
 	if (s->state_since)
-		(void)age_text(row->cells[COL_SINCE], size, s->state_since, style->now_realtime);
+		(void)age_short(row->cells[COL_SINCE], size, s->state_since, style->now_realtime);
 	(void)service_reason(row->cells[COL_REASON], size, s);
+	for (unsigned c = 0; c < COL_NUM && !style->utf8; c++)
+		(void)text_plain(row->cells[c]);
 }
 
 static unsigned column_width(const struct layout *l, enum column c)
@@ -102,33 +107,40 @@ static unsigned shown_width(const struct layout *l)
 
 	for (unsigned c = 0; c < COL_REASON; c++)
 		if (l->shown[c])
-			sum += column_width(l, c) + 2;
-	return sum - 2;
+			sum += column_width(l, c) + l->gap;
+	return sum - l->gap;
 }
 
-static bool any_reason(const struct layout *l)
+/* Which reasons stand in the column, and whether there is one. `room` is its width. */
+static void place_reasons(struct layout *l, unsigned room)
 {
-	for (unsigned i = 0; i < l->n_rows; i++)
-		if (l->rows[i].cells[COL_REASON][0])
-			return true;
-	return false;
+	l->shown[COL_REASON] = false;
+	for (unsigned i = 0; i < l->n_rows; i++) {
+		struct row *row = &l->rows[i];
+
+		if (!row->cells[COL_REASON][0])
+			continue;
+		row->reason_below = room < REASON_MIN || text_width(row->cells[COL_REASON]) > room;
+		l->shown[COL_REASON] |= !row->reason_below;
+	}
 }
 
 static void lay_out(struct layout *l)
 {
 	unsigned width = l->style->width;
 
-	for (unsigned c = 0; c < COL_NUM; c++)
+	l->gap = l->style->terminal ? 2 : 1;
+	for (unsigned c = 0; c < COL_REASON; c++)
 		l->shown[c] = true;
-	l->shown[COL_REASON] = any_reason(l);
-	if (width == 0)
+	if (width == 0) {
+		place_reasons(l, UINT_MAX);
 		return;
+	}
+	if (shown_width(l) > width)
+		l->gap = 1;
 	for (size_t i = 0; i < ARRAY_SIZE(gives_way) && shown_width(l) > width; i++)
 		l->shown[gives_way[i]] = false;
-	if (l->shown[COL_REASON] && shown_width(l) + 2 + column_width(l, COL_REASON) > width) {
-		l->shown[COL_REASON] = false;
-		l->reasons_below = true;
-	}
+	place_reasons(l, width > shown_width(l) + l->gap ? width - shown_width(l) - l->gap : 0);
 }
 
 static enum term_color cell_color(const struct row *row, enum column c)
@@ -161,7 +173,9 @@ static int add_row(struct libscols_table *t, const struct layout *l, struct row 
 		const char *color = term_color(l->style, cell_color(row, c));
 		struct libscols_cell *cell = scols_line_get_cell(line, at);
 
-		if (scols_line_set_data(line, at++, row->cells[c]) != 0 ||
+		const char *text = c == COL_REASON && row->reason_below ? "" : row->cells[c];
+
+		if (scols_line_set_data(line, at++, text) != 0 ||
 			(*color && scols_cell_set_color(cell, color) != 0))
 			return -ENOMEM;
 	}
@@ -172,11 +186,9 @@ static int fill_table(struct libscols_table *t, const struct layout *l)
 {
 	const bool terminal = l->style->terminal;
 
-	if (scols_table_set_column_separator(t, terminal ? "  " : " ") != 0)
+	if (scols_table_set_column_separator(t, l->gap == 2 ? "  " : " ") != 0)
 		return -ENOMEM;
 	(void)scols_table_enable_colors(t, l->style->color);
-	/* What is no terminal gets the bytes as they are; the daemon's texts are printable already. */
-	(void)scols_table_enable_noencoding(t, !terminal);
 	(void)scols_table_set_termforce(t, terminal ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
 	if (terminal)
 		(void)scols_table_set_termwidth(t, MAX(l->style->width, INDENT + 1) - INDENT);
@@ -196,11 +208,27 @@ static void print_reason(FILE *f, const struct layout *l, const struct row *row)
 	const unsigned indent = INDENT + 2 + 2, width = l->style->width;
 	enum term_color color = cell_color(row, COL_REASON);
 
-	if (!l->reasons_below || !*reason)
+	if (!row->reason_below)
 		return;
 	fprintf(f, "%*s%s%s", (int)INDENT + 2, "", term_color(l->style, color), corner);
 	text_wrap(f, l->style, reason, width > indent ? width - indent : 1, indent);
 	fprintf(f, "%s\n", term_reset(l->style, color));
+}
+
+/* The sign before the name has the state's colour and the name has none, which one cell cannot have. A dim row has
+ * one colour throughout, and its line begins with that and not with the sign. */
+static void print_row(FILE *f, const struct layout *l, const struct row *row, const char *line)
+{
+	const char *sign = row->look.sign;
+	size_t len = strlen(sign);
+
+	if (l->style->color && strncmp(line, sign, len) == 0) {
+		fprintf(f, "%s%s%s", term_color(l->style, row->look.color), sign,
+			term_reset(l->style, row->look.color));
+		line += len;
+	}
+	fprintf(f, "%s\n", line);
+	print_reason(f, l, row);
 }
 
 /* One line of `text` is the title and each further one a row, in order: rows never wrap. */
@@ -209,15 +237,16 @@ static void print_lines(FILE *f, const struct layout *l, char *text)
 	unsigned n = 0;
 
 	for (char *save = NULL, *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		enum term_color color = n == 0 ? COLOR_DIM : COLOR_NONE;
 		size_t len = strlen(line);
 
 		while (len > 0 && line[len - 1] == ' ')
 			line[--len] = '\0';
-		fprintf(f, "%*s%s%s%s\n", l->style->terminal ? (int)INDENT : 0, "",
-			term_color(l->style, color), line, term_reset(l->style, color));
-		if (n > 0 && n <= l->n_rows)
-			print_reason(f, l, &l->rows[n - 1]);
+		fprintf(f, "%*s", l->style->terminal ? (int)INDENT : 0, "");
+		if (n == 0)
+			fprintf(f, "%s%s%s\n", term_color(l->style, COLOR_DIM), line,
+				term_reset(l->style, COLOR_DIM));
+		else if (n <= l->n_rows)
+			print_row(f, l, &l->rows[n - 1], line);
 		n++;
 	}
 }

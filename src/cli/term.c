@@ -26,18 +26,40 @@ static bool wants_color(void)
 	return !(no && *no) && term && *term && strcmp(term, "dumb") != 0;
 }
 
+/* All our texts are UTF-8, so that is what the process reads and measures, whatever the terminal can show. In another
+ * locale libsmartcols 2.38 never returns from measuring a text with an umlaut. */
+static bool read_utf8(void)
+{
+	static int can = -1;
+
+	if (can < 0)
+		can = setlocale(LC_CTYPE, "C.UTF-8") != NULL;
+	return can;
+}
+
+static bool terminal_utf8(void)
+{
+	static int is = -1;
+
+	if (is < 0) {
+		(void)setlocale(LC_CTYPE, "");
+		is = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	}
+	return is;
+}
+
 struct style term_style(FILE *f)
 {
 	struct style style = { .now_realtime = now_realtime() };
 	struct winsize size = { 0 };
+	bool terminal = isatty(fileno(f)), shows = !terminal || terminal_utf8();
 
-	if (!isatty(fileno(f)))
+	style.utf8 = read_utf8() && shows;
+	if (!terminal)
 		return style;
-	(void)setlocale(LC_CTYPE, "");
 	(void)ioctl(fileno(f), TIOCGWINSZ, &size);
 	style.terminal = true;
 	style.color = wants_color();
-	style.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 	style.width = env_number("COLUMNS");
 	if (style.width == 0)
 		style.width = size.ws_col ? size.ws_col : 80;
@@ -66,7 +88,7 @@ const char *term_reset(const struct style *style, enum term_color color)
 	return style->color && color != COLOR_NONE ? "\033[0m" : "";
 }
 
-/* One character: its bytes, its columns. Without a UTF-8 locale every sequence counts as the one '?' it becomes. */
+/* One character: its bytes, its columns. What cannot be read counts as the one '?' it becomes. */
 static size_t next_char(const char *text, unsigned *ret_width)
 {
 	mbstate_t state = { 0 };
@@ -95,9 +117,22 @@ unsigned text_width(const char *text)
 	return sum;
 }
 
+char *text_plain(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; from++)
+		if ((unsigned char)*from < 0x80)
+			*to++ = *from;
+		else if ((unsigned char)*from >= 0xc0)
+			*to++ = '?';
+	*to = '\0';
+	return text;
+}
+
 static void put_bytes(FILE *f, const struct style *style, const char *text, size_t len)
 {
-	if (!style->terminal || style->utf8) {
+	if (style->utf8) {
 		(void)fwrite(text, 1, len, f);
 		return;
 	}

@@ -73,6 +73,13 @@ char *age_text(char *buf, size_t size, usec_t at, usec_t now)
 	return buf;
 }
 
+char *age_short(char *buf, size_t size, usec_t at, usec_t now)
+{
+	(void)age_text(buf, size, at, now);
+	buf[strcspn(buf, " ")] = '\0';
+	return buf;
+}
+
 char *latency_text(char *buf, size_t size, usec_t latency)
 {
 	double ms = (double)latency / (double)USEC_PER_MSEC;
