@@ -44,6 +44,9 @@ const char *verb_nearest(const char *word, const char *(*name)(const void *userd
 		const char *candidate = name(userdata, i);
 		size_t d = word_distance(word, candidate);
 
+		/* A part left out, as in "mediakit" for "vm-mediakit", is a likely slip however long. */
+		if (d > limit && strlen(word) >= 3 && strstr(candidate, word))
+			d = limit;
 		if (d <= limit && d < strlen(candidate)) {
 			best = candidate;
 			limit = d - (d > 0);

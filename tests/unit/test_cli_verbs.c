@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The asking verbs against the real server in a child process: what they exit with, and the JSON they print. */
+/* LINK: base bus core/console core/operation model policy cli/client cli/client_read cli/fields cli/view cli/session cli/args cli/verb cli/status cli/watch cli/screen cli/table cli/words cli/term cli/json cli/request cli/progress cli/wait cli/reload cli/console */
+/* LIBS: libsystemd libcbor inih jansson smartcols */
+#include "unit/bus_world.h"
+
+#include "cli/asking.h"
+#include "cli/verb.h"
+
+#include <jansson.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+/* The server's life in its child: some milliseconds after a request came it is answered, as the test's `mood` says. */
+enum mood { MOOD_DONE, MOOD_FAILS, MOOD_TIMES_OUT, MOOD_REFUSES, MOOD_GETS_HEALTHY, MOOD_GIVES_UP, MOOD_DIES };
+
+static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	const enum mood mood = *(const enum mood *)userdata;
+	struct guest *g = &world->guests[0];
+
+	if (mood == MOOD_DIES)
+		_exit(0);
+	if (mood == MOOD_GETS_HEALTHY)
+		g->healthy = g->dirty = true;
+	if (mood == MOOD_GIVES_UP) {
+		g->state = GUEST_FAILED;
+		g->dirty = true;
+	}
+	changed();
+	operations_answer(&g->operations, ~0u,
+		mood == MOOD_FAILS ? -EIO : mood == MOOD_TIMES_OUT ? -ETIMEDOUT : 0, "so it went");
+	(void)sd_event_source_set_time(source, usec + 20 * USEC_PER_MSEC);
+	return sd_event_source_set_enabled(source, SD_EVENT_ON);
+}
+
+static pid_t server;
+
+static void serve(enum mood mood)
+{
+	sd_event_source *timer;
+	uint64_t now;
+
+	core.result = mood == MOOD_REFUSES ? -EADDRINUSE : 1;
+	core.message = "port 19092 is taken by pid 12 (nginx)";
+	core.reload = mood == MOOD_REFUSES ? -EINVAL : 0;
+	server = fork();
+	assert_true(server >= 0);
+	if (server > 0)
+		return;
+	/* The event loop and its sockets were made before the fork, so the parent can connect at once; only the child uses
+	 * them from here on. sd-event refuses to work in a child, hence a new one. */
+	world->event = NULL;
+	if (sd_event_new(&world->event) < 0 ||
+		bus_new(world->event, &world->supervisor, world->dir, &world->bus) < 0 ||
+		sd_event_now(world->event, CLOCK_MONOTONIC, &now) < 0 ||
+		sd_event_add_time(world->event, &timer, CLOCK_MONOTONIC, now + 20 * USEC_PER_MSEC, 1, on_tick,
+			&mood) < 0)
+		_exit(1);
+	(void)kill(getppid(), SIGUSR1);
+	(void)sd_event_loop(world->event);
+	_exit(0);
+}
+
+static void on_usr1(int number)
+{
+	(void)number;
+}
+
+/* Begins a server and waits until its sockets are there. */
+static void begin(enum mood mood)
+{
+	sigset_t block, before;
+
+	(void)sigemptyset(&block);
+	(void)sigaddset(&block, SIGUSR1);
+	(void)sigprocmask(SIG_BLOCK, &block, &before);
+	(void)signal(SIGUSR1, on_usr1);
+	/* The parent's own server goes: the child makes another in the same place. */
+	bus_free(world->bus);
+	world->bus = NULL;
+	serve(mood);
+	(void)sigsuspend(&before);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+static void end(void)
+{
+	char path[64];
+
+	(void)kill(server, SIGKILL);
+	assert_int_equal(waitpid(server, NULL, 0), server);
+	snprintf(path, sizeof(path), "%s/status", world->dir);
+	(void)unlink(path);
+	snprintf(path, sizeof(path), "%s/control", world->dir);
+	(void)unlink(path);
+}
+
+static char output[65536], errors[4096];
+
+static void read_back(FILE *f, char *buf, size_t size)
+{
+	rewind(f);
+	buf[fread(buf, 1, size - 1, f)] = '\0';
+	(void)fclose(f);
+}
+
+/* Runs a verb with its output caught. The words end with NULL. */
+static int run(int (*verb)(int, char **), const char *const *words)
+{
+	int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO), argc = 0;
+	FILE *to = tmpfile(), *err_to = tmpfile();
+
+	while (words[argc])
+		argc++;
+	setenv("MEDIAKIT_RUNTIME", world->dir, 1);
+	(void)fflush(stdout);
+	dup2(fileno(to), STDOUT_FILENO);
+	dup2(fileno(err_to), STDERR_FILENO);
+	int status = verb(argc, (char **)words);
+	(void)fflush(stdout);
+	dup2(out, STDOUT_FILENO);
+	dup2(err, STDERR_FILENO);
+	close(out);
+	close(err);
+	read_back(to, output, sizeof(output));
+	read_back(err_to, errors, sizeof(errors));
+	return status;
+}
+#define RUN(verb, ...) run(verb, (const char *const[]){ __VA_ARGS__, NULL })
+
+static void statuses_of_a_daemon_that_runs(void **state)
+{
+	(void)state;
+	begin(MOOD_DONE);
+	assert_int_equal(RUN(verb_status, "status"), CLI_FAILED); /* not healthy */
+	assert_non_null(strstr(output, "vm-mediakit  ready for "));
+	assert_int_equal(RUN(verb_status, "status", "vm-mediakti"), CLI_NO_GUEST);
+	assert_string_equal(errors, "mediakitd: there is no guest 'vm-mediakti'; did you mean 'vm-mediakit'?\n");
+	assert_int_equal(RUN(verb_stop, "stop", "vm-mediakit"), CLI_OK);
+	assert_string_equal(output, "vm-mediakit: so it went\n");
+	assert_int_equal(RUN(verb_start, "start", "nobody"), CLI_NO_GUEST);
+	assert_int_equal(RUN(verb_kill, "kill", "vm-mediakit", "--yes"), CLI_OK);
+	assert_int_equal(RUN(verb_balloon, "balloon", "vm-mediakit"), CLI_OK);
+	assert_int_equal(RUN(verb_balloon, "balloon", "vm-mediakit", "3G"), CLI_OK);
+	assert_int_equal(RUN(verb_balloon, "balloon", "vm-mediakit", "lots"), CLI_USAGE);
+	assert_int_equal(RUN(verb_reset_failed, "reset-failed", "vm-mediakit"), CLI_OK);
+	assert_int_equal(RUN(verb_reload, "reload"), CLI_OK);
+	assert_string_equal(output, "guest b: removed\n");
+	assert_int_equal(RUN(verb_wait, "wait", "vm-mediakit", "--for=ready"), CLI_OK);
+	assert_int_equal(RUN(verb_wait, "wait", "vm-mediakit", "--for=stopped", "--timeout=50ms"), CLI_TIMED_OUT);
+	assert_int_equal(RUN(verb_wait, "wait", "vm-mediakit", "--for=good"), CLI_USAGE);
+	assert_int_equal(RUN(verb_console, "console", "vm-mediakit", "--tail"), CLI_OK);
+	end();
+}
+
+static void statuses_of_what_fails(void **state)
+{
+	(void)state;
+	begin(MOOD_REFUSES);
+	assert_int_equal(RUN(verb_start, "start", "vm-mediakit"), CLI_FAILED);
+	assert_string_equal(errors, "vm-mediakit: port 19092 is taken by pid 12 (nginx)\n");
+	assert_int_equal(RUN(verb_reload, "reload"), CLI_USAGE);
+	assert_non_null(strstr(errors, "Memroy: no such key"));
+	end();
+}
+
+static void an_operation_that_fails(void **state)
+{
+	(void)state;
+	begin(MOOD_FAILS);
+	assert_int_equal(RUN(verb_start, "start", "vm-mediakit"), CLI_FAILED);
+	end();
+}
+
+static void an_operation_that_times_out(void **state)
+{
+	(void)state;
+	begin(MOOD_TIMES_OUT);
+	assert_int_equal(RUN(verb_balloon, "balloon", "vm-mediakit", "auto"), CLI_TIMED_OUT);
+	end();
+}
+
+static void wait_sees_health_come(void **state)
+{
+	(void)state;
+	begin(MOOD_GETS_HEALTHY);
+	assert_int_equal(RUN(verb_wait, "wait", "vm-mediakit", "--timeout=20s"), CLI_OK);
+	assert_int_equal(RUN(verb_status, "status", "vm-mediakit"), CLI_OK);
+	assert_int_equal(RUN(verb_status, "status"), CLI_FAILED); /* the other guest */
+	end();
+}
+
+static void wait_fails_early(void **state)
+{
+	(void)state;
+	begin(MOOD_GIVES_UP);
+	assert_int_equal(RUN(verb_wait, "wait", "vm-mediakit"), CLI_FAILED);
+	assert_non_null(strstr(errors, "vm-mediakit: it will not be healthy: failed"));
+	end();
+}
+
+static void a_daemon_that_goes_or_is_not_there(void **state)
+{
+	(void)state;
+	begin(MOOD_DIES);
+	assert_int_equal(RUN(verb_wait, "wait", "vm-mediakit"), CLI_NO_DAEMON);
+	end();
+	assert_int_equal(RUN(verb_status, "status"), CLI_NO_DAEMON);
+	assert_non_null(strstr(errors, "mediakitd is not running: no answer on /tmp/test-bus-"));
+	assert_int_equal(RUN(verb_reload, "reload"), CLI_NO_DAEMON);
+}
+
+static json_t *get(json_t *o, const char *key)
+{
+	json_t *value = json_object_get(o, key);
+
+	assert_non_null(value);
+	return value;
+}
+
+static void the_json_is_what_is_documented(void **state)
+{
+	(void)state;
+	begin(MOOD_DONE);
+	assert_int_equal(RUN(verb_status, "status", "vm-mediakit", "--json"), CLI_FAILED);
+	json_t *top = json_loads(output, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(top);
+	assert_int_equal(json_integer_value(get(top, "version")), 1);
+	assert_true(json_is_true(get(get(top, "daemon"), "connected")));
+	assert_int_equal(json_array_size(get(top, "guests")), 1);
+	json_t *g = json_array_get(get(top, "guests"), 0);
+	assert_string_equal(json_string_value(get(g, "name")), "vm-mediakit");
+	assert_string_equal(json_string_value(get(g, "state")), "ready");
+	assert_int_equal(json_integer_value(get(get(g, "memory"), "actual_kib")), 3 << 20);
+	assert_true(json_is_null(get(get(g, "memory"), "usable_kib")));
+	assert_true(json_is_null(get(g, "last_exit")));
+	assert_int_equal(json_integer_value(get(g, "active_services")), 1);
+	json_t *s = json_array_get(get(g, "services"), 1);
+	assert_string_equal(json_string_value(get(s, "name")), "service-fs");
+	assert_string_equal(json_string_value(get(s, "verdict")), "refused");
+	assert_int_equal(json_integer_value(get(s, "latency_usec")), 12000);
+	/* Every key that is printed stands in the usage text. */
+	const char *key;
+	json_t *value;
+	json_object_foreach(g, key, value)
+		assert_non_null(strstr(usage_status, key));
+	json_object_foreach(s, key, value)
+		assert_non_null(strstr(usage_status, key));
+	json_decref(top);
+	end();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(statuses_of_a_daemon_that_runs),
+		TEST(statuses_of_what_fails),
+		TEST(an_operation_that_fails),
+		TEST(an_operation_that_times_out),
+		TEST(wait_sees_health_come),
+		TEST(wait_fails_early),
+		TEST(a_daemon_that_goes_or_is_not_there),
+		TEST(the_json_is_what_is_documented),
+	};
+
+	/* A server that never comes up must not hang the tests. */
+	(void)alarm(60);
+	log_set_sink(take_line);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
