@@ -38,6 +38,7 @@ void fake_guest_init(struct fake_guest *d, struct fake_hv *hv, const char *uuid,
 	(void)snprintf(d->name, sizeof(d->name), "%s", name);
 	d->script = good_boot;
 	d->start_takes = 4500 * USEC_PER_MSEC;
+	d->read_takes = 5 * USEC_PER_MSEC;
 	d->network_at = 20 * S;
 	d->services_at = 40 * S;
 	d->agent_at = 33 * S;

@@ -210,7 +210,7 @@ static usec_t takes(const struct fake_request *r)
 		return d->sigstopped ? 12 * USEC_PER_SEC : USEC_PER_SEC;
 	if (r->verb == HV_AGENT || r->verb == HV_AGENT_SHUTDOWN)
 		return d->agent_told && !fake_guest_runs(d) ? 5 * USEC_PER_SEC : 20 * USEC_PER_MSEC;
-	return 5 * USEC_PER_MSEC;
+	return r->verb == HV_READ ? d->read_takes : 5 * USEC_PER_MSEC;
 }
 
 /* Does the call wait for QEMU's monitor? */

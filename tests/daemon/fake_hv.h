@@ -27,7 +27,7 @@ struct fake_guest {
 
 	/* What a test may set, any time. Times are of the guest's own clock: since it began to run, pauses left out. */
 	const struct fake_line *script; /* ends with text NULL */
-	usec_t start_takes;
+	usec_t start_takes, read_takes;
 	usec_t network_at, services_at, agent_at, logind_at, cloudinit_at;
 	usec_t off_takes;       /* from a press that was heard to the end */
 	usec_t balloon_takes;   /* from the command to the size */

@@ -52,6 +52,15 @@ static void fake_console(struct store *s, const char *guest, const void *data, s
 	fake_store_text((struct fake_store *)s, guest)->console_bytes += len;
 }
 
+static size_t fake_console_tail(struct store *s, const char *guest, char *buf, size_t size)
+{
+	(void)s;
+	(void)guest;
+	(void)buf;
+	(void)size;
+	return 0;
+}
+
 static const char *fake_trouble(struct store *s)
 {
 	(void)s;
@@ -64,6 +73,7 @@ struct fake_store *fake_store_new(void)
 		.load = fake_load,
 		.save = fake_save,
 		.console = fake_console,
+		.console_tail = fake_console_tail,
 		.trouble = fake_trouble,
 	};
 	struct fake_store *s = calloc(1, sizeof(*s));

@@ -224,6 +224,23 @@ static void test_guest_reboots(void **state)
 	assert_int_equal(d->starts, 1);
 }
 
+/* In the middle of its boot too: watched anew, so that a panic of the second try is seen. */
+static void test_reboots_in_boot(void **state)
+{
+	struct sim *sim = *state;
+
+	sim_daemon(sim);
+	struct fake_guest *d = sim_fake(sim, VM);
+	sim_wait_state(sim, VM, GUEST_BOOTING, 10 * S);
+	sim_run(sim, 20 * S);
+	assert_int_equal(sim_guest(sim, VM)->boot.stage, BOOT_INIT);
+	d->panics = 1;
+	fake_guest_reboot(d, true);
+	sim_wait_state(sim, VM, GUEST_CRASHED, 60 * S);
+	assert_int_equal(sim_guest(sim, VM)->last_exit.cause, CAUSE_BOOT_DEAD);
+	sim_wait_healthy(sim, VM, 120 * S);
+}
+
 /* The event got lost: the agent shows another boot_id within a minute, and that is believed. */
 static void test_reset_event_lost(void **state)
 {
@@ -258,6 +275,7 @@ int main(void)
 		HEALTHY(test_pvpanic),
 		FRESH(test_panic_text_later),
 		HEALTHY(test_guest_reboots),
+		FRESH(test_reboots_in_boot),
 		HEALTHY(test_reset_event_lost),
 	};
 

@@ -172,6 +172,27 @@ static void test_pause(void **state)
 	assert_false(sim_log_has(sim, "no longer healthy"));
 }
 
+/* A question that was out while the vCPUs stood still proves nothing, also when it ends after they run again. */
+static void test_short_pauses(void **state)
+{
+	struct sim *sim = *state;
+	const struct service *s = sim_service(sim, VM, ONE);
+
+	for (usec_t phase = 0; phase < 12 * S; phase += 700 * MS) {
+		sim_run(sim, phase);
+		fake_guest_pause(sim_fake(sim, VM), HV_REASON_USER);
+		sim_run(sim, 12 * S);
+		fake_guest_resume(sim_fake(sim, VM));
+		for (int i = 0; i < 100; i++) {
+			sim_run(sim, 100 * MS);
+			assert_true(s->probe.last.verdict == VERDICT_OK ||
+				s->probe.last.verdict == VERDICT_INCONCLUSIVE);
+			assert_int_equal(s->probe.failures, 0);
+		}
+	}
+	assert_true(sim_guest(sim, VM)->healthy);
+}
+
 /* Also where QEMU was paused while it boots: the boot goes on where it was. */
 static void test_pause_in_boot(void **state)
 {
@@ -287,6 +308,7 @@ int main(void)
 		HEALTHY(test_prober_never_answers),
 		HEALTHY(test_flapping),
 		HEALTHY(test_pause),
+		HEALTHY(test_short_pauses),
 		HEALTHY(test_pause_in_boot),
 		HEALTHY(test_pending),
 		FRESH(test_pending_never_comes),

@@ -92,6 +92,35 @@ static void test_stop_during_start(void **state)
 	assert_int_equal(d->destroys, 0);
 }
 
+static bool reads(struct sim *sim, const void *arg)
+{
+	(void)arg;
+	return sim_guest(sim, VM)->read_in_flight;
+}
+
+/* A read from before the start, answered when the stop has come: "it is off" is no longer true by then. */
+static void test_old_read(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_STOP), 30 * S);
+	d->read_takes = 2 * S;
+	sim_run(sim, 5 * S);
+	assert_true(sim_run_until(sim, reads, NULL, 30 * S));
+	(void)sim_ask(sim, VM, OPERATION_START);
+	sim_run(sim, 100 * MS);
+	const struct sim_request *r = sim_ask(sim, VM, OPERATION_STOP);
+	assert_int_equal(r->accepted, 1);
+	sim_run(sim, 5 * S);
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_STOPPING);
+	sim_wait_answer(sim, r, 120 * S);
+	assert_text(r->text, "clean");
+	sim_run(sim, 30 * S);
+	assert_false(fake_guest_has_qemu(d));
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_STOPPED);
+}
+
 /* The button ignored: the power is cut at the budget's end, not before, and that is recorded. */
 static void test_forced(void **state)
 {
@@ -212,6 +241,23 @@ static void test_restart(void **state)
 	assert_true(sim_service(sim, VM, "service-fs")->probe.last.proven);
 }
 
+/* Asked for while the first start is under way: the answer is the second one's. */
+static void test_restart_during_start(void **state)
+{
+	struct sim *sim = *state;
+
+	sim_daemon(sim);
+	sim_wait_state(sim, VM, GUEST_STARTING, 10 * S);
+	sim_run(sim, S);
+	const struct sim_request *r = sim_ask(sim, VM, OPERATION_RESTART);
+	sim_run(sim, 20 * S);
+	assert_int_equal(r->answers, 0);
+	sim_wait_answer(sim, r, 120 * S);
+	assert_int_equal(r->error, 0);
+	assert_int_equal(sim_fake(sim, VM)->starts, 2);
+	sim_wait_healthy(sim, VM, 120 * S);
+}
+
 /* A start asked for while it is being stopped comes after it, and both are told so. */
 static void test_start_while_stopping(void **state)
 {
@@ -323,12 +369,14 @@ int main(void)
 		HEALTHY(test_agent_lies),
 		FRESH(test_stop_during_boot),
 		FRESH(test_stop_during_start),
+		HEALTHY(test_old_read),
 		HEALTHY(test_forced),
 		HEALTHY(test_suspend_during_stop),
 		HEALTHY(test_stop_paused),
 		HEALTHY(test_second_stop_joins),
 		HEALTHY(test_kill),
 		HEALTHY(test_restart),
+		FRESH(test_restart_during_start),
 		HEALTHY(test_start_while_stopping),
 		HEALTHY(test_stop_before_retry),
 		HEALTHY(test_powers_itself_off),
