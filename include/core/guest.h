@@ -98,7 +98,7 @@ struct guest {
 	uint64_t balloon_target_kib; /* asked for by an operator; 0: none */
 
 	/* Timers; USEC_INFINITY when off. */
-	usec_t read_due, stats_due, retry_due, boot_due, ladder_due, agent_due, balloon_due, save_due;
+	usec_t read_due, stats_due, retry_due, boot_due, ready_due, ladder_due, agent_due, balloon_due, save_due;
 
 	/* What came in since guest_run() last looked. Everything asynchronous lands here and is turned into events in
 	 * one place, in one order. */

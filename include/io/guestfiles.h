@@ -18,4 +18,7 @@ int guestfiles_save(const char *state_dir, const char *guest, const char *text, 
 int guestfiles_append(const char *state_dir, const char *guest, const char *data, size_t len,
 	uint64_t missing);
 
+/* The last bytes of the console log, at most `size`. How many; 0 where there is none. */
+size_t guestfiles_tail(const char *state_dir, const char *guest, char *buf, size_t size);
+
 #endif

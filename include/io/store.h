@@ -22,6 +22,8 @@ struct store_vtable {
 	void (*save)(struct store *s, const char *guest, const char *text, size_t len);
 	/* Appends to the guest's console log: two files of CONSOLE_FILE_MAX. What does not fit the queue is dropped. */
 	void (*console)(struct store *s, const char *guest, const void *data, size_t len);
+	/* The last bytes of that log, at most `size`; how many. Reads at once, like load(). */
+	size_t (*console_tail)(struct store *s, const char *guest, char *buf, size_t size);
 	/* Why the last write failed, for status; "" when it did not. */
 	const char *(*trouble)(struct store *s);
 };

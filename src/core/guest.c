@@ -36,6 +36,10 @@
 /* How far from its target the balloon may settle: QEMU rounds to pages, the guest driver to its own chunks. */
 #define BALLOON_SLACK_KIB (16u * 1024u)
 
+/* A guest all of whose services answer, and whose cloud-init has not said for this long that it ended, is ready: the
+ * image may have cloud-init switched off, or no agent and a quiet serial line. One without an image has no cloud-init. */
+#define READY_ANYWAY (120 * USEC_PER_SEC)
+
 #define STOP_KINDS  (1u << OPERATION_STOP | 1u << OPERATION_KILL)
 #define START_KINDS (1u << OPERATION_START | 1u << OPERATION_RESTART)
 
@@ -95,7 +99,7 @@ static void forget_run(struct guest *g)
 	g->started_at_realtime = 0;
 	g->stats_at = 0;
 	g->balloon_target_kib = 0;
-	g->boot_due = g->ladder_due = g->agent_due = g->stats_due = USEC_INFINITY;
+	g->boot_due = g->ready_due = g->ladder_due = g->agent_due = g->stats_due = USEC_INFINITY;
 	g->facts.agent_connected = g->facts.console_open = false;
 	operations_answer(&g->operations, 1u << OPERATION_BALLOON, -ESRCH, "the guest is not running");
 }
@@ -373,8 +377,11 @@ static void take_health(struct guest *g, usec_t now)
 	unsigned active, up;
 
 	probing_count(g, &active, &up);
-	if (active > 0 && up == active && (g->state == GUEST_BOOTING || g->state == GUEST_RUNNING))
-		guest_event(g, GUEST_EV_READY, now);
+	bool all_up = active > 0 && up == active;
+	if (!all_up || (g->state != GUEST_BOOTING && g->state != GUEST_RUNNING))
+		g->ready_due = USEC_INFINITY;
+	else if (g->ready_due == USEC_INFINITY)
+		g->ready_due = g->spec->image_path ? usec_add(now, READY_ANYWAY) : now;
 	/* Paused, saved: what was believed stands. */
 	if (g->state == GUEST_PAUSED || g->state == GUEST_SAVING)
 		return;
@@ -546,6 +553,10 @@ static void ask_identity(struct guest *g, usec_t now)
 
 static void run_timers(struct guest *g, usec_t now)
 {
+	if (now >= g->ready_due) {
+		g->ready_due = USEC_INFINITY;
+		guest_event(g, GUEST_EV_READY, now);
+	}
 	if (now >= g->boot_due)
 		watch_boot(g, now);
 	if (now >= g->ladder_due)
@@ -585,6 +596,7 @@ usec_t guest_run(struct guest *g, usec_t now)
 		agent_tick(g, now),
 		operations_expire(&g->operations, now),
 		g->boot_due,
+		g->ready_due,
 		g->ladder_due,
 		g->retry_due,
 		g->read_due,

@@ -146,6 +146,17 @@ static void guest_from_state(struct guest *g, const struct state_record *r, usec
 		g->restored_stage = (enum boot_stage)stage;
 }
 
+/* What the guest said before, for whoever asks the new daemon. */
+static void load_console(struct guest *g)
+{
+	struct store *store = g->supervisor->config.store;
+	CLEANUP_FREE char *tail = malloc(CONSOLE_RING);
+	size_t len = tail ? store->vtable->console_tail(store, g->spec->name, tail, CONSOLE_RING) : 0;
+
+	if (len > 0)
+		console_write(&g->console, tail, len, 0);
+}
+
 void record_load(struct guest *g, usec_t now)
 {
 	struct store *store = g->supervisor->config.store;
@@ -153,6 +164,7 @@ void record_load(struct guest *g, usec_t now)
 	struct state_record record;
 	size_t len;
 
+	load_console(g);
 	int r = store->vtable->load(store, g->spec->name, &text, &len);
 	if (r == 0)
 		r = state_from_text(text, len, &record);

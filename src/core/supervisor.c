@@ -47,7 +47,7 @@ static struct guest *guest_new(struct supervisor *s, const struct guest_spec *sp
 	g->state_since = now;
 	g->state_since_realtime = g->healthy_since_realtime = now_realtime();
 	g->read_due = now;
-	g->stats_due = g->retry_due = g->boot_due = g->ladder_due = g->agent_due = g->save_due = USEC_INFINITY;
+	g->stats_due = g->retry_due = g->boot_due = g->ready_due = g->ladder_due = g->agent_due = g->save_due = USEC_INFINITY;
 	g->dirty = true;
 	agent_drop(g);
 	take_services(g, spec);

@@ -349,6 +349,13 @@ static void filestore_destroy(struct store *store)
 	free(s);
 }
 
+static size_t filestore_console_tail(struct store *store, const char *guest, char *buf, size_t size)
+{
+	const struct filestore *s = (const struct filestore *)store;
+
+	return guestfiles_tail(s->state_dir, guest, buf, size);
+}
+
 int filestore_new(struct worker_pool *pool, const char *state_dir, struct store **ret)
 {
 	static const struct store_vtable vtable = {
@@ -356,6 +363,7 @@ int filestore_new(struct worker_pool *pool, const char *state_dir, struct store 
 		.load = filestore_load,
 		.save = filestore_save,
 		.console = filestore_console,
+		.console_tail = filestore_console_tail,
 		.trouble = filestore_trouble,
 	};
 	struct filestore *s = calloc(1, sizeof(*s));

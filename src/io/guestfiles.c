@@ -121,3 +121,16 @@ int guestfiles_append(const char *state_dir, const char *guest, const char *data
 	r = write_all(fd, mark, strlen(mark));
 	return r < 0 ? r : write_all(fd, data, len);
 }
+
+size_t guestfiles_tail(const char *state_dir, const char *guest, char *buf, size_t size)
+{
+	CLEANUP_FREE char *path = layout_path(state_dir, guest, LAYOUT_CONSOLE);
+	CLEANUP_CLOSE int fd = path ? open_ours(path, O_RDONLY) : -EINVAL;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return 0;
+	off_t from = st.st_size > (off_t)size ? st.st_size - (off_t)size : 0;
+	ssize_t n = pread(fd, buf, size, from);
+	return n < 0 ? 0 : (size_t)n;
+}
