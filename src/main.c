@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command mediakitd: its table of verbs. A verb without a usage text here is another program's, which answers
- * --help itself. */
+/* The command mediakitd: its table of verbs. A verb without a usage text here is another program's,
+ * which answers --help itself. */
 #include "base/macro.h"
 #include "cli/asking.h"
 #include "cli/verb.h"
@@ -11,11 +11,13 @@ static const struct verb verbs[] = {
 	{ "stop", "shut a guest down", verb_stop, usage_stop },
 	{ "restart", "shut a guest down and start it", verb_restart, usage_restart },
 	{ "kill", "cut a guest's power", verb_kill, usage_kill },
-	{ "wait", "wait until a guest is running, ready, healthy or stopped", verb_wait, usage_wait },
+	{ "wait", "wait until a guest is running, ready, healthy or stopped", verb_wait,
+		usage_wait },
 	{ "balloon", "show or set a guest's memory", verb_balloon, usage_balloon },
 	{ "console", "join a guest's serial line", verb_console, usage_console },
 	{ "reload", "have the daemon read its configuration again", verb_reload, usage_reload },
-	{ "reset-failed", "let a guest that was given up be started again", verb_reset_failed, usage_reset_failed },
+	{ "reset-failed", "let a guest that was given up be started again", verb_reset_failed,
+		usage_reset_failed },
 	{ "run", "run the daemon in the foreground", verb_exec_daemon, NULL },
 	{ "provision", "make a guest's disk and seed", verb_exec_offline, NULL },
 	{ "check", "find every fault of the configuration", verb_exec_offline, NULL },
@@ -26,5 +28,6 @@ static const struct verb verbs[] = {
 int main(int argc, char **argv)
 {
 	return verb_main(verbs, ARRAY_SIZE(verbs),
-		"mediakitd VERB ...: keeps QEMU guests running, healthy and within their memory.\n", argc, argv);
+		"mediakitd VERB ...: keeps QEMU guests running, healthy and within their memory.\n",
+		argc, argv);
 }

@@ -10,17 +10,19 @@
 struct bus;
 struct supervisor;
 
-/* Listens on two sockets in `runtime_dir` (made 0755 where it is missing): `status`, 0666, and `control`, 0660 and of the
- * group `mediakit` where that exists. A socket file left there is replaced, so the caller must hold the daemon's
- * lock. Becomes the supervisor's observer. After a method was served the supervisor must be run again: the main
- * loop does that once per wake-up. -ENAMETOOLONG where the socket's path would not fit; -errno, logged. */
+/* Listens on two sockets in `runtime_dir` (made 0755 where it is missing): `status`, 0666, and
+ * `control`, 0660 and of the group `mediakit` where that exists. A socket file left there is
+ * replaced, so the caller must hold the daemon's lock. Becomes the supervisor's observer. After a
+ * method was served the supervisor must be run again: the main loop does that once per wake-up.
+ * -ENAMETOOLONG where the socket's path would not fit; -errno, logged. */
 int bus_new(sd_event *event, struct supervisor *s, const char *runtime_dir, struct bus **ret);
-/* Drops every peer and removes the socket files. Goes before supervisor_free(), whose answers to requests that still
- * wait then reach nobody. Takes NULL. */
+/* Drops every peer and removes the socket files. Goes before supervisor_free(), whose answers to
+ * requests that still wait then reach nobody. Takes NULL. */
 void bus_free(struct bus *b);
 
-/* Puts the objects on a connection. Without `writable` every method but those that read is refused. The private
- * sockets use it for each peer; a system bus would for its one connection. 0 or -errno. */
+/* Puts the objects on a connection. Without `writable` every method but those that read is refused.
+ * The private sockets use it for each peer; a system bus would for its one connection. 0 or
+ * -errno. */
 int bus_register(struct bus *b, sd_bus *connection, bool writable);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The names of the D-Bus interface, shared by the daemon that serves it and the command that asks: constants only, so
- * that the command links nothing of this floor. They are the contract with everybody's scripts: add, never change. */
+/* The names of the D-Bus interface, shared by the daemon that serves it and the command that asks:
+ * constants only, so that the command links nothing of this floor. They are the contract with
+ * everybody's scripts: add, never change. */
 #ifndef MEDIAKIT_BUS_NAMES_H
 #define MEDIAKIT_BUS_NAMES_H
 
@@ -11,7 +12,8 @@
 #define BUS_NAME             "com.pointsav.MediaKit1"
 #define BUS_PATH             "/com/pointsav/MediaKit1"
 #define BUS_PATH_GUESTS      BUS_PATH "/guest"
-/* Patterns for sd_bus_path_encode_many(): names are escaped as systemd escapes unit names (bus_label_escape). */
+/* Patterns for sd_bus_path_encode_many(): names are escaped as systemd escapes unit names
+ * (bus_label_escape). */
 #define BUS_PATTERN_GUEST    BUS_PATH_GUESTS "/%"
 #define BUS_PATTERN_SERVICE  BUS_PATH_GUESTS "/%/service/%"
 
@@ -19,7 +21,8 @@
 #define BUS_IFACE_GUEST      BUS_NAME ".Guest"
 #define BUS_IFACE_SERVICE    BUS_NAME ".Service"
 
-/* Sockets in the runtime directory: `status` is open to all and only reads; `control` does everything. */
+/* Sockets in the runtime directory: `status` is open to all and only reads; `control` does
+ * everything. */
 #define BUS_RUNTIME_DEFAULT  "/run/mediakitd"
 #define BUS_SOCKET_STATUS    "status"
 #define BUS_SOCKET_CONTROL   "control"
@@ -35,7 +38,8 @@
 #define BUS_ERROR_LATCHED    BUS_ERROR "Latched"    /* given up; reset-failed first */
 #define BUS_ERROR_NOT_RUNNING BUS_ERROR "NotRunning"
 #define BUS_ERROR_NO_HYPERVISOR BUS_ERROR "NoHypervisor"
-#define BUS_ERROR_CANCELLED  BUS_ERROR "Cancelled"  /* another request overtook it, or the daemon ends */
+/* another request overtook it, or the daemon ends */
+#define BUS_ERROR_CANCELLED  BUS_ERROR "Cancelled"
 #define BUS_ERROR_INVALID    BUS_ERROR "InvalidArgument"
 #define BUS_ERROR_READ_ONLY  BUS_ERROR "ReadOnly"   /* asked on the status socket */
 #define BUS_ERROR_FAILED     BUS_ERROR "Failed"

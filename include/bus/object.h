@@ -23,7 +23,8 @@ int objects_enumerate(sd_bus *connection, const char *prefix, void *userdata, ch
 	sd_bus_error *error);
 void paths_free(char **paths);
 
-/* A monotonic point in time as CLOCK_REALTIME, for the property of something core keeps on BOOTTIME; 0 stays 0. */
+/* A monotonic point in time as CLOCK_REALTIME, for the property of something core keeps on
+ * BOOTTIME; 0 stays 0. */
 usec_t realtime_of(usec_t boottime);
 
 /* Getters by value, so that a property is one line of a file. `expr` sees `t`, the target. */
@@ -33,7 +34,6 @@ usec_t realtime_of(usec_t boottime);
 	{                                                                                          \
 		const struct bus_target *t = userdata;                                             \
 		const c_type value = (expr);                                                       \
-                                                                                                   \
 		(void)connection, (void)path, (void)interface, (void)property, (void)error;        \
 		return sd_bus_message_append(reply, dbus_type, value);                             \
 	}

@@ -7,8 +7,8 @@
 
 #define RELAY_BUFFER (64u * 1024u) /* unsent output; a reader slower than that is dropped */
 
-/* *ret_fd is the caller's end, and the caller's to close. It begins with the last `tail` bytes of the line. -EBUSY: too
- * many read this line already. */
+/* *ret_fd is the caller's end, and the caller's to close. It begins with the last `tail` bytes of
+ * the line. -EBUSY: too many read this line already. */
 int relay_new(struct bus *b, struct guest *g, size_t tail, int *ret_fd);
 /* The set of guests changed: ends the relays of those that are gone. */
 void relays_check(struct bus *b);

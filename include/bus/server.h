@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of this floor share: the server, its peers, its console relays. Nobody else includes it. */
+/* What the files of this floor share: the server, its peers, its console relays. Nobody else
+ * includes it. */
 #ifndef MEDIAKIT_BUS_SERVER_H
 #define MEDIAKIT_BUS_SERVER_H
 
@@ -10,18 +11,24 @@
 /* Limits of what strangers can make the daemon hold. */
 #define BUS_PEERS_STATUS_MAX  48u  /* one more: the oldest of whoever holds the most goes */
 #define BUS_PEERS_CONTROL_MAX 16u  /* one more: refused */
-#define BUS_ACCEPTS_PER_SEC   200u /* per socket; then the listening socket rests for the rest of the second */
-#define BUS_REQUESTS_PER_SEC  100u /* per peer, with a burst of twice that; then the peer is dropped */
-#define BUS_SEND_BUFFER       (128 * 1024) /* bytes the kernel holds towards one peer; it doubles the number */
+/* per socket; then the listening socket rests for the rest of the second */
+#define BUS_ACCEPTS_PER_SEC   200u
+/* per peer, with a burst of twice that; then the peer is dropped */
+#define BUS_REQUESTS_PER_SEC  100u
+/* bytes the kernel holds towards one peer; it doubles the number */
+#define BUS_SEND_BUFFER       (128 * 1024)
 #define BUS_BACKLOG_REQUEST   16u  /* unsent messages with which a peer may still ask */
-#define BUS_BACKLOG_SIGNAL    64u  /* unsent messages with which a peer is too slow and is dropped */
+/* unsent messages with which a peer is too slow and is dropped */
+#define BUS_BACKLOG_SIGNAL    64u
 
-/* Sources of the floor stand behind those that collect facts, so that one signal tells all of a turn. */
+/* Sources of the floor stand behind those that collect facts, so that one signal tells all of a
+ * turn. */
 #define BUS_PRIORITY_FLUSH (SD_EVENT_PRIORITY_NORMAL + 10)
 
 enum bus_door { BUS_DOOR_STATUS, BUS_DOOR_CONTROL, BUS_DOOR_NUM };
 
-/* One private connection. It may be found dead in its own callback, so it is marked and swept after dispatch. */
+/* One private connection. It may be found dead in its own callback, so it is marked and swept after
+ * dispatch. */
 struct peer {
 	struct peer *next;
 	struct bus *server;
@@ -34,8 +41,9 @@ struct peer {
 	unsigned bucket; /* requests it may still send */
 };
 
-/* The object a path names, filled by the `find` callbacks and handed to the getters and methods of the same
- * dispatch. One scratch place is enough because sd-bus calls the two back to back; handlers copy what they keep. */
+/* The object a path names, filled by the `find` callbacks and handed to the getters and methods of
+ * the same dispatch. One scratch place is enough because sd-bus calls the two back to back;
+ * handlers copy what they keep. */
 struct bus_target {
 	struct bus *server;
 	struct guest *guest;
@@ -54,10 +62,12 @@ struct bus {
 	} doors[BUS_DOOR_NUM];
 	struct peer *peers; /* newest first */
 	unsigned n_peers[BUS_DOOR_NUM];
-	sd_event_source *turn; /* runs once at the end of a loop turn: signals, then the dead are swept */
+	/* runs once at the end of a loop turn: signals, then the dead are swept */
+	sd_event_source *turn;
 	struct bus_target target;
 	struct relay *relays;
-	char **paths; /* of all objects before the set of guests changed, NULL-terminated; or NULL */
+	/* of all objects before the set of guests changed, NULL-terminated; or NULL */
+	char **paths;
 };
 
 /* bus.c: at the end of this loop turn, announce what is dirty and sweep what is dead. */
@@ -68,9 +78,11 @@ void peer_accept(struct bus *b, enum bus_door door, int fd);
 void peer_kill(struct peer *p, const char *why);
 void peers_sweep(struct bus *b);
 void peers_free(struct bus *b);
-struct peer *peer_next_live(struct peer *p); /* p or the next one after it that takes signals; NULL at the end */
+/* p or the next one after it that takes signals; NULL at the end */
+struct peer *peer_next_live(struct peer *p);
 
-/* listen.c: a listening socket of that mode from its first moment, whatever the umask; or -errno. */
+/* listen.c: a listening socket of that mode from its first moment, whatever the
+ * umask; or -errno. */
 int bus_listen(const char *path, mode_t mode, const char *group);
 
 #endif

@@ -35,8 +35,9 @@ struct args_rule {
 	const char *words; /* what the operands are, for the message: "GUEST [SIZE|auto]" */
 };
 
-/* Options and operands in any order; `--opt=value` and `--opt value`; `--` ends the options; a lone `-` is an
- * operand. 0 and *ret (pointing into argv), or CLI_USAGE when a line was written to stderr. */
+/* Options and operands in any order; `--opt=value` and `--opt value`; `--` ends the options; a lone
+ * `-` is an operand. 0 and *ret (pointing into argv), or CLI_USAGE when a line was written to
+ * stderr. */
 int args_parse(int argc, char **argv, const struct args_rule *rule, struct args *ret);
 
 #endif

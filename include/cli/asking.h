@@ -14,11 +14,11 @@ int verb_wait(int argc, char **argv);
 int verb_reload(int argc, char **argv);
 int verb_console(int argc, char **argv);
 
-extern const char usage_status[], usage_start[], usage_stop[], usage_restart[], usage_kill[], usage_balloon[],
-	usage_reset_failed[], usage_wait[], usage_reload[], usage_console[];
+extern const char usage_status[], usage_start[], usage_stop[], usage_restart[], usage_kill[],
+	usage_balloon[], usage_reset_failed[], usage_wait[], usage_reload[], usage_console[];
 
-/* The verbs of the other programs: replaces this process by the daemon or by the offline program, which lie in
- * ../libexec/mediakitd beside the command. */
+/* The verbs of the other programs: replaces this process by the daemon or by the offline program,
+ * which lie in ../libexec/mediakitd beside the command. */
 int verb_exec_daemon(int argc, char **argv);
 int verb_exec_offline(int argc, char **argv);
 

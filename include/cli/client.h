@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command's line to the daemon. Only this module (with client_read, its other half) speaks D-Bus on this floor. */
+/* The command's line to the daemon. Only this module (with client_read, its other half) speaks
+ * D-Bus on this floor. */
 #ifndef MEDIAKIT_CLI_CLIENT_H
 #define MEDIAKIT_CLI_CLIENT_H
 
@@ -20,16 +21,17 @@ enum client_door { CLIENT_STATUS, CLIENT_CONTROL };
 int client_open(const char *runtime, enum client_door door, struct client **ret);
 void client_close(struct client *c); /* takes NULL */
 
-/* Fills the view in one round trip and keeps it up to date in client_wait(), as long as the client lives. 0, or the
- * exit status after a line on stderr. */
+/* Fills the view in one round trip and keeps it up to date in client_wait(), as long as the client
+ * lives. 0, or the exit status after a line on stderr. */
 int client_load(struct client *c, struct view *v);
 
-/* Waits until something happened or `timeout` (relative) passed. 1: the view may have changed, or the request was
- * answered; 0: time is up, or a signal came; -errno: the daemon is gone. */
+/* Waits until something happened or `timeout` (relative) passed. 1: the view may have changed, or
+ * the request was answered; 0: time is up, or a signal came; -errno: the daemon is gone. */
 int client_wait(struct client *c, usec_t timeout);
 
-/* Asks a guest's method: `kib` goes along where it is not NULL. The answer arrives in *reply, which must live as long
- * as the client, while client_wait() is called. -errno when it could not be asked. */
+/* Asks a guest's method: `kib` goes along where it is not NULL. The answer arrives in *reply, which
+ * must live as long as the client, while client_wait() is called. -errno when it could not be
+ * asked. */
 int client_begin(struct client *c, const char *guest, const char *method, const uint64_t *kib,
 	struct client_reply *reply);
 

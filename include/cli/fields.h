@@ -5,7 +5,8 @@
 
 #include <stddef.h>
 
-/* One property. Numbers have the same width in the view as on D-Bus; texts go into char arrays of `size`. */
+/* One property. Numbers have the same width in the view as on D-Bus; texts go into char arrays of
+ * `size`. */
 struct field {
 	const char *name;
 	char type; /* D-Bus's letter; 'a' stands for "as", joined by spaces */

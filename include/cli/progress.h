@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tells what is being waited for: on a terminal one live line, elsewhere a line for each change. On stderr. */
+/* Tells what is being waited for: on a terminal one live line, elsewhere a line for each change. On
+ * stderr. */
 #ifndef MEDIAKIT_CLI_PROGRESS_H
 #define MEDIAKIT_CLI_PROGRESS_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every asking verb begins with: options, a connection, the objects, and a guest that exists. */
+/* What every asking verb begins with: options, a connection, the objects, and a guest
+ * that exists. */
 #ifndef MEDIAKIT_CLI_SESSION_H
 #define MEDIAKIT_CLI_SESSION_H
 
@@ -10,11 +11,12 @@ struct session {
 	struct args args;
 	struct client *client;
 	struct view view;
-	const char *guest; /* the first operand; NULL without. Never points into the view, which moves */
+	/* the first operand; NULL without. Never points into the view, which moves */
+	const char *guest;
 };
 
-/* 0, or the exit status after a line on stderr: CLI_NO_GUEST with the nearest name where the first operand is no
- * guest. The session is to be closed in either case. */
+/* 0, or the exit status after a line on stderr: CLI_NO_GUEST with the nearest name where the first
+ * operand is no guest. The session is to be closed in either case. */
 int session_open(struct session *s, int argc, char **argv, const struct args_rule *rule,
 	enum client_door door);
 void session_close(struct session *s);

@@ -6,8 +6,9 @@
 #include "cli/term.h"
 #include "cli/view.h"
 
-/* One row per service. In a pipe: every column, nothing cut. On a terminal the least telling columns give way
- * until it fits, and reasons that do not fit their column stand below their rows. 0 or -ENOMEM. */
+/* One row per service. In a pipe: every column, nothing cut. On a terminal the least telling
+ * columns give way until it fits, and reasons that do not fit their column stand below their rows.
+ * 0 or -ENOMEM. */
 int table_print(FILE *f, const struct view_guest *g, const struct style *style);
 
 #endif

@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* How a screen is drawn. A pipe is no terminal and has no colour; its width is 0, that is without limit. */
+/* How a screen is drawn. A pipe is no terminal and has no colour; its width is 0, that is without
+ * limit. */
 struct style {
 	bool terminal, color;
 	bool utf8; /* else other characters than ASCII become '?' */
@@ -17,8 +18,8 @@ struct style {
 	usec_t now_realtime; /* ages are counted from here */
 };
 
-/* Of the file: colour on a terminal, unless $NO_COLOR is there or $TERM is dumb; the width from $COLUMNS, else from the
- * terminal, else 80. Sets the character type of the process's locale. */
+/* Of the file: colour on a terminal, unless $NO_COLOR is there or $TERM is dumb; the width from
+ * $COLUMNS, else from the terminal, else 80. Sets the character type of the process's locale. */
 struct style term_style(FILE *f);
 
 enum term_color {
@@ -41,11 +42,13 @@ unsigned text_width(const char *text);
 char *text_plain(char *text);
 /* Prints at most `width` columns (0: all), with an ellipsis where it was cut. */
 void text_put(FILE *f, const struct style *style, const char *text, unsigned width);
-/* Prints the text in lines of at most `width` columns, broken between words; all but the first line begin with `indent`
- * spaces. */
-void text_wrap(FILE *f, const struct style *style, const char *text, unsigned width, unsigned indent);
+/* Prints the text in lines of at most `width` columns, broken between words; all but the first line
+ * begin with `indent` spaces. */
+void text_wrap(
+	FILE *f, const struct style *style, const char *text, unsigned width, unsigned indent);
 
-/* From here on SIGINT, SIGTERM, SIGHUP and SIGWINCH only come in while waiting, and are remembered. */
+/* From here on SIGINT, SIGTERM, SIGHUP and SIGWINCH only come in while waiting, and
+ * are remembered. */
 void term_watch_signals(void);
 /* For ppoll(): the mask to wait with; NULL before term_watch_signals(). */
 const sigset_t *term_wait_mask(void);

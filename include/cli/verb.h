@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One verb of a command, and the table-driven main that the command and the offline program share. */
+/* One verb of a command, and the table-driven main that the command and the offline
+ * program share. */
 #ifndef MEDIAKIT_CLI_VERB_H
 #define MEDIAKIT_CLI_VERB_H
 
@@ -16,8 +17,9 @@ enum cli_exit {
 	CLI_NO_DAEMON = 6,
 };
 
-/* `usage` is the one source of --help, the man page and the completion: its first line is the synopsis without
- * the command's name, then the text. It ends with a newline. NULL: the verb answers --help itself. */
+/* `usage` is the one source of --help, the man page and the completion: its first line is the
+ * synopsis without the command's name, then the text. It ends with a newline. NULL: the verb
+ * answers --help itself. */
 struct verb {
 	const char *name;
 	const char *summary; /* one line, no full stop */
@@ -25,11 +27,13 @@ struct verb {
 	const char *usage;
 };
 
-/* Runs argv[1]; `--help`, `--version` and `VERB --help` are answered here, so that no verb needs to. An unknown verb is
- * CLI_USAGE with the nearest known one. `about` stands above the list of verbs. */
+/* Runs argv[1]; `--help`, `--version` and `VERB --help` are answered here, so that no verb needs
+ * to. An unknown verb is CLI_USAGE with the nearest known one. `about` stands above the list of
+ * verbs. */
 int verb_main(const struct verb *verbs, size_t n, const char *about, int argc, char **argv);
 
-/* The nearest of n names by edit distance, or NULL when none is near enough to be meant. `name(i)` gives them. */
+/* The nearest of n names by edit distance, or NULL when none is near enough to be meant. `name(i)`
+ * gives them. */
 const char *verb_nearest(const char *word, const char *(*name)(const void *userdata, size_t i),
 	const void *userdata, size_t n);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the daemon told: guests and services as plain values, and the few judgements that every screen shares. */
+/* What the daemon told: guests and services as plain values, and the few judgements that every
+ * screen shares. */
 #ifndef MEDIAKIT_CLI_VIEW_H
 #define MEDIAKIT_CLI_VIEW_H
 
@@ -49,7 +50,8 @@ struct view_guest {
 	char ladder_rung[16];
 	uint32_t ladder_presses;
 	usec_t ladder_since, ladder_until;
-	uint64_t memory_actual, memory_maximum, memory_usable, memory_available, memory_rss, memory_target;
+	uint64_t memory_actual, memory_maximum, memory_usable, memory_available, memory_rss,
+		memory_target;
 	usec_t stats_at;
 	int64_t pid;
 	char exit_cause[24], exit_words[320];
@@ -82,7 +84,8 @@ void view_free(struct view *v); /* its content; takes an empty one */
 /* NULL: not there. */
 struct view_guest *view_guest(const struct view *v, const char *name);
 struct view_service *view_service(const struct view_guest *g, const char *name);
-/* The one of that name, made where it is missing; NULL past the limits, with no memory, or for a name too long. */
+/* The one of that name, made where it is missing; NULL past the limits, with no memory, or for a
+ * name too long. */
 struct view_guest *view_guest_make(struct view *v, const char *name);
 struct view_service *view_service_make(struct view_guest *g, const char *name);
 void view_guest_drop(struct view *v, const char *name);

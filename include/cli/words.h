@@ -26,12 +26,13 @@ char *latency_text(char *buf, size_t size, usec_t latency);
 char *service_reason(char *buf, size_t size, const struct view_service *s);
 #define REASON_TEXT_MAX 512u
 
-/* Where a guest is on its way, on one line: "booting 34s: cloud-init; 2 of 6 active services up; waits for
- * local-proofreader (starting)". Returns buf. */
+/* Where a guest is on its way, on one line: "booting 34s: cloud-init; 2 of 6 active services up;
+ * waits for local-proofreader (starting)". Returns buf. */
 char *progress_text(char *buf, size_t size, const struct view_guest *g, usec_t now_realtime);
 #define PROGRESS_TEXT_MAX 1024u
 
 /* Appends to a text of `size` bytes, cutting at the end; never past it. */
-void text_add(char *buf, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void text_add(char *buf, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server: two doors, what is announced at the end of a loop turn, and a changing set of objects. */
+/* The server: two doors, what is announced at the end of a loop turn, and a changing set of
+ * objects. */
 #include "bus/bus.h"
 
 #include "base/file.h"
@@ -13,7 +14,8 @@
 
 void bus_schedule(struct bus *b)
 {
-	/* Cannot fail on a source that exists; without one (a half-built server) there is nothing to tell. */
+	/* Cannot fail on a source that exists; without one (a half-built server) there is nothing
+	 * to tell. */
 	if (b->turn)
 		(void)sd_event_source_set_enabled(b->turn, SD_EVENT_ONESHOT);
 }
@@ -24,8 +26,9 @@ static void announce(struct bus *b, const char *path, const char *interface)
 		uint64_t queued = 0;
 		int r = sd_bus_emit_properties_changed_strv(p->connection, path, interface, NULL);
 
-		/* Only memory or the connection itself can fail here; either way this peer missed a change,
-		 * and a peer that believes an old state is worse off than one that has to come back. */
+		/* Only memory or the connection itself can fail here; either way this peer missed a
+		 * change, and a peer that believes an old state is worse off than one that has to
+		 * come back. */
 		if (r < 0)
 			peer_kill(p, strerror(-r));
 		else if (sd_bus_get_n_queued_write(p->connection, &queued) >= 0 &&
@@ -54,7 +57,8 @@ static void announce_dirty(struct bus *b)
 		struct guest *g = s->guests[i];
 
 		if (g->dirty)
-			announce_object(b, &g->dirty, heard ? guest_path(g) : NULL, BUS_IFACE_GUEST);
+			announce_object(
+				b, &g->dirty, heard ? guest_path(g) : NULL, BUS_IFACE_GUEST);
 		for (unsigned j = 0; j < g->n_services; j++)
 			if (g->services[j].dirty)
 				announce_object(b, &g->services[j].dirty,
@@ -91,15 +95,17 @@ static bool path_in(char **paths, const char *path)
 static void announce_set(struct bus *b, char **these, char **those, bool come)
 {
 	for (; these && *these; these++) {
-		const char *interface = strstr(*these, "/service/") ? BUS_IFACE_SERVICE : BUS_IFACE_GUEST;
+		const char *interface =
+			strstr(*these, "/service/") ? BUS_IFACE_SERVICE : BUS_IFACE_GUEST;
 		char *interfaces[] = { (char *)interface, NULL };
 
 		if (path_in(those, *these))
 			continue;
 		for (struct peer *p = peer_next_live(b->peers); p; p = peer_next_live(p->next)) {
-			int r = come ? sd_bus_emit_interfaces_added_strv(p->connection, *these, interfaces)
-				     : sd_bus_emit_interfaces_removed_strv(p->connection, *these,
-					       interfaces);
+			int r = come ? sd_bus_emit_interfaces_added_strv(
+					       p->connection, *these, interfaces)
+				     : sd_bus_emit_interfaces_removed_strv(
+					       p->connection, *these, interfaces);
 			if (r < 0)
 				peer_kill(p, strerror(-r));
 		}
@@ -129,8 +135,8 @@ static void on_guests_changing(void *userdata, struct supervisor *s, bool after)
 		b->paths = paths;
 }
 
-/* The status socket answers questions and nothing else: what is not on this list is refused before any handler sees
- * it, so a method added later is closed until somebody opens it. */
+/* The status socket answers questions and nothing else: what is not on this list is refused before
+ * any handler sees it, so a method added later is closed until somebody opens it. */
 static bool method_reads(sd_bus_message *m)
 {
 	static const struct {
@@ -165,14 +171,14 @@ int bus_register(struct bus *b, sd_bus *connection, bool writable)
 	int r;
 
 	if ((r = sd_bus_add_object_manager(connection, NULL, BUS_PATH)) < 0 ||
-		(r = sd_bus_add_object_vtable(connection, NULL, BUS_PATH, BUS_IFACE_MANAGER,
-			 manager_vtable, b)) < 0 ||
+		(r = sd_bus_add_object_vtable(
+			 connection, NULL, BUS_PATH, BUS_IFACE_MANAGER, manager_vtable, b)) < 0 ||
 		(r = sd_bus_add_fallback_vtable(connection, NULL, BUS_PATH_GUESTS, BUS_IFACE_GUEST,
 			 guest_vtable, guest_find, b)) < 0 ||
-		(r = sd_bus_add_fallback_vtable(connection, NULL, BUS_PATH_GUESTS, BUS_IFACE_SERVICE,
-			 service_vtable, service_find, b)) < 0 ||
-		(r = sd_bus_add_node_enumerator(connection, NULL, BUS_PATH_GUESTS, objects_enumerate,
-			 b)) < 0)
+		(r = sd_bus_add_fallback_vtable(connection, NULL, BUS_PATH_GUESTS,
+			 BUS_IFACE_SERVICE, service_vtable, service_find, b)) < 0 ||
+		(r = sd_bus_add_node_enumerator(
+			 connection, NULL, BUS_PATH_GUESTS, objects_enumerate, b)) < 0)
 		return r;
 	return writable ? 0 : sd_bus_add_filter(connection, NULL, refuse_writes, b);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Method calls that wait for an operation of a guest.
  *
- * A call lives until its operation is answered or its caller disconnects, whichever comes first, and each ends the
- * other: an answered call drops its watch on the connection, a lost caller has its operation forgotten. Core answers
- * every operation before it frees the guest, so the guest pointer is good for as long as the call lives. */
+ * A call lives until its operation is answered or its caller disconnects, whichever comes first,
+ * and each ends the other: an answered call drops its watch on the connection, a lost caller has
+ * its operation forgotten. Core answers every operation before it frees the guest, so the guest
+ * pointer is good for as long as the call lives. */
 #include "bus/call.h"
 
 #include "base/log.h"
@@ -117,9 +118,9 @@ static struct call *call_new(sd_bus_message *m, struct guest *g)
 		return NULL;
 	c->guest = g;
 	c->message = sd_bus_message_ref(m);
-	if (sd_bus_match_signal_async(sd_bus_message_get_bus(m), &c->watch, "org.freedesktop.DBus.Local",
-		    "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local", "Disconnected",
-		    on_caller_gone, NULL, c) < 0) {
+	if (sd_bus_match_signal_async(sd_bus_message_get_bus(m), &c->watch,
+		    "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
+		    "org.freedesktop.DBus.Local", "Disconnected", on_caller_gone, NULL, c) < 0) {
 		call_free(c);
 		return NULL;
 	}
@@ -135,8 +136,8 @@ int call_begin(sd_bus_message *m, struct guest *g, enum operation_kind kind, uin
 		return -ENOMEM;
 	const struct request request = { .kind = kind, .kib = kib, .done = on_done, .userdata = c };
 
-	log_full(LOG_INFO, g->spec->name, NULL, "%s asked for by %s", operation_kind_to_string(kind),
-		caller_words(m, who, sizeof(who)));
+	log_full(LOG_INFO, g->spec->name, NULL, "%s asked for by %s",
+		operation_kind_to_string(kind), caller_words(m, who, sizeof(who)));
 	c->beginning = true;
 	int r = guest_request(g, &request, now_boottime(), message, &c->operation);
 	c->beginning = false;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A guest's object, com.pointsav.MediaKit1.Guest at …/guest/<name>.
  *
- * Times ("t") are microseconds of CLOCK_REALTIME, 0 where there is none; sizes are KiB. Texts are printable.
+ * Times ("t") are microseconds of CLOCK_REALTIME, 0 where there is none; sizes are KiB. Texts are
+ * printable.
  *
  * Name, UUID, Hostname, User, Arch s; CPUs u; MemoryConfigured t     as configured
- * State s              absent stopped starting booting running ready stopping saving paused crashed failed
+ * State s              absent stopped starting booting running ready stopping saving paused crashed
+ *                      failed
  * StateSince t, Reason s (why it is in this state, or what it waits for)
  * Want s               up or down: what was asked for
  * Healthy b, HealthySince t (of the present value)
@@ -16,20 +18,28 @@
  * Boots u              attempts since the last success
  * RetryAt t            when a crashed guest is started again
  * Faults u, FaultLimit u   inside the window of [Restart]
- * LadderRung s (none agent ACPI forced), LadderPresses u, LadderSince t, LadderUntil t   of a shutdown under way
- * MemoryActual t (the balloon), MemoryMaximum t, MemoryUsable t (what the guest could still use, its own word),
- * MemoryAvailable t (what the guest takes for its size), MemoryRSS t (what QEMU holds): UINT64_MAX where unknown
+ * LadderRung s (none agent ACPI forced), LadderPresses u,
+ * LadderSince t, LadderUntil t   of a shutdown under way
+ * MemoryActual t       the balloon
+ * MemoryMaximum t
+ * MemoryUsable t       what the guest could still use, its own word
+ * MemoryAvailable t    what the guest takes for its size, its own word
+ * MemoryRSS t          what QEMU holds; all five UINT64_MAX where unknown
  * MemoryTarget t       an operator's balloon target, 0 for automatic; StatsAt t (of these numbers)
  * Pid x                QEMU's, 0 unknown
  * LastExitCause s, LastExitWords s, LastExitAt t   how the last run ended; cause "none": it has not
- * SSHPort q (0: none), Bind s, Egress s (none, all)
+ * SSHPort q (0: none)
+ * Bind s, Egress s (none, all)
  * AgentConnected b, ConsoleOpen b
- * Seen b, SeenAge t    did the hypervisor tell of it since the daemon began, and how long ago (no change signal)
+ * Seen b, SeenAge t    did the hypervisor tell of it since the daemon began, and how long ago (no
+ *                      change signal)
  * Wedged b             a call into the hypervisor about it does not return (no change signal)
  *
- * Start() Stop() Restart() Kill() SetBalloon(t kib; 0 automatic) -> s message    answered when it is done
+ * Start() Stop() Restart() Kill() -> s message    answered when it is done
+ * SetBalloon(t kib; 0 automatic) -> s message      likewise
  * ResetFailed()
- * OpenConsole(u tail) -> h    a stream socket: the last `tail` bytes of the serial line, then the line, both ways
+ * OpenConsole(u tail) -> h    a stream socket: the last `tail` bytes of the serial line, then the
+ *                             line, both ways
  * ConsoleTail() -> ay         the last 64 KiB */
 #include "base/log.h"
 #include "bus/call.h"
@@ -252,7 +262,7 @@ const sd_bus_vtable guest_vtable[] = {
 	SD_BUS_METHOD("ResetFailed", "", "", method_reset_failed, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_NAMES("OpenConsole", "u", SD_BUS_PARAM(tail), "h", SD_BUS_PARAM(socket),
 		method_open_console, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD_WITH_NAMES("ConsoleTail", "", , "ay", SD_BUS_PARAM(bytes), method_console_tail,
-		SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_NAMES("ConsoleTail", "", , "ay", SD_BUS_PARAM(bytes),
+		method_console_tail, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_VTABLE_END,
 };

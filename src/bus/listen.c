@@ -19,8 +19,9 @@ static void give_to_group(const char *path, const char *name)
 		log_warning("cannot give %s to the group %s: %m; only root may use it", path, name);
 }
 
-/* The kernel makes a socket's file with the mode of the socket, less the umask. umask() itself would be felt by the
- * other threads, so the socket is closed to all before it is bound and opened after it has its group. */
+/* The kernel makes a socket's file with the mode of the socket, less the umask. umask() itself
+ * would be felt by the other threads, so the socket is closed to all before it is bound and opened
+ * after it has its group. */
 static int bind_at(int fd, const struct sockaddr_un *address, mode_t mode, const char *group)
 {
 	if (fchmod(fd, 0600) < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Manager object, com.pointsav.MediaKit1.Manager at /com/pointsav/MediaKit1, beside the ObjectManager.
+/* The Manager object, com.pointsav.MediaKit1.Manager at /com/pointsav/MediaKit1, beside the
+ * ObjectManager.
  *
  * Version s            of the daemon
  * Began t              CLOCK_REALTIME of its start
@@ -7,11 +8,14 @@
  * ConnectionURI s      libvirt's
  * Connected b, ConnectionMessage s (why not), ConnectionSince t (of the present value; 0 unknown)
  * WedgedQueues u       guests whose hypervisor calls do not return
- * StoreTrouble s       why the last write of the state failed, "" when it did not (no change signal)
+ * StoreTrouble s       why the last write of the state failed, "" when it did not (no change
+ *                      signal)
  * PoolReserve, PoolCritical t   KiB
  * Ping()               answers when the main loop does
- * Reload() -> as faults, s report, b ok   reads the configuration again. With ok false the old one stays whole. A fault
- *                      that is only a warning begins with "warning: "; the report has one line per change. */
+ * Reload() -> as faults, s report, b ok
+ *                      reads the configuration again. With ok false the old one stays whole. A
+ *                      fault that is only a warning begins with "warning: "; the report has one
+ *                      line per change. */
 #include "base/log.h"
 #include "bus/call.h"
 #include "bus/object.h"
@@ -25,7 +29,6 @@
 	{                                                                                          \
 		const struct supervisor *s = ((struct bus *)userdata)->supervisor;                 \
 		const c_type value = (expr);                                                       \
-                                                                                                   \
 		(void)connection, (void)path, (void)interface, (void)property, (void)error;        \
 		return sd_bus_message_append(reply, dbus_type, value);                             \
 	}
@@ -73,7 +76,8 @@ static int append_faults(sd_bus_message *reply, const struct conf_faults *faults
 	return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int reply_reload(sd_bus_message *m, const struct conf_faults *faults, const char *report, bool ok)
+static int reply_reload(
+	sd_bus_message *m, const struct conf_faults *faults, const char *report, bool ok)
 {
 	sd_bus_message *reply = NULL;
 	int r = sd_bus_message_new_method_return(m, &reply);
@@ -117,10 +121,13 @@ const sd_bus_vtable manager_vtable[] = {
 		SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("ConnectionSince", "t", get_connection_since, 0,
 		SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-	SD_BUS_PROPERTY("WedgedQueues", "u", get_wedged_queues, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_PROPERTY(
+		"WedgedQueues", "u", get_wedged_queues, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("StoreTrouble", "s", get_store_trouble, 0, 0),
-	SD_BUS_PROPERTY("PoolReserve", "t", get_pool_reserve, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-	SD_BUS_PROPERTY("PoolCritical", "t", get_pool_critical, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_PROPERTY(
+		"PoolReserve", "t", get_pool_reserve, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_PROPERTY(
+		"PoolCritical", "t", get_pool_critical, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_METHOD("Ping", "", "", method_ping, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_NAMES("Reload", "", , "assb",
 		SD_BUS_PARAM(faults) SD_BUS_PARAM(report) SD_BUS_PARAM(ok), method_reload,

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One caller on a private socket: let in, held to its limits, and buried after the dispatch in which it died.
+/* One caller on a private socket: let in, held to its limits, and buried after the dispatch in
+ * which it died.
  *
- * Theory of operation: the status socket is open to every user of the host, so a stranger must not be able to shut
- * others out, fill memory or steal time. Hence a count per door, where a full status door drops the oldest peer of
- * the user who holds the most; a bucket of requests; a bound on what is queued towards a peer that does not read.
- * Breaking a limit costs the connection, because an error reply would be one more message to queue. The kernel
- * checks who may connect, by the mode of the socket's file: credentials seen from a user namespace would lie.
- * For the same reason the D-Bus handshake is anonymous. */
+ * Theory of operation: the status socket is open to every user of the host, so a stranger must not
+ * be able to shut others out, fill memory or steal time. Hence a count per door, where a full
+ * status door drops the oldest peer of the user who holds the most; a bucket of requests; a bound
+ * on what is queued towards a peer that does not read. Breaking a limit costs the connection,
+ * because an error reply would be one more message to queue. The kernel checks who may connect, by
+ * the mode of the socket's file: credentials seen from a user namespace would lie. For the same
+ * reason the D-Bus handshake is anonymous. */
 #include "base/log.h"
 #include "bus/server.h"
 
@@ -103,7 +105,8 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error)
 		peer_kill(p, "too many requests");
 		return 1;
 	}
-	if (sd_bus_get_n_queued_write(p->connection, &queued) >= 0 && queued > BUS_BACKLOG_REQUEST) {
+	if (sd_bus_get_n_queued_write(p->connection, &queued) >= 0 &&
+		queued > BUS_BACKLOG_REQUEST) {
 		peer_kill(p, "asks without reading the answers");
 		return 1;
 	}
@@ -132,7 +135,8 @@ static void evict_one(struct bus *b, enum bus_door door)
 		peer_kill(victim, "the door is full");
 }
 
-/* sd-bus gives a socket 8 MiB of kernel memory, in which a stranger who does not read could hold us to that much. */
+/* sd-bus gives a socket 8 MiB of kernel memory, in which a stranger who does not read could hold us
+ * to that much. */
 static int bound_buffer(int fd)
 {
 	const int bytes = BUS_SEND_BUFFER;
@@ -156,8 +160,8 @@ static int peer_connect(struct peer *p, int fd)
 		(r = sd_bus_set_exit_on_disconnect(p->connection, 0)) < 0 ||
 		(r = sd_bus_start(p->connection)) < 0 || (r = bound_buffer(fd)) < 0 ||
 		(r = sd_bus_match_signal_async(p->connection, NULL, "org.freedesktop.DBus.Local",
-			 "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local", "Disconnected",
-			 on_disconnected, NULL, p)) < 0 ||
+			 "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
+			 "Disconnected", on_disconnected, NULL, p)) < 0 ||
 		(r = bus_register(p->server, p->connection, p->door == BUS_DOOR_CONTROL)) < 0 ||
 		/* Added last, so that it is asked first. */
 		(r = sd_bus_add_filter(p->connection, NULL, on_message, p)) < 0)
@@ -174,7 +178,8 @@ void peer_accept(struct bus *b, enum bus_door door, int fd)
 		evict_one(b, door);
 	struct peer *p = b->n_peers[door] < door_limit(door) ? calloc(1, sizeof(*p)) : NULL;
 	if (!p) {
-		log_warning("a connection is refused: %u peers are there already", b->n_peers[door]);
+		log_warning(
+			"a connection is refused: %u peers are there already", b->n_peers[door]);
 		(void)close(fd);
 		return;
 	}

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Carries the serial line to a person and keys back.
  *
- * The serial line belongs to the guest and is written on the main loop, so a reader who does not keep up must cost
- * nothing: what its socket does not take waits in one bounded buffer, and when that is full the relay ends. Keys are
- * best effort, as on a real serial line without flow control. */
+ * The serial line belongs to the guest and is written on the main loop, so a reader who does not
+ * keep up must cost nothing: what its socket does not take waits in one bounded buffer, and when
+ * that is full the relay ends. Keys are best effort, as on a real serial line without flow
+ * control. */
 #include "bus/relay.h"
 
 #include "base/log.h"
@@ -19,7 +20,8 @@ struct relay {
 	struct relay *next;
 	struct bus *server;
 	struct guest *guest;
-	char guest_name[SPEC_NAME_MAX + 1]; /* tells a guest that is gone from another at the same address */
+	/* tells a guest that is gone from another at the same address */
+	char guest_name[SPEC_NAME_MAX + 1];
 	int fd;
 	sd_event_source *source;
 	char *buffer;
@@ -36,8 +38,8 @@ static void relay_want_write(struct relay *r, bool want)
 		r->dead = true;
 }
 
-/* Closing our side of the socket wakes our own io source, which then buries the relay: the console must not lose
- * a listener while it goes through them. */
+/* Closing our side of the socket wakes our own io source, which then buries the relay: the console
+ * must not lose a listener while it goes through them. */
 static void relay_condemn(struct relay *r)
 {
 	r->dead = true;
@@ -47,7 +49,8 @@ static void relay_condemn(struct relay *r)
 static void relay_queue(struct relay *r, const char *data, size_t len)
 {
 	if (len > RELAY_BUFFER - r->len) {
-		log_full(LOG_NOTICE, r->guest_name, NULL, "a reader of the console is too slow and is dropped");
+		log_full(LOG_NOTICE, r->guest_name, NULL,
+			"a reader of the console is too slow and is dropped");
 		relay_condemn(r);
 		return;
 	}
@@ -202,6 +205,8 @@ void relays_check(struct bus *b)
 
 void relays_free(struct bus *b)
 {
-	while (b->relays)
-		relay_end(b->relays, true);
+	for (struct relay *r = b->relays, *next; r; r = next) {
+		next = r->next;
+		relay_end(r, true);
+	}
 }

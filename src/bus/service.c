@@ -7,7 +7,8 @@
  * Probe s              cbor http tcp unit none
  * Expect s             active, pending (never counted against health)
  * DependsOn as; BlockedBy s (the first of them that is not up, or "")
- * Watched b            is it asked at all? A unit is watched only while the guest agent is connected
+ * Watched b            is it asked at all? A unit is watched only while the guest agent is
+ *                      connected
  * State s              unknown starting up degraded down; StateSince t
  * Verdict s            of the last probe, in the words of the protocol; "none": never asked
  * VerdictAt t, VerdictReason s ("" for a plain ok), Latency t (microseconds)
@@ -61,8 +62,8 @@ GETTER_BOOL(restored, t->service->restored)
 GETTER_BOOL(proven, t->service->probe.last.proven)
 GETTER_TEXT(version, t->service->probe.last.version)
 
-static int get_depends(sd_bus *connection, const char *path, const char *interface, const char *property,
-	sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static int get_depends(sd_bus *connection, const char *path, const char *interface,
+	const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
 	const struct service_spec *spec = ((struct bus_target *)userdata)->service->spec;
 	int r = sd_bus_message_open_container(reply, 'a', "s");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads a verb's options out of one table, so that an option is spelled and explained the same everywhere. */
+/* Reads a verb's options out of one table, so that an option is spelled and explained the same
+ * everywhere. */
 #include "cli/args.h"
 
 #include "base/macro.h"
@@ -37,7 +38,8 @@ static const struct option *option_find(const char *name, size_t len, unsigned a
 	return NULL;
 }
 
-static int option_store(const struct option *o, const char *verb, const char *value, struct args *ret)
+static int option_store(
+	const struct option *o, const char *verb, const char *value, struct args *ret)
 {
 	char *field = (char *)ret + o->offset;
 
@@ -52,7 +54,8 @@ static int option_store(const struct option *o, const char *verb, const char *va
 	if (o->value == VALUE_SPAN && parse_timespan(value, (usec_t *)field) == 0)
 		return 0;
 	if (o->value == VALUE_SPAN)
-		fprintf(stderr, "mediakitd %s: --%s=%s is no time span; write 90s, 5min or infinity\n",
+		fprintf(stderr,
+			"mediakitd %s: --%s=%s is no time span; write 90s, 5min or infinity\n",
 			verb, o->name, value);
 	else
 		fprintf(stderr, "mediakitd %s: --%s= wants a value\n", verb, o->name);
@@ -67,7 +70,8 @@ static int take_option(int argc, char **argv, int *i, unsigned allowed, struct a
 	const struct option *o = option_find(name, len, allowed);
 
 	if (!o) {
-		fprintf(stderr, "mediakitd %s: there is no option --%.*s here; see `mediakitd %s --help`\n",
+		fprintf(stderr,
+			"mediakitd %s: there is no option --%.*s here; see `mediakitd %s --help`\n",
 			argv[0], (int)len, name, argv[0]);
 		return CLI_USAGE;
 	}
@@ -90,18 +94,20 @@ static int take_option(int argc, char **argv, int *i, unsigned allowed, struct a
 /* There are no one-letter options: whoever types one meant something else. */
 static int unknown_short(const char *verb, const char *word)
 {
-	fprintf(stderr, "mediakitd %s: there is no option %s; see `mediakitd %s --help`\n", verb, word, verb);
+	fprintf(stderr, "mediakitd %s: there is no option %s; see `mediakitd %s --help`\n", verb,
+		word, verb);
 	return CLI_USAGE;
 }
 
-static int take_operand(const char *word, const struct args_rule *rule, const char *verb, struct args *a)
+static int take_operand(
+	const char *word, const struct args_rule *rule, const char *verb, struct args *a)
 {
 	if (a->n_operands < MIN(rule->max, ARGS_OPERANDS_MAX)) {
 		a->operands[a->n_operands++] = word;
 		return 0;
 	}
-	fprintf(stderr, "mediakitd %s: '%s' is one word too many; see `mediakitd %s --help`\n", verb, word,
-		verb);
+	fprintf(stderr, "mediakitd %s: '%s' is one word too many; see `mediakitd %s --help`\n",
+		verb, word, verb);
 	return CLI_USAGE;
 }
 
@@ -131,8 +137,8 @@ int args_parse(int argc, char **argv, const struct args_rule *rule, struct args 
 			return r;
 	}
 	if (a.n_operands < rule->min) {
-		fprintf(stderr, "mediakitd %s: wants %s; see `mediakitd %s --help`\n", argv[0], rule->words,
-			argv[0]);
+		fprintf(stderr, "mediakitd %s: wants %s; see `mediakitd %s --help`\n", argv[0],
+			rule->words, argv[0]);
 		return CLI_USAGE;
 	}
 	*ret = a;

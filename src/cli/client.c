@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connects peer to peer, reads the objects, follows their signals, and asks for things.
  *
- * Signals come without being asked for, and in order with the answers, so there is no gap between reading the objects and
- * following them. A signal that was sent before the objects were read is applied after them; it can only repeat
- * what they said, because the daemon tells of every later change in a later signal. */
+ * Signals come without being asked for, and in order with the answers, so there is no gap between
+ * reading the objects and following them. A signal that was sent before the objects were read is
+ * applied after them; it can only repeat what they said, because the daemon tells of every later
+ * change in a later signal. */
 #include "cli/client.h"
 
 #include "base/macro.h"
@@ -47,9 +48,11 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
 		return 0;
 	if (sd_bus_message_is_signal(m, "org.freedesktop.DBus.Properties", "PropertiesChanged") > 0)
 		r = changed_read(m, c->view);
-	else if (sd_bus_message_is_signal(m, "org.freedesktop.DBus.ObjectManager", "InterfacesAdded") > 0)
+	else if (sd_bus_message_is_signal(
+			 m, "org.freedesktop.DBus.ObjectManager", "InterfacesAdded") > 0)
 		r = object_read(m, c->view);
-	else if (sd_bus_message_is_signal(m, "org.freedesktop.DBus.ObjectManager", "InterfacesRemoved") > 0)
+	else if (sd_bus_message_is_signal(
+			 m, "org.freedesktop.DBus.ObjectManager", "InterfacesRemoved") > 0)
 		r = removed_read(m, c->view);
 	else
 		return 0;
@@ -63,12 +66,13 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
 static int open_failed(const struct client *c, int error)
 {
 	if (error == -EACCES || error == -EPERM) {
-		fprintf(stderr, "mediakitd: you may not use %s; it takes root or the group %s\n", c->path,
-			BUS_CONTROL_GROUP);
+		fprintf(stderr, "mediakitd: you may not use %s; it takes root or the group %s\n",
+			c->path, BUS_CONTROL_GROUP);
 		return CLI_FAILED;
 	}
 	if (error == -ETIMEDOUT || error == -EAGAIN)
-		fprintf(stderr, "mediakitd does not answer on %s; is it stopped or overloaded?\n", c->path);
+		fprintf(stderr, "mediakitd does not answer on %s; is it stopped or overloaded?\n",
+			c->path);
 	else
 		fprintf(stderr, "mediakitd is not running: no answer on %s; "
 			"start it with `systemctl start mediakitd`\n", c->path);
@@ -78,7 +82,8 @@ static int open_failed(const struct client *c, int error)
 static int connect_to(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	/* Not blocking: a daemon that was stopped lets its queue fill, and then connect() would wait for ever. */
+	/* Not blocking: a daemon that was stopped lets its queue fill, and then connect() would
+	 * wait for ever. */
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
@@ -100,7 +105,8 @@ static int start_bus(struct client *c, int fd)
 		(void)close(fd);
 		return r;
 	}
-	if ((r = sd_bus_set_bus_client(c->bus, 0)) < 0 || (r = sd_bus_set_anonymous(c->bus, 1)) < 0 ||
+	if ((r = sd_bus_set_bus_client(c->bus, 0)) < 0 ||
+		(r = sd_bus_set_anonymous(c->bus, 1)) < 0 ||
 		(r = sd_bus_negotiate_fds(c->bus, 1)) < 0 ||
 		(r = sd_bus_set_method_call_timeout(c->bus, ANSWER_WITHIN)) < 0 ||
 		(r = sd_bus_add_filter(c->bus, NULL, on_signal, c)) < 0)
@@ -116,7 +122,8 @@ int client_open(const char *runtime, enum client_door door, struct client **ret)
 	int n = snprintf(c->path, sizeof(c->path), "%s/%s", runtime,
 		door == CLIENT_CONTROL ? BUS_SOCKET_CONTROL : BUS_SOCKET_STATUS);
 	if (n < 0 || (size_t)n >= sizeof(c->path)) {
-		fprintf(stderr, "mediakitd: the runtime directory's name is too long for a socket: %s\n",
+		fprintf(stderr,
+			"mediakitd: the runtime directory's name is too long for a socket: %s\n",
 			runtime);
 		free(c);
 		return CLI_USAGE;
@@ -149,13 +156,14 @@ static int on_manager(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	return 1;
 }
 
-/* An ObjectManager does not tell of itself, so the Manager is asked apart; both questions go out before either answer
- * is waited for. The first one's answer is then in the queue when the second one's has come. */
+/* An ObjectManager does not tell of itself, so the Manager is asked apart; both questions go out
+ * before either answer is waited for. The first one's answer is then in the queue when the second
+ * one's has come. */
 int client_load(struct client *c, struct view *v)
 {
 	sd_bus_message *reply = NULL;
-	int r = sd_bus_call_method_async(c->bus, NULL, NULL, BUS_PATH, "org.freedesktop.DBus.Properties",
-		"GetAll", on_manager, v, "s", BUS_IFACE_MANAGER);
+	int r = sd_bus_call_method_async(c->bus, NULL, NULL, BUS_PATH,
+		"org.freedesktop.DBus.Properties", "GetAll", on_manager, v, "s", BUS_IFACE_MANAGER);
 
 	if (r >= 0)
 		r = sd_bus_call_method(c->bus, NULL, BUS_PATH, "org.freedesktop.DBus.ObjectManager",
@@ -176,7 +184,8 @@ int client_load(struct client *c, struct view *v)
 	return 0;
 }
 
-/* Sleeps until the connection has something to do, a signal comes, or `limit` passes. 0, or -EINTR. */
+/* Sleeps until the connection has something to do, a signal comes, or `limit` passes.
+ * 0, or -EINTR. */
 static int wait_for_io(sd_bus *bus, usec_t limit)
 {
 	struct pollfd p = { .fd = sd_bus_get_fd(bus) };
@@ -248,7 +257,8 @@ static int error_exit(const sd_bus_error *e)
 	return CLI_FAILED;
 }
 
-static void reply_take(struct client_reply *reply, int error, const sd_bus_error *e, const char *message)
+static void reply_take(
+	struct client_reply *reply, int error, const sd_bus_error *e, const char *message)
 {
 	reply->done = true;
 	reply->status = CLI_OK;
@@ -301,7 +311,8 @@ int client_begin(struct client *c, const char *guest, const char *method, const 
 	return r < 0 ? r : 0;
 }
 
-static int reload_read(sd_bus_message *m, void (*print)(bool is_fault, const char *line), bool *ret_ok)
+static int reload_read(
+	sd_bus_message *m, void (*print)(bool is_fault, const char *line), bool *ret_ok)
 {
 	char text[1024];
 	const char *line;
@@ -389,7 +400,8 @@ int client_console_open(struct client *c, const char *guest, unsigned tail, int 
 	CLEANUP_FREE char *path = guest_path(guest);
 	sd_bus_message *m = NULL;
 	const uint32_t argument = tail;
-	int fd, r = path ? call(c, path, BUS_IFACE_GUEST, "OpenConsole", &argument, reply, &m) : -ENOMEM;
+	int fd, r = path ? call(c, path, BUS_IFACE_GUEST, "OpenConsole", &argument, reply, &m)
+			 : -ENOMEM;
 
 	if (r < 0)
 		return r;

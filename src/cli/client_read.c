@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Takes the daemon's messages apart into the view. A daemon newer or older than this command is no fault: what is not
- * known is skipped, what is not told stays unknown. */
+/* Takes the daemon's messages apart into the view. A daemon newer or older than this command is no
+ * fault: what is not known is skipped, what is not told stays unknown. */
 #include "cli/client_read.h"
 
 #include "base/macro.h"
@@ -57,7 +57,8 @@ static int field_read(sd_bus_message *m, const struct field *f, void *base)
 	}
 }
 
-/* Reads a{sv}. Properties we do not know, or of another type, belong to a newer daemon and are skipped. */
+/* Reads a{sv}. Properties we do not know, or of another type, belong to a newer daemon and are
+ * skipped. */
 static int properties_read(sd_bus_message *m, const struct field *fields, void *base)
 {
 	int r = sd_bus_message_enter_container(m, 'a', "{sv}");
@@ -86,7 +87,8 @@ static int properties_read(sd_bus_message *m, const struct field *fields, void *
 }
 
 /* Where the properties of an object's interface go; *ret NULL: we do not show them. */
-static const struct field *target_find(struct view *v, const char *path, const char *interface, void **ret)
+static const struct field *target_find(
+	struct view *v, const char *path, const char *interface, void **ret)
 {
 	CLEANUP_FREE char *guest = NULL, *service = NULL;
 	struct view_guest *g;

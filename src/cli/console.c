@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `mediakitd console`: a person on the guest's serial line.
  *
- * What comes from the guest is not to be trusted: on a terminal it can move the cursor, rename the window, or worse.
- * A person who types into a serial line needs exactly that (an editor, a boot menu), so the interactive mode passes
- * everything on, and says so in its usage. Where nobody types, nothing needs it, so what goes to a terminal is
- * escaped. */
+ * What comes from the guest is not to be trusted: on a terminal it can move the cursor, rename the
+ * window, or worse. A person who types into a serial line needs exactly that (an editor, a boot
+ * menu), so the interactive mode passes everything on, and says so in its usage. Where nobody
+ * types, nothing needs it, so what goes to a terminal is escaped. */
 #include "base/macro.h"
 #include "cli/asking.h"
 #include "cli/session.h"
@@ -52,8 +52,8 @@ static int write_all(int fd, const char *data, size_t len)
 	return 0;
 }
 
-/* The length of an ANSI colour sequence at the beginning, 0 where there is none. Boot messages are full of them, and
- * they are noise here. */
+/* The length of an ANSI colour sequence at the beginning, 0 where there is none. Boot messages are
+ * full of them, and they are noise here. */
 static size_t color_length(const char *s, size_t len)
 {
 	size_t n = 2;
@@ -74,13 +74,14 @@ static int write_line_escaped(const char *line, size_t len)
 		size_t skip = color_length(line + i, len - i);
 
 		if (skip == 0 && line[i] != '\r')
-			clean[n++] = line[i] == '\t' ? ' ' : line[i];
+			clean[n++] = (char)(line[i] == '\t' ? ' ' : line[i]);
 		i += MAX(skip, (size_t)1);
 	}
 	return write_all(STDOUT_FILENO, text, utf8_escape(text, sizeof(text), clean, n));
 }
 
-/* Line by line, so that only line feeds stay. Sequences cut by the end of a chunk are escaped: ugly, and safe. */
+/* Line by line, so that only line feeds stay. Sequences cut by the end of a chunk are escaped:
+ * ugly, and safe. */
 static int show(const char *data, size_t len, bool escape)
 {
 	if (!escape)
@@ -112,7 +113,8 @@ static int print_tail(struct session *s)
 	int r = client_console_tail(s->client, s->guest, &bytes, &len, &reply);
 
 	if (r < 0) {
-		fprintf(stderr, "%s: console: %s\n", s->guest, reply.message[0] ? reply.message : strerror(-r));
+		fprintf(stderr, "%s: console: %s\n", s->guest,
+			reply.message[0] ? reply.message : strerror(-r));
 		return reply.status == CLI_OK ? CLI_FAILED : reply.status;
 	}
 	return show(bytes, len, isatty(STDOUT_FILENO)) < 0 ? CLI_FAILED : CLI_OK;
@@ -186,14 +188,17 @@ static int join(struct session *s)
 	const bool interactive = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 	struct client_reply reply = { 0 };
 	CLEANUP_CLOSE int line = -1;
-	int r = client_console_open(s->client, s->guest, interactive ? TAIL_LOOK : TAIL_WHOLE, &line, &reply);
+	int r = client_console_open(
+		s->client, s->guest, interactive ? TAIL_LOOK : TAIL_WHOLE, &line, &reply);
 
 	if (r < 0) {
-		fprintf(stderr, "%s: console: %s\n", s->guest, reply.message[0] ? reply.message : strerror(-r));
+		fprintf(stderr, "%s: console: %s\n", s->guest,
+			reply.message[0] ? reply.message : strerror(-r));
 		return reply.status == CLI_OK ? CLI_FAILED : reply.status;
 	}
 	if (!view_runs(session_guest(s)))
-		fprintf(stderr, "%s is %s: the line is silent until it runs\n", s->guest, session_guest(s)->state);
+		fprintf(stderr, "%s is %s: the line is silent until it runs\n", s->guest,
+			session_guest(s)->state);
 	/* The line lives on its own; the daemon need not hold a connection for it. */
 	client_close(s->client);
 	s->client = NULL;

@@ -18,7 +18,8 @@ const char usage_decode[] =
 	"Reads one health report, CBOR as a service answers it, and prints as JSON what the\n"
 	"daemon would understand, or the reason why it is no report. Keys the daemon does not\n"
 	"know are left out. For example:\n"
-	"  curl -s -H 'Accept: application/cbor' http://127.0.0.1:19090/healthz | mediakitd decode -\n"
+	"  curl -s -H 'Accept: application/cbor' http://127.0.0.1:19090/healthz | mediakitd decode "
+	"-\n"
 	"\n"
 	"Exit status: 0 a report, 1 none, with the reason, 2 the file cannot be read.\n";
 
@@ -72,7 +73,8 @@ static json_t *report_json(const struct report *r)
 		json_t *checks = json_object();
 
 		for (unsigned i = 0; i < r->n_checks; i++)
-			add_text(checks, r->checks[i].name, true, report_status_to_string(r->checks[i].status));
+			add_text(checks, r->checks[i].name, true,
+				report_status_to_string(r->checks[i].status));
 		(void)json_object_set_new(o, "checks", checks);
 	}
 	return o;
@@ -96,8 +98,9 @@ int verb_decode(int argc, char **argv)
 		return CLI_USAGE;
 	}
 	if (report_decode(buf, len, &report, &fault) < 0) {
-		fprintf(stderr, "%s: no report: %s: %s (at byte %zu)\n", strcmp(path, "-") == 0 ? "input" : path,
-			report_error_to_string(fault.code), fault.text, fault.offset);
+		fprintf(stderr, "%s: no report: %s: %s (at byte %zu)\n",
+			strcmp(path, "-") == 0 ? "input" : path, report_error_to_string(fault.code),
+			fault.text, fault.offset);
 		return CLI_FAILED;
 	}
 	json_t *o = report_json(&report);

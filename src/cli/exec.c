@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Becomes one of the other programs. They are kept apart because linking libvirt and curl costs more time than all of
- * `status`. */
+/* Becomes one of the other programs. They are kept apart because linking libvirt and curl costs
+ * more time than all of `status`. */
 #include "cli/asking.h"
 
 #include "base/macro.h"
@@ -10,7 +10,8 @@
 #include <limits.h>
 #include <string.h>
 
-/* They lie beside the command, wherever that is: PREFIX/bin and PREFIX/libexec/mediakitd, build/bin and so on. */
+/* They lie beside the command, wherever that is: PREFIX/bin and PREFIX/libexec/mediakitd, build/bin
+ * and so on. */
 static int program_path(const char *name, char *buf, size_t size)
 {
 	char self[PATH_MAX];

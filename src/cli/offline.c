@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The program mediakitd-offline: the verbs that need no daemon, and libraries the command does without. */
+/* The program mediakitd-offline: the verbs that need no daemon, and libraries the command does
+ * without. */
 #include "base/macro.h"
 #include "cli/check.h"
 #include "cli/decode.h"

@@ -21,8 +21,8 @@ void progress_end(struct progress *p)
 	p->painted = false;
 }
 
-/* Two lines that differ only in how long something has lasted tell the same. So the text to compare is made for the
- * moment the state began. */
+/* Two lines that differ only in how long something has lasted tell the same. So the text to compare
+ * is made for the moment the state began. */
 static bool is_news(struct progress *p, const struct view_guest *g)
 {
 	char text[PROGRESS_TEXT_MAX];
@@ -44,8 +44,8 @@ void progress_show(struct progress *p, const struct view_guest *g)
 		if (!is_news(p, g))
 			return;
 		(void)format_timespan(elapsed, sizeof(elapsed), now_boottime() - p->began);
-		fprintf(stderr, "%s: %s (after %s)\n", g->name, progress_text(text, sizeof(text), g, now_realtime()),
-			elapsed);
+		fprintf(stderr, "%s: %s (after %s)\n", g->name,
+			progress_text(text, sizeof(text), g, now_realtime()), elapsed);
 		return;
 	}
 	/* The window may have changed; a line that wraps could not be taken back. */
@@ -53,7 +53,8 @@ void progress_show(struct progress *p, const struct view_guest *g)
 	unsigned used = text_width(g->name) + 2;
 	(void)progress_text(text, sizeof(text), g, now_realtime());
 	fprintf(stderr, "\r%s: ", g->name);
-	text_put(stderr, &p->style, text, p->style.width > used + 2 ? p->style.width - used - 1 : 1);
+	text_put(
+		stderr, &p->style, text, p->style.width > used + 2 ? p->style.width - used - 1 : 1);
 	(void)fputs("\033[K", stderr);
 	(void)fflush(stderr);
 	p->painted = true;

@@ -38,6 +38,7 @@ int verb_reload(int argc, char **argv)
 		return reply.status == CLI_OK ? CLI_FAILED : reply.status;
 	}
 	if (!ok)
-		fprintf(stderr, "mediakitd: the configuration has faults; the old one stays in force\n");
+		fprintf(stderr,
+			"mediakitd: the configuration has faults; the old one stays in force\n");
 	return ok ? CLI_OK : CLI_USAGE;
 }

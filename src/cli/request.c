@@ -10,7 +10,9 @@
 
 #include <string.h>
 
-#define EXIT_NOTE "\nExit status: 0 done, 1 failed, 2 usage, 3 not running, 4 no such guest, 5 timed out, 6 no daemon.\n"
+#define EXIT_NOTE                                                                                  \
+	"\nExit status: 0 done, 1 failed, 2 usage, 3 not running, 4 no such guest, 5 timed out, "  \
+	"6 no daemon.\n"
 
 const char usage_start[] =
 	"start GUEST\n"
@@ -39,9 +41,9 @@ const char usage_kill[] =
 const char usage_balloon[] =
 	"balloon GUEST [SIZE|auto]\n"
 	"\n"
-	"Shows the guest's memory, or sets how much it may use: 3G, 512M, or auto for the maximum.\n"
-	"Waits until the guest has given the memory back, or taken it.\n"
-	EXIT_NOTE;
+	"Shows the guest's memory, or sets how much it may use: 3G, 512M, or auto for the "
+	"maximum.\n"
+	"Waits until the guest has given the memory back, or taken it.\n" EXIT_NOTE;
 const char usage_reset_failed[] =
 	"reset-failed GUEST\n"
 	"\n"
@@ -127,11 +129,14 @@ static int confirm(const struct session *s)
 	if (s->args.yes)
 		return 0;
 	if (!isatty(STDIN_FILENO)) {
-		fprintf(stderr, "mediakitd kill: not asked from a terminal; say --yes to mean it\n");
+		fprintf(stderr,
+			"mediakitd kill: not asked from a terminal; say --yes to mean it\n");
 		return CLI_USAGE;
 	}
-	fprintf(stderr, "Cut the power of %s now? What it has not written is lost. [y/N] ", s->guest);
-	if (fgets(line, sizeof(line), stdin) && (strcasecmp(line, "y\n") == 0 || strcasecmp(line, "yes\n") == 0))
+	fprintf(stderr, "Cut the power of %s now? What it has not written is lost. [y/N] ",
+		s->guest);
+	if (fgets(line, sizeof(line), stdin) &&
+		(strcasecmp(line, "y\n") == 0 || strcasecmp(line, "yes\n") == 0))
 		return 0;
 	fprintf(stderr, "%s: left alone\n", s->guest);
 	return CLI_FAILED;
@@ -155,11 +160,13 @@ static int balloon_show(const struct session *s)
 	char a[SIZE_TEXT_MAX], b[SIZE_TEXT_MAX];
 
 	if (g->memory_actual == VIEW_ABSENT) {
-		fprintf(stderr, "%s: nothing is known of its memory; it is %s\n", g->name, g->state);
+		fprintf(stderr, "%s: nothing is known of its memory; it is %s\n", g->name,
+			g->state);
 		return view_runs(g) ? CLI_FAILED : CLI_NOT_RUNNING;
 	}
 	printf("%s: %s of %s, %s\n", g->name, format_size_kib(a, sizeof(a), g->memory_actual),
-		format_size_kib(b, sizeof(b), g->memory_configured), g->memory_target ? "set by hand" : "automatic");
+		format_size_kib(b, sizeof(b), g->memory_configured),
+		g->memory_target ? "set by hand" : "automatic");
 	return CLI_OK;
 }
 
@@ -169,15 +176,16 @@ int verb_balloon(int argc, char **argv)
 	struct session s;
 	uint64_t kib = 0;
 
-	/* The size is looked at before the daemon is asked: a typing error needs no daemon. Which operand it is, only
-	 * the parser knows. */
+	/* The size is looked at before the daemon is asked: a typing error needs no daemon. Which
+	 * operand it is, only the parser knows. */
 	struct args args;
 	int r = args_parse(argc, argv, &rule, &args);
 	if (r != 0)
 		return r;
 	const char *size = args.n_operands > 1 ? args.operands[1] : NULL;
 	if (size && strcmp(size, "auto") != 0 && (parse_size_kib(size, &kib) < 0 || kib == 0)) {
-		fprintf(stderr, "mediakitd balloon: '%s' is no size; write 3G, 512M or auto\n", size);
+		fprintf(stderr, "mediakitd balloon: '%s' is no size; write 3G, 512M or auto\n",
+			size);
 		return CLI_USAGE;
 	}
 	r = session_open(&s, argc, argv, &rule, size ? CLIENT_CONTROL : CLIENT_STATUS);

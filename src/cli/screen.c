@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One block per guest: a headline that answers the question, the facts under it, the services below. */
+/* One block per guest: a headline that answers the question, the facts under it, the services
+ * below. */
 #include "cli/screen.h"
 
 #include "base/macro.h"
@@ -29,7 +30,8 @@ static void print_fact(FILE *f, const struct style *style, const char *label, en
 /* On its way somewhere: then the headline says where it is and what it waits for. */
 static bool on_the_way(const struct view_guest *g)
 {
-	static const char *const states[] = { "booting", "running", "stopping", "starting", "crashed", NULL };
+	static const char *const states[] = { "booting", "running", "stopping", "starting",
+		"crashed", NULL };
 
 	return view_is(g->state, states) && !g->healthy;
 }
@@ -55,8 +57,8 @@ static void headline_text(char *buf, size_t size, const struct view_guest *g, us
 	else if (strcmp(g->state, "ready") == 0)
 		text_add(buf, size, ", not healthy");
 	if (active > 0)
-		text_add(buf, size, "%s %u of %u active services up", g->healthy || up < active ? ":" : ",", up,
-			active);
+		text_add(buf, size, "%s %u of %u active services up",
+			g->healthy || up < active ? ":" : ",", up, active);
 }
 
 static void print_headline(FILE *f, const struct view_guest *g, const struct style *style)
@@ -66,7 +68,8 @@ static void print_headline(FILE *f, const struct view_guest *g, const struct sty
 	unsigned used = text_width(g->name) + 2;
 
 	if (style->terminal && style->utf8) {
-		fprintf(f, "%s%s%s ", term_color(style, look.color), look.sign, term_reset(style, look.color));
+		fprintf(f, "%s%s%s ", term_color(style, look.color), look.sign,
+			term_reset(style, look.color));
 		used += 2;
 	}
 	fprintf(f, "%s", term_color(style, COLOR_BOLD));
@@ -81,7 +84,8 @@ static void print_run(FILE *f, const struct view_guest *g, const struct style *s
 {
 	char text[LINE_MAX], age[AGE_TEXT_MAX];
 
-	(void)snprintf(text, sizeof(text), "%s", g->accelerator[0] ? g->accelerator : "accelerator unknown");
+	(void)snprintf(text, sizeof(text), "%s",
+		g->accelerator[0] ? g->accelerator : "accelerator unknown");
 	if (g->started_at)
 		text_add(text, sizeof(text), ", up %s",
 			age_text(age, sizeof(age), g->started_at, style->now_realtime));
@@ -106,15 +110,18 @@ static void print_memory(FILE *f, const struct view_guest *g, const struct style
 		print_fact(f, style, "memory", COLOR_DIM, text);
 		return;
 	}
-	(void)snprintf(text, sizeof(text), "%s of %s", format_size_kib(a, sizeof(a), g->memory_actual),
+	(void)snprintf(text, sizeof(text), "%s of %s",
+		format_size_kib(a, sizeof(a), g->memory_actual),
 		format_size_kib(b, sizeof(b), most));
 	if (g->memory_target)
-		text_add(text, sizeof(text), " (target %s)", format_size_kib(a, sizeof(a), g->memory_target));
+		text_add(text, sizeof(text), " (target %s)",
+			format_size_kib(a, sizeof(a), g->memory_target));
 	if (g->memory_usable != VIEW_ABSENT && g->memory_usable <= g->memory_actual)
 		text_add(text, sizeof(text), ", guest uses %s",
 			format_size_kib(a, sizeof(a), g->memory_actual - g->memory_usable));
 	if (g->memory_rss != VIEW_ABSENT)
-		text_add(text, sizeof(text), ", QEMU holds %s", format_size_kib(a, sizeof(a), g->memory_rss));
+		text_add(text, sizeof(text), ", QEMU holds %s",
+			format_size_kib(a, sizeof(a), g->memory_rss));
 	if (g->stats_at && usec_sub(style->now_realtime, g->stats_at) > STATS_OLD)
 		text_add(text, sizeof(text), " (%s ago)",
 			age_text(age, sizeof(age), g->stats_at, style->now_realtime));
@@ -132,7 +139,8 @@ static void print_network(FILE *f, const struct view_guest *g, const struct styl
 	print_fact(f, style, "network", COLOR_NONE, text);
 	if (strcmp(g->egress, "none") != 0 && g->egress[0])
 		print_fact(f, style, "egress", COLOR_YELLOW,
-			"open: the guest reaches the network and every service on this host's loopback");
+			"open: the guest reaches the network and every service on this host's "
+			"loopback");
 }
 
 static void print_exit(FILE *f, const struct view_guest *g, const struct style *style)
@@ -154,23 +162,26 @@ static void print_worries(FILE *f, const struct view_guest *g, const struct styl
 	bool told = on_the_way(g);
 
 	if (g->reason[0] && !told)
-		print_fact(f, style, "reason", view_guest_exit(g) == CLI_FAILED ? COLOR_RED : COLOR_NONE, g->reason);
+		print_fact(f, style, "reason",
+			view_guest_exit(g) == CLI_FAILED ? COLOR_RED : COLOR_NONE, g->reason);
 	if (g->boot_hint[0] && !told)
 		print_fact(f, style, "serial", COLOR_YELLOW, g->boot_hint);
 	if (g->cloudinit_errors) {
-		(void)snprintf(text, sizeof(text), "cloud-init counted %u error%s", g->cloudinit_errors,
-			g->cloudinit_errors == 1 ? "" : "s");
+		(void)snprintf(text, sizeof(text), "cloud-init counted %u error%s",
+			g->cloudinit_errors, g->cloudinit_errors == 1 ? "" : "s");
 		print_fact(f, style, "boot", COLOR_YELLOW, text);
 	}
 	if (strcmp(g->want, "up") == 0 && !view_runs(g) && strcmp(g->state, "crashed") != 0)
 		print_fact(f, style, "wanted", COLOR_YELLOW, "up");
 	if (strcmp(g->state, "failed") == 0) {
-		(void)snprintf(text, sizeof(text), "given up; `mediakitd reset-failed %s` and then `mediakitd start %s`",
+		(void)snprintf(text, sizeof(text),
+			"given up; `mediakitd reset-failed %s` and then `mediakitd start %s`",
 			g->name, g->name);
 		print_fact(f, style, "next", COLOR_YELLOW, text);
 	}
 	if (g->wedged)
-		print_fact(f, style, "wedged", COLOR_RED, "a call into libvirt about this guest does not return");
+		print_fact(f, style, "wedged", COLOR_RED,
+			"a call into libvirt about this guest does not return");
 }
 
 static void print_services(FILE *f, const struct view_guest *g, const struct style *style)
@@ -187,7 +198,8 @@ static void print_services(FILE *f, const struct view_guest *g, const struct sty
 		(void)table_print(f, g, style);
 		return;
 	}
-	(void)snprintf(text, sizeof(text), "%u, not asked while the guest is %s", g->n_services, g->state);
+	(void)snprintf(
+		text, sizeof(text), "%u, not asked while the guest is %s", g->n_services, g->state);
 	print_fact(f, style, "services", COLOR_DIM, text);
 }
 
@@ -213,16 +225,19 @@ static void print_daemon(FILE *f, const struct view *v, const struct style *styl
 	if (!v->connected) {
 		(void)snprintf(text, sizeof(text), "libvirt (%s) is not connected", v->uri);
 		if (v->connection_since)
-			text_add(text, sizeof(text), " for %s", age_text(age, sizeof(age),
-									v->connection_since, style->now_realtime));
+			text_add(text, sizeof(text), " for %s",
+				age_text(age, sizeof(age), v->connection_since,
+					style->now_realtime));
 		if (v->connection_message[0])
 			text_add(text, sizeof(text), ": %s", v->connection_message);
 		text_add(text, sizeof(text), "; guests are shown as last seen");
 	} else if (v->wedged_queues > 0) {
-		(void)snprintf(text, sizeof(text), "calls into libvirt about %u guest%s do not return",
-			v->wedged_queues, v->wedged_queues == 1 ? "" : "s");
+		(void)snprintf(text, sizeof(text),
+			"calls into libvirt about %u guest%s do not return", v->wedged_queues,
+			v->wedged_queues == 1 ? "" : "s");
 	} else if (v->store_trouble[0]) {
-		(void)snprintf(text, sizeof(text), "the state cannot be saved: %s", v->store_trouble);
+		(void)snprintf(
+			text, sizeof(text), "the state cannot be saved: %s", v->store_trouble);
 	} else {
 		any = false;
 	}
@@ -246,6 +261,8 @@ void screen_print(FILE *f, const struct view *v, const char *only, const struct 
 		first = false;
 	}
 	if (v->n_guests == 0)
-		fprintf(f, "no guest is configured; add %s/guests.d/NAME.conf and `mediakitd reload`\n",
+		fprintf(f,
+			"no guest is configured; add %s/guests.d/NAME.conf and `mediakitd "
+			"reload`\n",
 			v->config_dir[0] ? v->config_dir : "/etc/mediakitd");
 }

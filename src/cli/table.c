@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lays the services out, and lets libsmartcols align and colour them.
  *
- * A reason is a sentence and the rest are words, so a column for it is either far too wide or cut where it matters.
- * Therefore the width is worked out first: a reason that fits beside the rest stands in the last column, any other
- * goes below its row, wrapped, and the row stays one line. */
+ * A reason is a sentence and the rest are words, so a column for it is either far too wide or cut
+ * where it matters. Therefore the width is worked out first: a reason that fits beside the rest
+ * stands in the last column, any other goes below its row, wrapped, and the row stays one line. */
 #include "cli/table.h"
 
 #include "base/macro.h"
@@ -17,7 +17,18 @@
 #define INDENT     2u  /* of the whole table on a terminal */
 #define REASON_MIN 20u /* a narrower column for reasons is not worth having */
 
-enum column { COL_NAME, COL_STATE, COL_PORT, COL_VERDICT, COL_AGE, COL_LATENCY, COL_PROOF, COL_SINCE, COL_REASON, COL_NUM };
+enum column {
+	COL_NAME,
+	COL_STATE,
+	COL_PORT,
+	COL_VERDICT,
+	COL_AGE,
+	COL_LATENCY,
+	COL_PROOF,
+	COL_SINCE,
+	COL_REASON,
+	COL_NUM
+};
 
 static const struct {
 	const char *title;
@@ -53,13 +64,14 @@ struct layout {
 	unsigned gap; /* between columns */
 };
 
-static void fill_ports(char *cell, size_t size, const struct view_service *s, const struct style *style)
+static void fill_ports(
+	char *cell, size_t size, const struct view_service *s, const struct style *style)
 {
 	if (s->port == 0)
 		(void)snprintf(cell, size, "-");
 	else
-		(void)snprintf(cell, size, "%u%s%u", s->port, style->terminal && style->utf8 ? "→" : "->",
-			s->host_port);
+		(void)snprintf(cell, size, "%u%s%u", s->port,
+			style->terminal && style->utf8 ? "→" : "->", s->host_port);
 }
 
 static void fill_row(struct row *row, const struct view_service *s, const struct style *style)
@@ -83,7 +95,8 @@ static void fill_row(struct row *row, const struct view_service *s, const struct
 		if (s->latency)
 			(void)latency_text(row->cells[COL_LATENCY], size, s->latency);
 		if (view_service_up(s))
-			(void)snprintf(row->cells[COL_PROOF], size, s->proven ? "proven" : "unproven");
+			(void)snprintf(
+				row->cells[COL_PROOF], size, s->proven ? "proven" : "unproven");
 	}
 	if (s->state_since)
 		(void)age_short(row->cells[COL_SINCE], size, s->state_since, style->now_realtime);
@@ -150,7 +163,8 @@ static enum term_color cell_color(const struct row *row, enum column c)
 	if (row->look.color == COLOR_DIM)
 		return COLOR_DIM;
 	if (c == COL_STATE || c == COL_REASON)
-		return c == COL_REASON && row->look.color == COLOR_GREEN ? COLOR_DIM : row->look.color;
+		return c == COL_REASON && row->look.color == COLOR_GREEN ? COLOR_DIM
+									 : row->look.color;
 	if (c == COL_VERDICT && up && strcmp(row->service->verdict, "ok") != 0)
 		return COLOR_YELLOW;
 	if (c == COL_PROOF && up)
@@ -189,12 +203,15 @@ static int fill_table(struct libscols_table *t, const struct layout *l)
 	if (scols_table_set_column_separator(t, l->gap == 2 ? "  " : " ") != 0)
 		return -ENOMEM;
 	(void)scols_table_enable_colors(t, l->style->color);
-	(void)scols_table_set_termforce(t, terminal ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
+	(void)scols_table_set_termforce(
+		t, terminal ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
 	if (terminal)
 		(void)scols_table_set_termwidth(t, MAX(l->style->width, INDENT + 1) - INDENT);
 	for (unsigned c = 0; c < COL_NUM; c++)
-		if (l->shown[c] && !scols_table_new_column(t, columns[c].title, 0,
-					   columns[c].flags | (terminal && c == COL_NAME ? SCOLS_FL_TRUNC : 0)))
+		if (l->shown[c] &&
+			!scols_table_new_column(t, columns[c].title, 0,
+				columns[c].flags |
+					(terminal && c == COL_NAME ? SCOLS_FL_TRUNC : 0)))
 			return -ENOMEM;
 	for (unsigned i = 0; i < l->n_rows; i++)
 		if (add_row(t, l, &l->rows[i]) < 0)
@@ -215,8 +232,9 @@ static void print_reason(FILE *f, const struct layout *l, const struct row *row)
 	fprintf(f, "%s\n", term_reset(l->style, color));
 }
 
-/* The sign before the name has the state's colour and the name has none, which one cell cannot have. A dim row has
- * one colour throughout, and its line begins with that and not with the sign. */
+/* The sign before the name has the state's colour and the name has none, which one cell cannot
+ * have. A dim row has one colour throughout, and its line begins with that and not with the
+ * sign. */
 static void print_row(FILE *f, const struct layout *l, const struct row *row, const char *line)
 {
 	const char *sign = row->look.sign;
@@ -236,7 +254,8 @@ static void print_lines(FILE *f, const struct layout *l, char *text)
 {
 	unsigned n = 0;
 
-	for (char *save = NULL, *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+	for (char *save = NULL, *line = strtok_r(text, "\n", &save); line;
+		line = strtok_r(NULL, "\n", &save)) {
 		size_t len = strlen(line);
 
 		while (len > 0 && line[len - 1] == ' ')

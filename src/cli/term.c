@@ -26,8 +26,9 @@ static bool wants_color(void)
 	return !(no && *no) && term && *term && strcmp(term, "dumb") != 0;
 }
 
-/* All our texts are UTF-8, so that is what the process reads and measures, whatever the terminal can show. In another
- * locale libsmartcols 2.38 never returns from measuring a text with an umlaut. */
+/* All our texts are UTF-8, so that is what the process reads and measures, whatever the terminal
+ * can show. In another locale libsmartcols 2.38 never returns from measuring a text with an
+ * umlaut. */
 static bool read_utf8(void)
 {
 	static int can = -1;
@@ -176,7 +177,8 @@ static size_t line_length(const char *text, unsigned width)
 	return at;
 }
 
-void text_wrap(FILE *f, const struct style *style, const char *text, unsigned width, unsigned indent)
+void text_wrap(
+	FILE *f, const struct style *style, const char *text, unsigned width, unsigned indent)
 {
 	while (width > 0 && text_width(text) > width) {
 		size_t len = line_length(text, width);

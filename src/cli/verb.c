@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds the verb, answers the questions about verbs themselves, and guesses what a mistyped one meant. */
+/* Finds the verb, answers the questions about verbs themselves, and guesses what a mistyped one
+ * meant. */
 #include "cli/verb.h"
 
 #include "base/macro.h"
@@ -44,7 +45,8 @@ const char *verb_nearest(const char *word, const char *(*name)(const void *userd
 		const char *candidate = name(userdata, i);
 		size_t d = word_distance(word, candidate);
 
-		/* A part left out, as in "mediakit" for "vm-mediakit", is a likely slip however long. */
+		/* A part left out, as in "mediakit" for "vm-mediakit", is a likely slip however
+		 * long. */
 		if (d > limit && strlen(word) >= 3 && strstr(candidate, word))
 			d = limit;
 		if (d <= limit && d < strlen(candidate)) {
@@ -90,7 +92,8 @@ static int unknown_verb(const struct verb_table *table, const char *word)
 	const char *near = verb_nearest(word, verb_name, table, table->n);
 
 	if (near)
-		fprintf(stderr, "mediakitd: there is no verb '%s'; did you mean '%s'?\n", word, near);
+		fprintf(stderr, "mediakitd: there is no verb '%s'; did you mean '%s'?\n", word,
+			near);
 	else
 		fprintf(stderr, "mediakitd: there is no verb '%s'; see `mediakitd --help`\n", word);
 	return CLI_USAGE;
@@ -104,7 +107,8 @@ int verb_main(const struct verb *verbs, size_t n, const char *about, int argc, c
 		fprintf(stderr, "mediakitd: which verb? See `mediakitd --help`\n");
 		return CLI_USAGE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+		strcmp(argv[1], "help") == 0)
 		return print_list(&table, about);
 	if (strcmp(argv[1], "--version") == 0) {
 		printf("mediakitd %s\n", MEDIAKIT_VERSION);

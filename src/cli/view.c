@@ -44,8 +44,11 @@ struct view_guest *view_guest_make(struct view *v, const char *name)
 	g = &more[v->n_guests++];
 	/* Unknown until told: a size of zero would be a lie. */
 	*g = (struct view_guest){
-		.memory_actual = VIEW_ABSENT, .memory_maximum = VIEW_ABSENT, .memory_usable = VIEW_ABSENT,
-		.memory_available = VIEW_ABSENT, .memory_rss = VIEW_ABSENT,
+		.memory_actual = VIEW_ABSENT,
+		.memory_maximum = VIEW_ABSENT,
+		.memory_usable = VIEW_ABSENT,
+		.memory_available = VIEW_ABSENT,
+		.memory_rss = VIEW_ABSENT,
 	};
 	strcpy(g->name, name);
 	return g;

@@ -101,7 +101,8 @@ static int wait_for(struct session *s, enum goal goal)
 			break;
 		progress_show(&progress, session_guest(s));
 		/* Only a live line has anything to say between two changes. */
-		r = client_wait(s->client, progress.style.terminal ? MIN(left, USEC_PER_SEC / 2) : left);
+		r = client_wait(
+			s->client, progress.style.terminal ? MIN(left, USEC_PER_SEC / 2) : left);
 	}
 	progress_end(&progress);
 	if (status >= 0)
@@ -125,7 +126,9 @@ int verb_wait(int argc, char **argv)
 		for (goal = 0; goal < GOAL_NUM && strcmp(goals[goal], args.for_what) != 0;)
 			goal++;
 	if (goal == GOAL_NUM) {
-		fprintf(stderr, "mediakitd wait: --for=%s: it is running, ready, healthy or stopped\n", args.for_what);
+		fprintf(stderr,
+			"mediakitd wait: --for=%s: it is running, ready, healthy or stopped\n",
+			args.for_what);
 		return CLI_USAGE;
 	}
 	r = session_open(&s, argc, argv, &rule, CLIENT_STATUS);

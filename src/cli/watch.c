@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Repaints the screen as things change.
  *
- * No flicker means: never clear, overwrite. A frame is drawn into memory, and written at once as "home", each line
- * with "clear to its end", and "clear below"; on the alternate screen, so that the terminal's history stays clean.
- * Signals of the daemon are gathered for a fifth of a second; ages move on once a second without any. */
+ * No flicker means: never clear, overwrite. A frame is drawn into memory, and written at once as
+ * "home", each line with "clear to its end", and "clear below"; on the alternate screen, so that
+ * the terminal's history stays clean. Signals of the daemon are gathered for a fifth of a second;
+ * ages move on once a second without any. */
 #include "cli/watch.h"
 
 #include "base/macro.h"
@@ -32,7 +33,8 @@ static char *draw(const struct session *s, const struct style *style)
 	return text;
 }
 
-/* A frame that is longer than the window would scroll it, so the rest is announced and not shown. */
+/* A frame that is longer than the window would scroll it, so the rest is announced
+ * and not shown. */
 static void paint(const char *frame, const struct style *style)
 {
 	unsigned row = 1;

@@ -95,7 +95,8 @@ char *latency_text(char *buf, size_t size, usec_t latency)
 
 static const char *why_unwatched(const struct view_service *s)
 {
-	return strcmp(s->probe, "unit") == 0 ? "unwatched: no guest agent" : "unwatched: Probe=none";
+	return strcmp(s->probe, "unit") == 0 ? "unwatched: no guest agent"
+					     : "unwatched: Probe=none";
 }
 
 char *service_reason(char *buf, size_t size, const struct view_service *s)
@@ -103,7 +104,8 @@ char *service_reason(char *buf, size_t size, const struct view_service *s)
 	buf[0] = '\0';
 	if (view_service_pending(s)) {
 		if (view_service_up(s))
-			(void)snprintf(buf, size, "pending, but it answers! Expect=active would count it");
+			(void)snprintf(
+				buf, size, "pending, but it answers! Expect=active would count it");
 		else
 			(void)snprintf(buf, size, "pending, not counted");
 		if (!s->watched)
@@ -139,7 +141,8 @@ static void add_waiting(char *buf, size_t size, const struct view_guest *g)
 			continue;
 		if (++n > 2)
 			continue;
-		text_add(buf, size, "%s%s (%s", n == 1 ? "; waits for " : ", ", s->name, service_look(s).word);
+		text_add(buf, size, "%s%s (%s", n == 1 ? "; waits for " : ", ", s->name,
+			service_look(s).word);
 		if (strcmp(s->state, "down") == 0 && s->verdict[0])
 			text_add(buf, size, ": %s", s->verdict);
 		text_add(buf, size, ")");
@@ -164,7 +167,8 @@ static void add_ladder(char *buf, size_t size, const struct view_guest *g, usec_
 	else if (strcmp(g->ladder_rung, "agent") == 0)
 		text_add(buf, size, ": the guest agent was asked");
 	if (g->ladder_until > now)
-		text_add(buf, size, "; the power is cut in %s", age_text(left, sizeof(left), now, g->ladder_until));
+		text_add(buf, size, "; the power is cut in %s",
+			age_text(left, sizeof(left), now, g->ladder_until));
 }
 
 static void add_boot(char *buf, size_t size, const struct view_guest *g)
@@ -189,7 +193,8 @@ char *progress_text(char *buf, size_t size, const struct view_guest *g, usec_t n
 
 	(void)snprintf(buf, size, "%s", g->state);
 	if (g->state_since)
-		text_add(buf, size, " %s", age_text(age, sizeof(age), g->state_since, now_realtime));
+		text_add(
+			buf, size, " %s", age_text(age, sizeof(age), g->state_since, now_realtime));
 	if (g->healthy) {
 		unsigned up, active;
 
@@ -204,6 +209,7 @@ char *progress_text(char *buf, size_t size, const struct view_guest *g, usec_t n
 	if (g->reason[0])
 		text_add(buf, size, "%s%s", view_is(g->state, alive) ? "; " : ": ", g->reason);
 	if (g->retry_at > now_realtime)
-		text_add(buf, size, "; starts again in %s", age_text(age, sizeof(age), now_realtime, g->retry_at));
+		text_add(buf, size, "; starts again in %s",
+			age_text(age, sizeof(age), now_realtime, g->retry_at));
 	return buf;
 }

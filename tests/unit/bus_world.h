@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The world of the tests of the bus: a supervisor filled by hand, its server on real sockets, and callers. They share one
- * event loop, so nothing waits for a clock but for the loop to run dry. */
+/* The world of the tests of the bus: a supervisor filled by hand, its server on real sockets, and
+ * callers. They share one event loop, so nothing waits for a clock but for the loop to run dry. */
 #ifndef MEDIAKIT_TESTS_BUS_WORLD_H
 #define MEDIAKIT_TESTS_BUS_WORLD_H
 
@@ -27,7 +27,7 @@
 
 #include <cmocka.h>
 
-/* The supervisor, by hand -------------------------------------------------------------------------------------- */
+/* The supervisor, by hand ---- */
 
 static struct {
 	int result;              /* of guest_request() */
@@ -52,7 +52,8 @@ int guest_request(struct guest *g, const struct request *request, usec_t now,
 		snprintf(message, REQUEST_MESSAGE_MAX, "%s", core.message);
 	if (core.result <= 0)
 		return core.result;
-	*ret_op = operation_add(&g->operations, request->kind, request->done, request->userdata, now, USEC_INFINITY);
+	*ret_op = operation_add(&g->operations, request->kind, request->done, request->userdata,
+		now, USEC_INFINITY);
 	return *ret_op ? 1 : -EBUSY;
 }
 
@@ -75,7 +76,8 @@ struct guest *supervisor_find(struct supervisor *s, const char *name)
 	return NULL;
 }
 
-int supervisor_reload(struct supervisor *s, usec_t now, struct conf_faults *faults, char **ret_report)
+int supervisor_reload(
+	struct supervisor *s, usec_t now, struct conf_faults *faults, char **ret_report)
 {
 	(void)now;
 	conf_faults_add(faults, true, "guests.d/a.conf:3: Egress: opens the host's loopback");
@@ -86,7 +88,8 @@ int supervisor_reload(struct supervisor *s, usec_t now, struct conf_faults *faul
 	s->observer.guests_changing(s->observer.userdata, s, false);
 	if (core.removes) {
 		/* As core does: what waits on the guest is answered before it goes. */
-		operations_answer(&s->guests[1]->operations, ~0u, -ECANCELED, "removed from the configuration");
+		operations_answer(&s->guests[1]->operations, ~0u, -ECANCELED,
+			"removed from the configuration");
 		s->n_guests--;
 	}
 	s->observer.guests_changing(s->observer.userdata, s, true);
@@ -108,7 +111,8 @@ static inline bool not_wedged(struct hv *hv, const char *uuid)
 	return false;
 }
 
-static const struct hv_vtable hv_vtable = { .console_write = console_write_keys, .wedged = not_wedged };
+static const struct hv_vtable hv_vtable = { .console_write = console_write_keys,
+	.wedged = not_wedged };
 
 struct world {
 	sd_event *event;
@@ -129,13 +133,26 @@ static inline void make_guest(struct world *w, unsigned i, const char *name)
 	struct guest_spec *gs = &w->guest_specs[i];
 	struct guest *g = &w->guests[i];
 
-	*gs = (struct guest_spec){ .name = (char *)name, .hostname = (char *)name, .user = "foundry",
-		.bind = "127.0.0.1", .ssh_port = 10022, .cpus = 2, .memory_kib = 6 << 20, .n_services = 2 };
+	*gs = (struct guest_spec){ .name = (char *)name,
+		.hostname = (char *)name,
+		.user = "foundry",
+		.bind = "127.0.0.1",
+		.ssh_port = 10022,
+		.cpus = 2,
+		.memory_kib = 6 << 20,
+		.n_services = 2 };
 	snprintf(gs->uuid, sizeof(gs->uuid), "00000000-0000-8000-8000-00000000000%u", i);
-	gs->services[0] = (struct service_spec){ .name = "service-fs", .port = 9100, .host_port = 19100,
-		.unit = "service-fs.service", .expect = EXPECT_PENDING };
-	gs->services[1] = (struct service_spec){ .name = "local-bim", .port = 9096, .host_port = 19096,
-		.unit = "local-bim.service", .depends_on = { "service-fs" }, .n_depends = 1 };
+	gs->services[0] = (struct service_spec){ .name = "service-fs",
+		.port = 9100,
+		.host_port = 19100,
+		.unit = "service-fs.service",
+		.expect = EXPECT_PENDING };
+	gs->services[1] = (struct service_spec){ .name = "local-bim",
+		.port = 9096,
+		.host_port = 19096,
+		.unit = "local-bim.service",
+		.depends_on = { "service-fs" },
+		.n_depends = 1 };
 	g->supervisor = &w->supervisor;
 	g->spec = gs;
 	g->state = GUEST_READY;
@@ -165,9 +182,14 @@ static inline int setup(void **state)
 	memset(&core, 0, sizeof(core));
 	world = calloc(1, sizeof(*world));
 	world->hv.vtable = &hv_vtable;
-	world->spec = (struct spec){ .connection = "test:///default", .state_dir = "/s", .runtime_dir = "/r" };
-	world->supervisor = (struct supervisor){ .spec = &world->spec, .guests = world->list, .n_guests = 2,
-		.config.hv = &world->hv, .hv_health.connected = true };
+	world->spec = (struct spec){
+		.connection = "test:///default", .state_dir = "/s", .runtime_dir = "/r"
+	};
+	world->supervisor = (struct supervisor){ .spec = &world->spec,
+		.guests = world->list,
+		.n_guests = 2,
+		.config.hv = &world->hv,
+		.hv_health.connected = true };
 	make_guest(world, 0, "vm-mediakit");
 	make_guest(world, 1, "b.2");
 	strcpy(world->dir, "/tmp/test-bus-XXXXXX");
@@ -198,7 +220,7 @@ static inline void run_dry(void)
 		;
 }
 
-/* Callers ---------------------------------------------------------------------------------------------------- */
+/* Callers ---- */
 
 static inline int dial(const char *door)
 {
@@ -215,9 +237,9 @@ static inline sd_bus *caller(const char *door)
 	sd_bus *b = NULL;
 	int fd = dial(door);
 
-	assert_true(sd_bus_new(&b) >= 0 && sd_bus_set_fd(b, fd, fd) >= 0 && sd_bus_set_anonymous(b, 1) >= 0 &&
-		sd_bus_negotiate_fds(b, 1) >= 0 && sd_bus_start(b) >= 0 &&
-		sd_bus_attach_event(b, world->event, 0) >= 0);
+	assert_true(sd_bus_new(&b) >= 0 && sd_bus_set_fd(b, fd, fd) >= 0 &&
+		    sd_bus_set_anonymous(b, 1) >= 0 && sd_bus_negotiate_fds(b, 1) >= 0 &&
+		    sd_bus_start(b) >= 0 && sd_bus_attach_event(b, world->event, 0) >= 0);
 	run_dry();
 	return b;
 }
@@ -246,8 +268,8 @@ static inline int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *err
 
 static const char *const guest_object = "/com/pointsav/MediaKit1/guest/vm_2dmediakit";
 
-static inline void ask(sd_bus *b, struct answer_box *box, const char *path, const char *interface, const char *method,
-	const char *types, uint64_t argument)
+static inline void ask(sd_bus *b, struct answer_box *box, const char *path, const char *interface,
+	const char *method, const char *types, uint64_t argument)
 {
 	sd_bus_message *m = NULL;
 
@@ -306,8 +328,9 @@ static inline void load_manager(sd_bus *b, struct view *v)
 {
 	struct answer_box box = { 0 };
 
-	assert_true(sd_bus_call_method_async(b, NULL, NULL, BUS_PATH, "org.freedesktop.DBus.Properties", "GetAll",
-			    on_answer, &box, "s", BUS_IFACE_MANAGER) >= 0);
+	assert_true(
+		sd_bus_call_method_async(b, NULL, NULL, BUS_PATH, "org.freedesktop.DBus.Properties",
+			"GetAll", on_answer, &box, "s", BUS_IFACE_MANAGER) >= 0);
 	run_dry();
 	assert_int_equal(box.n, 1);
 	assert_true(manager_read(box.m, v) >= 0);

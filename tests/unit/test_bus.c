@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The D-Bus door over its real sockets: what is shown, what is refused, and that each request is answered once. */
+/* The D-Bus door over its real sockets: what is shown, what is refused, and that each request is
+ * answered once. */
 /* LINK: base bus core/console core/operation model policy cli/client_read cli/fields cli/view */
 /* LIBS: libsystemd libcbor inih jansson */
 #include "unit/bus_world.h"
@@ -91,7 +92,8 @@ static void nothing_is_known_of_a_guest_that_is_down(void **state)
 
 static void the_status_socket_only_reads(void **state)
 {
-	static const char *const methods[] = { "Start", "Stop", "Kill", "ResetFailed", "ConsoleTail" };
+	static const char *const methods[] = { "Start", "Stop", "Kill", "ResetFailed",
+		"ConsoleTail" };
 	struct answer_box box;
 	sd_bus *b = caller("status");
 
@@ -126,7 +128,8 @@ static void a_request_is_answered_when_it_is_done(void **state)
 	assert_int_equal(box.n, 0);
 	assert_int_equal(core.kind, OPERATION_STOP);
 	assert_int_equal(world->guests[0].operations.n, 1);
-	operations_answer(&world->guests[0].operations, 1u << OPERATION_STOP, 0, "clean, ACPI, 4.1s");
+	operations_answer(
+		&world->guests[0].operations, 1u << OPERATION_STOP, 0, "clean, ACPI, 4.1s");
 	run_dry();
 	assert_text(&box, "clean, ACPI, 4.1s");
 
@@ -140,7 +143,8 @@ static void a_request_is_answered_when_it_is_done(void **state)
 	ask(b, &box, guest_object, BUS_IFACE_GUEST, "SetBalloon", "t", 3 << 20);
 	assert_int_equal(core.kind, OPERATION_BALLOON);
 	assert_true(core.kib == 3 << 20);
-	operations_answer(&world->guests[0].operations, ~0u, -ETIMEDOUT, "the guest gives nothing back");
+	operations_answer(
+		&world->guests[0].operations, ~0u, -ETIMEDOUT, "the guest gives nothing back");
 	run_dry();
 	assert_error(&box, BUS_ERROR_TIMED_OUT, "the guest gives nothing back");
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Callers that flood, do not read, crowd the door or talk nonsense; and the console, which such a caller may hold. */
+/* Callers that flood, do not read, crowd the door or talk nonsense; and the console, which such a
+ * caller may hold. */
 /* LINK: base bus core/console core/operation model policy cli/client_read cli/fields cli/view */
 /* LIBS: libsystemd libcbor inih jansson */
 #include "unit/bus_world.h"
@@ -12,8 +13,8 @@ static void a_flood_costs_the_connection(void **state)
 
 	(void)state;
 	while (sent < 4 * BUS_REQUESTS_PER_SEC && sd_bus_is_open(b) > 0) {
-		if (sd_bus_call_method_async(b, NULL, NULL, BUS_PATH, BUS_IFACE_MANAGER, "Ping", on_answer, &box,
-			    NULL) < 0)
+		if (sd_bus_call_method_async(b, NULL, NULL, BUS_PATH, BUS_IFACE_MANAGER, "Ping",
+			    on_answer, &box, NULL) < 0)
 			break;
 		sent++;
 		run_dry();

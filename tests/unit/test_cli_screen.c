@@ -41,17 +41,25 @@ static void a_pipe_gets_everything_and_no_colour(void **state)
 		"   network  forwards on 127.0.0.1; ssh -p 10022 foundry@127.0.0.1\n"
 		" last exit  clean, ACPI, 4.1s; 2h 13min ago\n"
 		"\n"
-		"SERVICE                  STATE     PORT        VERDICT AGE LATENCY PROOF    SINCE REASON\n"
-		"local-proofreader        down      9092->19092 refused  3s   0.9ms -         1min nobody listens: the connection was reset\n"
-		"local-knowledge-projects up        9093->19093 ok       4s    12ms proven      2h\n"
-		"local-bim-orchestration  pending   9096->19096 refused  4s   0.7ms -           2h pending, not counted; waits for service-fs\n"
-		"service-fs               up        9100->19100 ok       2s   8.0ms unproven   12s pending, but it answers! Expect=active would count it\n"
-		"system-core              unwatched -           -         -       - -            - unwatched: no guest agent\n");
+		"SERVICE                  STATE     PORT        VERDICT AGE LATENCY PROOF    SINCE "
+		"REASON\n"
+		"local-proofreader        down      9092->19092 refused  3s   0.9ms -         1min "
+		"nobody listens: the connection was reset\n"
+		"local-knowledge-projects up        9093->19093 ok       4s    12ms proven      "
+		"2h\n"
+		"local-bim-orchestration  pending   9096->19096 refused  4s   0.7ms -           2h "
+		"pending, not counted; waits for service-fs\n"
+		"service-fs               up        9100->19100 ok       2s   8.0ms unproven   12s "
+		"pending, but it answers! Expect=active would count it\n"
+		"system-core              unwatched -           -         -       - -            - "
+		"unwatched: no guest agent\n");
 }
 
 static void a_narrow_terminal_keeps_what_tells_most(void **state)
 {
-	const struct style style = { .terminal = true, .utf8 = true, .width = 72, .height = 40, .now_realtime = NOW };
+	const struct style style = {
+		.terminal = true, .utf8 = true, .width = 72, .height = 40, .now_realtime = NOW
+	};
 	struct view v = canned_view();
 
 	(void)state;
@@ -81,22 +89,32 @@ static void every_width_is_kept(void **state)
 
 	(void)state;
 	v.guests[0].egress[0] = 'a';
-	strcpy(v.guests[0].reason, "a reason that is rather long, with aVeryLongWordInItThatCannotBeBrokenAnywhereAtAll");
+	strcpy(v.guests[0].reason, "a reason that is rather long, with "
+				   "aVeryLongWordInItThatCannotBeBrokenAnywhereAtAll");
 	for (unsigned width = 40; width < 200; width++) {
-		const struct style style = { .terminal = true, .utf8 = true, .width = width, .height = 40,
+		const struct style style = { .terminal = true,
+			.utf8 = true,
+			.width = width,
+			.height = 40,
 			.now_realtime = NOW };
 		char *text = draw(&v, &style), *save = NULL;
 
-		for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		for (char *line = strtok_r(text, "\n", &save); line;
+			line = strtok_r(NULL, "\n", &save))
 			if (text_width(line) > width)
-				fail_msg("width %u: '%s' has %u columns", width, line, text_width(line));
+				fail_msg("width %u: '%s' has %u columns", width, line,
+					text_width(line));
 		free(text);
 	}
 }
 
 static void colour_says_what_is_wrong(void **state)
 {
-	const struct style style = { .terminal = true, .color = true, .utf8 = true, .width = 160, .height = 40,
+	const struct style style = { .terminal = true,
+		.color = true,
+		.utf8 = true,
+		.width = 160,
+		.height = 40,
 		.now_realtime = NOW };
 	struct view v = canned_view();
 	char *text = draw(&v, &style);
@@ -116,7 +134,9 @@ static void colour_says_what_is_wrong(void **state)
 
 static void a_terminal_without_utf8_gets_ascii(void **state)
 {
-	const struct style style = { .terminal = true, .width = 80, .height = 40, .now_realtime = NOW };
+	const struct style style = {
+		.terminal = true, .width = 80, .height = 40, .now_realtime = NOW
+	};
 	struct view v = canned_view();
 
 	(void)state;
@@ -154,16 +174,19 @@ static void trouble_comes_first(void **state)
 	v.connection_since = AGO(180);
 	strcpy(v.connection_message, "Failed to connect socket");
 	assert_drawn(&v, &pipe_style,
-		"    daemon  libvirt (qemu:///system) is not connected for 3min: Failed to connect socket; guests are shown "
+		"    daemon  libvirt (qemu:///system) is not connected for 3min: Failed to connect "
+		"socket; guests are shown "
 		"as last seen\n"
 		"\n"
-		"no guest is configured; add /etc/mediakitd/guests.d/NAME.conf and `mediakitd reload`\n");
+		"no guest is configured; add /etc/mediakitd/guests.d/NAME.conf and `mediakitd "
+		"reload`\n");
 	v = canned_view();
 	strcpy(v.guests[0].state, "failed");
 	strcpy(v.guests[0].reason, "5 faults in 10min");
 	char *text = draw(&v, &pipe_style);
 	assert_non_null(strstr(text, "    reason  5 faults in 10min\n"));
-	assert_non_null(strstr(text, "given up; `mediakitd reset-failed vm-mediakit` and then `mediakitd start vm-mediakit`"));
+	assert_non_null(strstr(text, "given up; `mediakitd reset-failed vm-mediakit` and then "
+				     "`mediakitd start vm-mediakit`"));
 	free(text);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The asking verbs against the real server in a child process: what they exit with, and the JSON they print. */
+/* The asking verbs against the real server in a child process: what they exit with, and the JSON
+ * they print. */
 /* LINK: base bus core/console core/operation model policy cli/client cli/client_read cli/fields cli/view cli/session cli/args cli/verb cli/status cli/watch cli/screen cli/table cli/words cli/term cli/json cli/request cli/progress cli/wait cli/reload cli/console */
 /* LIBS: libsystemd libcbor inih jansson smartcols */
 #include "unit/bus_world.h"
@@ -11,8 +12,17 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-/* The server's life in its child: some milliseconds after a request came it is answered, as the test's `mood` says. */
-enum mood { MOOD_DONE, MOOD_FAILS, MOOD_TIMES_OUT, MOOD_REFUSES, MOOD_GETS_HEALTHY, MOOD_GIVES_UP, MOOD_DIES };
+/* The server's life in its child: some milliseconds after a request came it is answered, as the
+ * test's `mood` says. */
+enum mood {
+	MOOD_DONE,
+	MOOD_FAILS,
+	MOOD_TIMES_OUT,
+	MOOD_REFUSES,
+	MOOD_GETS_HEALTHY,
+	MOOD_GIVES_UP,
+	MOOD_DIES
+};
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
@@ -48,14 +58,15 @@ static void serve(enum mood mood)
 	assert_true(server >= 0);
 	if (server > 0)
 		return;
-	/* The event loop and its sockets were made before the fork, so the parent can connect at once; only the child uses
-	 * them from here on. sd-event refuses to work in a child, hence a new one. */
+	/* The event loop and its sockets were made before the fork, so the parent can connect at
+	 * once; only the child uses them from here on. sd-event refuses to work in a child, hence a
+	 * new one. */
 	world->event = NULL;
 	if (sd_event_new(&world->event) < 0 ||
 		bus_new(world->event, &world->supervisor, world->dir, &world->bus) < 0 ||
 		sd_event_now(world->event, CLOCK_MONOTONIC, &now) < 0 ||
-		sd_event_add_time(world->event, &timer, CLOCK_MONOTONIC, now + 20 * USEC_PER_MSEC, 1, on_tick,
-			&mood) < 0)
+		sd_event_add_time(world->event, &timer, CLOCK_MONOTONIC, now + 20 * USEC_PER_MSEC,
+			1, on_tick, &mood) < 0)
 		_exit(1);
 	(void)kill(getppid(), SIGUSR1);
 	(void)sd_event_loop(world->event);
@@ -136,7 +147,8 @@ static void statuses_of_a_daemon_that_runs(void **state)
 	assert_int_equal(RUN(verb_status, "status"), CLI_FAILED); /* not healthy */
 	assert_non_null(strstr(output, "vm-mediakit  ready for "));
 	assert_int_equal(RUN(verb_status, "status", "vm-mediakti"), CLI_NO_GUEST);
-	assert_string_equal(errors, "mediakitd: there is no guest 'vm-mediakti'; did you mean 'vm-mediakit'?\n");
+	assert_string_equal(errors,
+		"mediakitd: there is no guest 'vm-mediakti'; did you mean 'vm-mediakit'?\n");
 	assert_int_equal(RUN(verb_stop, "stop", "vm-mediakit"), CLI_OK);
 	assert_string_equal(output, "vm-mediakit: so it went\n");
 	assert_int_equal(RUN(verb_start, "start", "nobody"), CLI_NO_GUEST);
@@ -148,7 +160,8 @@ static void statuses_of_a_daemon_that_runs(void **state)
 	assert_int_equal(RUN(verb_reload, "reload"), CLI_OK);
 	assert_string_equal(output, "guest b: removed\n");
 	assert_int_equal(RUN(verb_wait, "wait", "vm-mediakit", "--for=ready"), CLI_OK);
-	assert_int_equal(RUN(verb_wait, "wait", "vm-mediakit", "--for=stopped", "--timeout=50ms"), CLI_TIMED_OUT);
+	assert_int_equal(RUN(verb_wait, "wait", "vm-mediakit", "--for=stopped", "--timeout=50ms"),
+		CLI_TIMED_OUT);
 	assert_int_equal(RUN(verb_wait, "wait", "vm-mediakit", "--for=good"), CLI_USAGE);
 	assert_int_equal(RUN(verb_console, "console", "vm-mediakit", "--tail"), CLI_OK);
 	end();

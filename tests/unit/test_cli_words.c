@@ -28,8 +28,10 @@ static void ages(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		assert_string_equal(age_text(buf, sizeof(buf), NOW - rows[i].age, NOW), rows[i].text);
-		assert_string_equal(age_short(buf, sizeof(buf), NOW - rows[i].age, NOW), rows[i].brief);
+		assert_string_equal(
+			age_text(buf, sizeof(buf), NOW - rows[i].age, NOW), rows[i].text);
+		assert_string_equal(
+			age_short(buf, sizeof(buf), NOW - rows[i].age, NOW), rows[i].brief);
 	}
 	assert_string_equal(age_text(buf, sizeof(buf), 0, NOW), "");
 	/* The clock was set back: not an age of centuries. */
@@ -42,17 +44,36 @@ static void reasons(void **state)
 		struct view_service s;
 		const char *text;
 	} rows[] = {
-		{ { .expect = "active", .watched = true, .state = "up", .verdict = "ok", .probe = "cbor" }, "" },
-		{ { .expect = "active", .watched = true, .state = "up", .verdict = "ok", .probe = "tcp" },
+		{ { .expect = "active",
+			  .watched = true,
+			  .state = "up",
+			  .verdict = "ok",
+			  .probe = "cbor" },
+			"" },
+		{ { .expect = "active",
+			  .watched = true,
+			  .state = "up",
+			  .verdict = "ok",
+			  .probe = "tcp" },
 			"Probe=tcp proves little" },
-		{ { .expect = "active", .watched = true, .state = "down", .reason = "reset", .blocked_by = "a" },
+		{ { .expect = "active",
+			  .watched = true,
+			  .state = "down",
+			  .reason = "reset",
+			  .blocked_by = "a" },
 			"waits for a; reset" },
 		{ { .expect = "active", .watched = true, .state = "up", .blocked_by = "a" }, "" },
-		{ { .expect = "active", .state = "unknown", .probe = "none" }, "unwatched: Probe=none" },
-		{ { .expect = "pending", .watched = true, .state = "down", .reason = "reset" }, "pending, not counted" },
+		{ { .expect = "active", .state = "unknown", .probe = "none" },
+			"unwatched: Probe=none" },
+		{ { .expect = "pending", .watched = true, .state = "down", .reason = "reset" },
+			"pending, not counted" },
 		{ { .expect = "pending", .watched = true, .state = "degraded" },
 			"pending, but it answers! Expect=active would count it" },
-		{ { .expect = "active", .watched = true, .state = "down", .reason = "reset", .restored = true },
+		{ { .expect = "active",
+			  .watched = true,
+			  .state = "down",
+			  .reason = "reset",
+			  .restored = true },
 			"reset; from before the daemon's restart" },
 	};
 	char buf[REASON_TEXT_MAX];
@@ -78,11 +99,13 @@ static void progress(void **state)
 	strcpy(g->state, "booting");
 	strcpy(g->boot_stage, "cloud-init");
 	g->state_since = AGO(34);
-	assert_progress(g, "booting 34s: cloud-init; 1 of 3 active services up; waits for local-proofreader (down: "
+	assert_progress(g, "booting 34s: cloud-init; 1 of 3 active services up; waits for "
+			   "local-proofreader (down: "
 			   "refused), system-core (unwatched)");
 	strcpy(g->boot_hint, "Kernel panic - not syncing");
 	g->n_services = 2;
-	assert_progress(g, "booting 34s: cloud-init; 1 of 2 active services up; waits for local-proofreader (down: "
+	assert_progress(g, "booting 34s: cloud-init; 1 of 2 active services up; waits for "
+			   "local-proofreader (down: "
 			   "refused); serial line: Kernel panic - not syncing");
 
 	strcpy(g->state, "stopping");
@@ -91,7 +114,8 @@ static void progress(void **state)
 	g->ladder_presses = 3;
 	strcpy(g->ladder_rung, "ACPI");
 	g->state_since = AGO(12);
-	assert_progress(g, "stopping 12s: power button pressed 3 times; the power is cut in 2min 48s");
+	assert_progress(
+		g, "stopping 12s: power button pressed 3 times; the power is cut in 2min 48s");
 
 	strcpy(g->state, "crashed");
 	strcpy(g->reason, "the kernel panicked");
@@ -124,6 +148,7 @@ static void exit_statuses(void **state)
 		{ "+ready", "+ready", CLI_OK },
 		{ "+ready", "ready", CLI_FAILED },
 		{ "+ready", "stopped", CLI_NOT_RUNNING },
+		{ "stopped", "+ready", CLI_NOT_RUNNING },
 		{ "absent", "booting", CLI_FAILED },
 		{ "stopped", "failed", CLI_FAILED },
 		{ "crashed", "+ready", CLI_FAILED },
@@ -208,7 +233,8 @@ static void options(void **state)
 
 		while (argc < 8 && rows[i].argv[argc])
 			argc++;
-		assert_int_equal(args_parse(argc, (char **)rows[i].argv, &rule, &a), rows[i].status);
+		assert_int_equal(
+			args_parse(argc, (char **)rows[i].argv, &rule, &a), rows[i].status);
 	}
 	assert_int_equal(args_parse(6, (char **)rows[1].argv, &rule, &a), 0);
 	assert_string_equal(a.for_what, "ready");
@@ -235,8 +261,14 @@ static void the_nearest_word(void **state)
 	static const struct {
 		const char *word, *near;
 	} rows[] = {
-		{ "stauts", "status" }, { "sotp", "stop" }, { "strat", "start" }, { "vm-mediakti", "vm-mediakit" },
-		{ "mediakit", "vm-mediakit" }, { "x", NULL }, { "", NULL }, { "frobnicate", NULL },
+		{ "stauts", "status" },
+		{ "sotp", "stop" },
+		{ "strat", "start" },
+		{ "vm-mediakti", "vm-mediakit" },
+		{ "mediakit", "vm-mediakit" },
+		{ "x", NULL },
+		{ "", NULL },
+		{ "frobnicate", NULL },
 	};
 
 	(void)state;
