@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log: one line per event on stderr (with systemd's <N> prefix when it is not a terminal), or the
- * journal with structured fields when stderr is connected to it. Only core, bus and cli log. */
+/* The log: one line per event on stderr (with systemd's <N> prefix when it is not a terminal), or
+ * the journal with structured fields when stderr is connected to it. Only core, bus and cli log. */
 #ifndef MEDIAKIT_BASE_LOG_H
 #define MEDIAKIT_BASE_LOG_H
 
@@ -12,10 +12,11 @@
 void log_set_max_level(int level);
 
 /* Tests take the lines instead of stderr; NULL puts stderr back. */
-void log_set_sink(void (*sink)(int level, const char *guest, const char *service, const char *line));
+void log_set_sink(
+	void (*sink)(int level, const char *guest, const char *service, const char *line));
 
-/* `guest` and `service` may be NULL; they become MEDIAKIT_GUEST= and MEDIAKIT_SERVICE= in the journal and
- * a "guest vm-mediakit: " prefix elsewhere. The text is cut at LOG_LINE_MAX bytes. */
+/* `guest` and `service` may be NULL; they become MEDIAKIT_GUEST= and MEDIAKIT_SERVICE= in the
+ * journal and a "guest vm-mediakit: " prefix elsewhere. The text is cut at LOG_LINE_MAX bytes. */
 void log_full(int level, const char *guest, const char *service, const char *format, ...)
 	PRINTF_LIKE(4, 5);
 

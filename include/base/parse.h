@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Strict parsers for what people write in config files and on the command line. Each takes the whole
- * string or nothing: leading and trailing bytes, signs, overflow are -EINVAL or -ERANGE, and *ret is
- * written only on success. */
+/* Strict parsers for what people write in config files and on the command line. Each takes the
+ * whole string or nothing: leading and trailing bytes, signs, overflow are -EINVAL or -ERANGE, and
+ * *ret is written only on success. */
 #ifndef MEDIAKIT_BASE_PARSE_H
 #define MEDIAKIT_BASE_PARSE_H
 
@@ -20,8 +20,8 @@ int parse_port(const char *s, uint16_t *ret);
 /* yes/no, true/false, on/off, 1/0, as systemd reads them. */
 int parse_bool(const char *s, bool *ret);
 
-/* "6G", "512M", "2048K", "1T", or bytes without a suffix; base 1024. The result is KiB; a size that is not
- * a whole number of KiB is -EINVAL. At most 2^53 KiB. */
+/* "6G", "512M", "2048K", "1T", or bytes without a suffix; base 1024. The result is KiB; a size that
+ * is not a whole number of KiB is -EINVAL. At most 2^53 KiB. */
 int parse_size_kib(const char *s, uint64_t *ret_kib);
 
 /* "10s", "500ms", "2min 30s", "1h", "3d"; a bare number is seconds; "infinity". systemd's syntax

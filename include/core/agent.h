@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commands run in the guest by its agent: one at a time for each guest, bounded in time and output. Used to read the
- * boot_id and cloud-init's result, and to ask systemd in the guest about units. The answers are the guest's word. */
+/* Commands run in the guest by its agent: one at a time for each guest, bounded in time and output.
+ * Used to read the boot_id and cloud-init's result, and to ask systemd in the guest about units.
+ * The answers are the guest's word. */
 #ifndef MEDIAKIT_CORE_AGENT_H
 #define MEDIAKIT_CORE_AGENT_H
 
@@ -11,21 +12,23 @@
 
 struct guest;
 
-/* The guest agent has no time limit for guest-exec and goes on running a command nobody waits for, so nothing new is
- * asked until the last one ended or this long has passed. */
+/* The guest agent has no time limit for guest-exec and goes on running a command nobody waits for,
+ * so nothing new is asked until the last one ended or this long has passed. */
 #define AGENT_COMMAND_MAX (30 * USEC_PER_SEC)
 #define AGENT_POLL_EVERY  (500 * USEC_PER_MSEC)
 #define AGENT_OUTPUT_MAX  4096u
 #define AGENT_ARGS_MAX    40u
 
-/* `error` 0 with the exit status and the output (NUL-terminated, at most AGENT_OUTPUT_MAX, otherwise as the guest wrote
- * it); -ENOTCONN, -ETIMEDOUT, -EBADMSG. */
-typedef void (*agent_done_t)(struct guest *g, int error, int exit_status, const char *output, usec_t now);
+/* `error` 0 with the exit status and the output (NUL-terminated, at most AGENT_OUTPUT_MAX,
+ * otherwise as the guest wrote it); -ENOTCONN, -ETIMEDOUT, -EBADMSG. */
+typedef void (*agent_done_t)(
+	struct guest *g, int error, int exit_status, const char *output, usec_t now);
 
 struct agent {
 	bool busy;
-	bool waits_for_hv; /* the hypervisor has yet to answer, even if the command was dropped meanwhile */
-	long pid;         /* in the guest; 0: not known yet */
+	bool waits_for_hv; /* the hypervisor has yet to answer, even if the command was dropped
+			      meanwhile */
+	long pid;          /* in the guest; 0: not known yet */
 	usec_t began, poll_due;
 	agent_done_t done;
 };

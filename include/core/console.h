@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the guest said on its serial line: the last 64 KiB in memory, and whoever listens. The log on disk is io/store's. */
+/* What the guest said on its serial line: the last 64 KiB in memory, and whoever listens. The log
+ * on disk is io/store's. */
 #ifndef MEDIAKIT_CORE_CONSOLE_H
 #define MEDIAKIT_CORE_CONSOLE_H
 

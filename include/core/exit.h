@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a run ended: the cause from libvirt's reason and our own doing, and its one line for people. */
+/* How a run ended: the cause from libvirt's reason and our own doing, and its one line for people.
+ */
 #ifndef MEDIAKIT_CORE_EXIT_H
 #define MEDIAKIT_CORE_EXIT_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One supervised guest: its state, its services, and the one setter per state field. Owned and changed by core; the
- * bus reads the fields and calls the requests at the end. */
+/* One supervised guest: its state, its services, and the one setter per state field. Owned and
+ * changed by core; the bus reads the fields and calls the requests at the end. */
 #ifndef MEDIAKIT_CORE_GUEST_H
 #define MEDIAKIT_CORE_GUEST_H
 
@@ -20,16 +20,17 @@ struct supervisor;
 struct guest;
 
 enum guest_news {
-	NEWS_FACTS = 1 << 0,   /* guest->facts were read */
-	NEWS_START = 1 << 1,   /* the start was answered: start_error, start_message */
-	NEWS_RESET = 1 << 2,   /* the guest rebooted itself */
-	NEWS_PANIC = 1 << 3,   /* pvpanic */
+	NEWS_FACTS = 1 << 0,     /* guest->facts were read */
+	NEWS_START = 1 << 1,     /* the start was answered: start_error, start_message */
+	NEWS_RESET = 1 << 2,     /* the guest rebooted itself */
+	NEWS_PANIC = 1 << 3,     /* pvpanic */
 	NEWS_USERSPACE = 1 << 4, /* a sign that the guest's userspace runs */
-	NEWS_READY = 1 << 5,   /* cloud-init is done */
-	NEWS_BOOT_ID = 1 << 6, /* the agent shows another boot than the one we knew */
-	NEWS_HEALTH = 1 << 7,  /* a service's state or verdict changed */
+	NEWS_READY = 1 << 5,     /* cloud-init is done */
+	NEWS_BOOT_ID = 1 << 6,   /* the agent shows another boot than the one we knew */
+	NEWS_HEALTH = 1 << 7,    /* a service's state or verdict changed */
 	NEWS_STATS = 1 << 8,
-	NEWS_ASKED_START = 1 << 9, /* an operator asked: taken up here, so that no request is answered before it returned */
+	NEWS_ASKED_START = 1 << 9, /* an operator asked: taken up here, so that no request is
+				      answered before it returned */
 	NEWS_ASKED_STOP = 1 << 10,
 	NEWS_ASKED_KILL = 1 << 11,
 };
@@ -43,9 +44,11 @@ struct service {
 	bool restored; /* the verdict is from before the daemon's restart */
 	/* the question in flight */
 	struct question_slot *slot;
-	bool unit_wanted, unit_asked; /* due for the agent's next command; part of the running one */
+	bool unit_wanted,
+		unit_asked; /* due for the agent's next command; part of the running one */
 	char nonce[17];
-	bool was_inconclusive; /* the guest was paused or stopping at some time while the question was out */
+	bool was_inconclusive; /* the guest was paused or stopping at some time while the question
+				  was out */
 	bool dirty;
 };
 
@@ -53,35 +56,37 @@ struct service {
 struct exit_record {
 	enum exit_cause cause;
 	usec_t at_realtime;
-	usec_t uptime;         /* how long it had run */
+	usec_t uptime;           /* how long it had run */
 	enum shutdown_rung rung; /* of the ladder, where one ran */
-	usec_t took;           /* from the request to the end, where one ran */
-	char words[256];       /* one line for a person: "clean, ACPI, 4.1s" */
+	usec_t took;             /* from the request to the end, where one ran */
+	char words[256];         /* one line for a person: "clean, ACPI, 4.1s" */
 };
 
 struct guest {
 	struct supervisor *supervisor;
 	const struct guest_spec *spec;
-	struct guest *next_removed; /* of the supervisor's list, once removed from the configuration */
+	struct guest
+		*next_removed; /* of the supervisor's list, once removed from the configuration */
 	unsigned index;        /* among the guests: staggers their probes */
 
 	enum guest_want want;
-	bool want_known;       /* somebody asked, or the state file said; otherwise Autostart= decides */
-	bool rests;            /* it went down by itself before the daemon's restart: not to be started for that */
+	bool want_known; /* somebody asked, or the state file said; otherwise Autostart= decides */
+	bool rests; /* it went down by itself before the daemon's restart: not to be started for
+		       that */
 	enum guest_state state;
 	enum guest_state state_before; /* of a pause or a save */
 	usec_t state_since, state_since_realtime;
-	bool healthy;          /* ready, and every active service up or degraded */
+	bool healthy;                  /* ready, and every active service up or degraded */
 	usec_t healthy_since_realtime; /* of the present value */
-	char reason[256];      /* why it is in this state, or what it waits for; printable; may be "" */
+	char reason[256]; /* why it is in this state, or what it waits for; printable; may be "" */
 
-	bool seen;             /* the hypervisor told us about it since the daemon began */
+	bool seen; /* the hypervisor told us about it since the daemon began */
 	usec_t seen_at;
 	struct hv_facts facts; /* as last read */
 	struct hv_stats stats;
-	usec_t stats_at;       /* 0: none */
+	usec_t stats_at;            /* 0: none */
 	usec_t started_at_realtime; /* of the present run; 0: unknown */
-	unsigned boots;        /* attempts since the last success or request */
+	unsigned boots;             /* attempts since the last success or request */
 
 	struct boot boot;
 	struct shutdown ladder;
@@ -98,29 +103,31 @@ struct guest {
 	uint64_t balloon_target_kib; /* asked for by an operator; 0: none */
 
 	/* Timers; USEC_INFINITY when off. */
-	usec_t read_due, stats_due, retry_due, boot_due, ready_due, ladder_due, agent_due, balloon_due, save_due;
+	usec_t read_due, stats_due, retry_due, boot_due, ready_due, ladder_due, agent_due,
+		balloon_due, save_due;
 
-	/* What came in since guest_run() last looked. Everything asynchronous lands here and is turned into events in
-	 * one place, in one order. */
+	/* What came in since guest_run() last looked. Everything asynchronous lands here and is
+	 * turned into events in one place, in one order. */
 	unsigned news; /* of enum guest_news */
 	int start_error;
 	char start_message[HV_ERROR_MAX];
 
 	unsigned hv_in_flight; /* requests the hypervisor has yet to answer */
-	bool start_in_flight, read_in_flight, read_again, stats_in_flight, press_in_flight, destroy_in_flight, balloon_in_flight;
+	bool start_in_flight, read_in_flight, read_again, stats_in_flight, press_in_flight,
+		destroy_in_flight, balloon_in_flight;
 	struct agent agent;
 
 	struct operations operations;
 	struct console console;
-	int lock_fd;           /* the guest's provisioning lock while QEMU may run; -1 */
+	int lock_fd; /* the guest's provisioning lock while QEMU may run; -1 */
 
 	struct service services[SPEC_SERVICES_MAX];
 	unsigned n_services;
 	bool dirty;
 };
 
-/* The guest's whole life: turns news and timers into events and events into requests. Returns when to be called
- * next. */
+/* The guest's whole life: turns news and timers into events and events into requests. Returns when
+ * to be called next. */
 usec_t guest_run(struct guest *g, usec_t now);
 
 /* One event through the table of policy/lifecycle, with its action. */
@@ -129,8 +136,8 @@ void guest_event(struct guest *g, enum guest_event event, usec_t now);
 /* Serial bytes, as they came. */
 void guest_console(struct guest *g, const void *data, size_t len, uint64_t lost, usec_t now);
 
-/* Removed from the configuration: asks nothing more, answers who waits. What runs goes on running. It may be freed once
- * hv_in_flight is 0. */
+/* Removed from the configuration: asks nothing more, answers who waits. What runs goes on running.
+ * It may be freed once hv_in_flight is 0. */
 void guest_retire(struct guest *g);
 
 void guest_free(struct guest *g);

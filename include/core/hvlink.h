@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A guest's line to the hypervisor: puts requests, and lands their answers in the guest's fields and news. Decides
- * nothing. */
+/* A guest's line to the hypervisor: puts requests, and lands their answers in the guest's fields
+ * and news. Decides nothing. */
 #ifndef MEDIAKIT_CORE_HVLINK_H
 #define MEDIAKIT_CORE_HVLINK_H
 

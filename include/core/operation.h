@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A request that takes time and is answered exactly once, whatever happens to the guest, the caller or the daemon. */
+/* A request that takes time and is answered exactly once, whatever happens to the guest, the caller
+ * or the daemon. */
 #ifndef MEDIAKIT_CORE_OPERATION_H
 #define MEDIAKIT_CORE_OPERATION_H
 
@@ -19,7 +20,8 @@ NAME_TABLE_DECLARE(operation_kind, enum operation_kind);
 
 #define OPERATIONS_MAX 32u /* waiting on one guest; one more is refused with -EBUSY */
 
-/* `error` is 0 or -errno, `message` one line for the operator (what it came to, or what to do next). */
+/* `error` is 0 or -errno, `message` one line for the operator (what it came to, or what to do
+ * next). */
 typedef void (*operation_done_t)(void *userdata, int error, const char *message);
 
 struct operation {
@@ -35,9 +37,10 @@ struct operations {
 	unsigned n;
 };
 
-/* The operation, owned by the list until answered; NULL with no memory or OPERATIONS_MAX waiting. */
-struct operation *operation_add(struct operations *list, enum operation_kind kind, operation_done_t done,
-	void *userdata, usec_t now, usec_t deadline);
+/* The operation, owned by the list until answered; NULL with no memory or OPERATIONS_MAX waiting.
+ */
+struct operation *operation_add(struct operations *list, enum operation_kind kind,
+	operation_done_t done, void *userdata, usec_t now, usec_t deadline);
 /* The caller went away: `done` is not called. Takes an operation of the list, once. */
 void operation_forget(struct operations *list, struct operation *op);
 /* Does any of these kinds wait? */

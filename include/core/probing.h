@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The services of one guest: puts the questions that are due, judges the answers, keeps each service's state. */
+/* The services of one guest: puts the questions that are due, judges the answers, keeps each
+ * service's state. */
 #ifndef MEDIAKIT_CORE_PROBING_H
 #define MEDIAKIT_CORE_PROBING_H
 
 #include "core/guest.h"
 
-/* An answer that the prober owes is written off this long after the question's time-out (wire.md: the verdict comes
- * within the time-out plus 100 ms). */
+/* An answer that the prober owes is written off this long after the question's time-out (wire.md:
+ * the verdict comes within the time-out plus 100 ms). */
 #define PROBING_GRACE (50 * USEC_PER_MSEC)
 
 void probing_init(struct guest *g);
@@ -25,7 +26,8 @@ void probing_cast_doubt(struct guest *g);
 /* Puts what is due; returns when to look again. */
 usec_t probing_run(struct guest *g, usec_t now);
 
-/* How many active services there are, and how many of them are up or degraded. Unwatched ones do not count. */
+/* How many active services there are, and how many of them are up or degraded. Unwatched ones do
+ * not count. */
 void probing_count(const struct guest *g, unsigned *ret_active, unsigned *ret_up);
 /* The first dependency that is not up, or NULL. */
 const char *probing_blocked_by(const struct service *s);

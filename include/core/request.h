@@ -14,10 +14,11 @@ struct request {
 	void *userdata;
 };
 
-/* > 0: accepted; `done` is called later, once; *ret_op (not NULL) may be given to operation_forget() when the caller
- * goes away. 0: it is so already, with words in `message`; `done` is not called. -errno with words in `message`:
- * -EBUSY, -ENOENT not provisioned, -EADDRINUSE a port is taken, -EPERM latched failed, -ESRCH not running (balloon),
- * -ERANGE size out of range. */
+/* > 0: accepted; `done` is called later, once; *ret_op (not NULL) may be given to
+ * operation_forget() when the caller goes away. 0: it is so already, with words in `message`;
+ * `done` is not called. -errno with words in `message`: -EBUSY, -ENOENT not provisioned,
+ * -EADDRINUSE a port is taken, -EPERM latched failed, -ESRCH not running (balloon), -ERANGE size
+ * out of range. */
 int guest_request(struct guest *g, const struct request *request, usec_t now,
 	char message[static REQUEST_MESSAGE_MAX], struct operation **ret_op);
 

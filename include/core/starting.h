@@ -6,8 +6,9 @@
 #include "core/guest.h"
 #include "model/reason.h"
 
-/* Is there a disk, does nobody else work on it, are the ports free? 0 with the guest's lock held, or -errno with what
- * is wrong and what to do: -ENOENT not provisioned, -EBUSY being provisioned, -EADDRINUSE. */
+/* Is there a disk, does nobody else work on it, are the ports free? 0 with the guest's lock held,
+ * or -errno with what is wrong and what to do: -ENOENT not provisioned, -EBUSY being provisioned,
+ * -EADDRINUSE. */
 int starting_preflight(struct guest *g, struct reason *reason);
 /* Builds the domain and asks for it. 0: NEWS_START will come. */
 int starting_submit(struct guest *g, struct reason *reason);

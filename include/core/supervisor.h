@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The owner of all state: guests by name, the hypervisor, the prober, and what is due when. Time comes in as an
- * argument, so tests run days in milliseconds. Nothing here blocks, and nothing here knows that a bus exists. */
+/* The owner of all state: guests by name, the hypervisor, the prober, and what is due when. Time
+ * comes in as an argument, so tests run days in milliseconds. Nothing here blocks, and nothing here
+ * knows that a bus exists. */
 #ifndef MEDIAKIT_CORE_SUPERVISOR_H
 #define MEDIAKIT_CORE_SUPERVISOR_H
 
@@ -8,27 +9,30 @@
 #include "io/store.h"
 #include "model/conf.h"
 
-/* Told after every change, at most once per supervisor_run(): which objects are dirty. The observer clears the flags
- * (guest->dirty, service->dirty, supervisor->dirty). */
+/* Told after every change, at most once per supervisor_run(): which objects are dirty. The observer
+ * clears the flags (guest->dirty, service->dirty, supervisor->dirty). */
 struct supervisor_observer {
 	void (*changed)(void *userdata, struct supervisor *s);
-	/* The set of guests is about to change (reload): forget pointers into it. Called before and after. */
+	/* The set of guests is about to change (reload): forget pointers into it. Called before and
+	 * after. */
 	void (*guests_changing)(void *userdata, struct supervisor *s, bool after);
 	void *userdata;
 };
 
 struct supervisor_config {
-	struct spec *spec;        /* taken over */
-	const char *config_dir;   /* for reload */
-	struct hv *hv;            /* borrowed */
-	struct prober *prober;    /* borrowed */
-	struct store *store;      /* borrowed */
-	bool (*kvm_works)(void);  /* is KVM seen to work here? called at most once */
-	/* Is the port free to be bound? 0, or -EADDRINUSE with the owner's words ("pid 123 (nginx)", "" unknown). */
+	struct spec *spec;       /* taken over */
+	const char *config_dir;  /* for reload */
+	struct hv *hv;           /* borrowed */
+	struct prober *prober;   /* borrowed */
+	struct store *store;     /* borrowed */
+	bool (*kvm_works)(void); /* is KVM seen to work here? called at most once */
+	/* Is the port free to be bound? 0, or -EADDRINUSE with the owner's words ("pid 123
+	 * (nginx)", "" unknown). */
 	int (*port_check)(const char *address, uint16_t port, char *owner, size_t owner_size);
-	double (*jitter)(void);   /* [0, 1) */
+	double (*jitter)(void); /* [0, 1) */
 	void (*nonce)(char ret[static 17]);
-	const char *qmp_dir;      /* where each guest gets a second QMP monitor, NAME.qmp, for tests; NULL: none */
+	const char *qmp_dir; /* where each guest gets a second QMP monitor, NAME.qmp, for tests;
+				NULL: none */
 };
 
 struct supervisor {
@@ -36,9 +40,9 @@ struct supervisor {
 	char *config_dir;
 	struct supervisor_config config;
 	struct supervisor_observer observer;
-	struct guest **guests;    /* each allocated on its own: pointers stay valid across a reload */
+	struct guest **guests; /* each allocated on its own: pointers stay valid across a reload */
 	unsigned n_guests;
-	struct guest *removed;    /* that the hypervisor still owes answers */
+	struct guest *removed; /* that the hypervisor still owes answers */
 	struct hv_health hv_health;
 	usec_t hv_since_realtime; /* of the connection's present state */
 	usec_t began_realtime;    /* of the daemon */
@@ -52,14 +56,16 @@ int supervisor_new(const struct supervisor_config *config, usec_t now, struct su
 void supervisor_free(struct supervisor *s);
 void supervisor_observe(struct supervisor *s, const struct supervisor_observer *observer);
 
-/* Does all that is due, and returns when to be called next. Also to be called after anything else happened. */
+/* Does all that is due, and returns when to be called next. Also to be called after anything else
+ * happened. */
 usec_t supervisor_run(struct supervisor *s, usec_t now);
 
 struct guest *supervisor_find(struct supervisor *s, const char *name);
 
-/* Reads the configuration again. With any error the old one stays whole and -EINVAL is returned. `faults` (errors and
- * warnings) and `report` (malloc'd, one line per change: "guest vm-mediakit: Memory: at the next boot") are the
- * caller's. */
-int supervisor_reload(struct supervisor *s, usec_t now, struct conf_faults *faults, char **ret_report);
+/* Reads the configuration again. With any error the old one stays whole and -EINVAL is returned.
+ * `faults` (errors and warnings) and `report` (malloc'd, one line per change: "guest vm-mediakit:
+ * Memory: at the next boot") are the caller's. */
+int supervisor_reload(
+	struct supervisor *s, usec_t now, struct conf_faults *faults, char **ret_report);
 
 #endif

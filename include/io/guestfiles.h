@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon's own files of one guest, read and written by blocking calls: for io/filestore's worker. */
+/* The daemon's own files of one guest, read and written by blocking calls: for io/filestore's
+ * worker. */
 #ifndef MEDIAKIT_IO_GUESTFILES_H
 #define MEDIAKIT_IO_GUESTFILES_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* The state file. *ret is NUL-terminated and the caller's. -ENOENT; -EINVAL: no regular file, or no possible name of a
- * guest; -ELOOP: a symbolic link; -EPERM: another user's; -EFBIG: over STORE_TEXT_MAX; -errno. */
+/* The state file. *ret is NUL-terminated and the caller's. -ENOENT; -EINVAL: no regular file, or no
+ * possible name of a guest; -ELOOP: a symbolic link; -EPERM: another user's; -EFBIG: over
+ * STORE_TEXT_MAX; -errno. */
 int guestfiles_load(const char *state_dir, const char *guest, char **ret, size_t *ret_len);
 
-/* Makes the guest's private directory (0700) where it is missing. 0 or -errno; on failure the old file stands. */
+/* Makes the guest's private directory (0700) where it is missing. 0 or -errno; on failure the old
+ * file stands. */
 int guestfiles_save(const char *state_dir, const char *guest, const char *text, size_t len);
 
-/* Appends to the console log, after a line that says how many bytes are missing before these, where any are. A log
- * that would grow over CONSOLE_FILE_MAX becomes .1 first. 0 or -errno; then a part may have been written. */
-int guestfiles_append(const char *state_dir, const char *guest, const char *data, size_t len,
-	uint64_t missing);
+/* Appends to the console log, after a line that says how many bytes are missing before these, where
+ * any are. A log that would grow over CONSOLE_FILE_MAX becomes .1 first. 0 or -errno; then a part
+ * may have been written. */
+int guestfiles_append(
+	const char *state_dir, const char *guest, const char *data, size_t len, uint64_t missing);
 
 /* The last bytes of the console log, at most `size`. How many; 0 where there is none. */
 size_t guestfiles_tail(const char *state_dir, const char *guest, char *buf, size_t size);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The hypervisor as core sees it: requests that are answered later, facts, and hints that something changed.
- * virt/ implements it on libvirt; tests implement it in simulated time.
+/* The hypervisor as core sees it: requests that are answered later, facts, and hints that something
+ * changed. virt/ implements it on libvirt; tests implement it in simulated time.
  *
- * Theory of operation: no libvirt call has a time limit, so none is made on the main loop. A request is
- * queued to the guest's own worker and answered exactly once, on the main loop: with the result, or with
- * -ETIMEDOUT once its deadline passes (the call itself goes on and its late result is thrown away), or with
- * -EBUSY at once while that guest's queue is wedged behind such a call, or with -ENOTCONN while
- * there is no connection. Events carry no truth: they only ask for the state to be read again. */
+ * Theory of operation: no libvirt call has a time limit, so none is made on the main loop. A
+ * request is queued to the guest's own worker and answered exactly once, on the main loop: with the
+ * result, or with -ETIMEDOUT once its deadline passes (the call itself goes on and its late result
+ * is thrown away), or with -EBUSY at once while that guest's queue is wedged behind such a call, or
+ * with -ENOTCONN while there is no connection. Events carry no truth: they only ask for the state
+ * to be read again. */
 #ifndef MEDIAKIT_IO_HV_H
 #define MEDIAKIT_IO_HV_H
 
@@ -39,9 +40,9 @@ enum hv_reason {
 	HV_REASON_CRASHED,   /* QEMU died */
 	HV_REASON_PANICKED,  /* pvpanic */
 	HV_REASON_SAVED,
-	HV_REASON_FAILED,    /* did not start, or QEMU failed */
-	HV_REASON_DAEMON,    /* libvirtd lost it while it was itself away */
-	HV_REASON_USER,      /* paused by a person or a program */
+	HV_REASON_FAILED, /* did not start, or QEMU failed */
+	HV_REASON_DAEMON, /* libvirtd lost it while it was itself away */
+	HV_REASON_USER,   /* paused by a person or a program */
 	HV_REASON_IOERROR,
 	HV_REASON_WATCHDOG,
 	HV_REASON_SAVING,
@@ -53,14 +54,15 @@ NAME_TABLE_DECLARE(hv_reason, enum hv_reason);
 struct hv_facts {
 	enum hv_domain_state state;
 	enum hv_reason reason;
-	int64_t pid;            /* QEMU's, where the driver's pid file can be read; otherwise 0 */
-	bool managed_save;      /* a saved image would be restored by a start */
-	bool tcg;               /* of the running domain */
-	bool agent_connected;   /* of the guest-agent channel */
-	bool console_open;      /* we are reading the serial line */
+	int64_t pid;          /* QEMU's, where the driver's pid file can be read; otherwise 0 */
+	bool managed_save;    /* a saved image would be restored by a start */
+	bool tcg;             /* of the running domain */
+	bool agent_connected; /* of the guest-agent channel */
+	bool console_open;    /* we are reading the serial line */
 };
 
-/* Statistics: absent values are HV_STAT_ABSENT. Everything but rss, balloon and vcpu_delay is the guest's word. */
+/* Statistics: absent values are HV_STAT_ABSENT. Everything but rss, balloon and vcpu_delay is the
+ * guest's word. */
 #define HV_STAT_ABSENT UINT64_MAX
 struct hv_stats {
 	uint64_t balloon_kib, maximum_kib, rss_kib;
@@ -72,16 +74,18 @@ struct hv_stats {
 };
 
 enum hv_verb {
-	HV_READ,           /* → facts; also (re)opens the console of a running domain */
-	HV_START,          /* define `text` (domain XML), create it paused, open the console, resume. Fails with -EEXIST if
-	                    * it runs already, which is told before anything is redefined */
-	HV_ACPI,           /* press the power button once */
+	HV_READ,  /* → facts; also (re)opens the console of a running domain */
+	HV_START, /* define `text` (domain XML), create it paused, open the console, resume. Fails
+		   * with -EEXIST if it runs already, which is told before anything is redefined */
+	HV_ACPI,  /* press the power button once */
 	HV_AGENT_SHUTDOWN, /* ask the guest agent; fails with -ENOTCONN without one */
-	HV_DESTROY,        /* end QEMU: gracefully first (SIGTERM flushes its block layer), then SIGKILL. On a connection and a queue of its own */
-	HV_SETMEM,         /* balloon target `kib`, live */
-	HV_STATS,          /* → stats */
-	HV_AGENT,          /* guest-agent command `text` → `text`, at most HV_AGENT_BYTES_MAX */
-	HV_CPU_TUNE,       /* `weight` and `quota_pct`, live; -EOPNOTSUPP where the driver has no cgroups */
+	HV_DESTROY,  /* end QEMU: gracefully first (SIGTERM flushes its block layer), then SIGKILL.
+			On a connection and a queue of its own */
+	HV_SETMEM,   /* balloon target `kib`, live */
+	HV_STATS,    /* → stats */
+	HV_AGENT,    /* guest-agent command `text` → `text`, at most HV_AGENT_BYTES_MAX */
+	HV_CPU_TUNE, /* `weight` and `quota_pct`, live; -EOPNOTSUPP where the driver has no cgroups
+		      */
 	HV_VERB_NUM,
 };
 NAME_TABLE_DECLARE(hv_verb, enum hv_verb);
@@ -93,11 +97,11 @@ NAME_TABLE_DECLARE(hv_verb, enum hv_verb);
 struct hv_request {
 	enum hv_verb verb;
 	const char *uuid;
-	const char *name;  /* domain name, for messages */
-	const char *text;  /* copied before hv_submit returns; or NULL */
+	const char *name; /* domain name, for messages */
+	const char *text; /* copied before hv_submit returns; or NULL */
 	uint64_t kib;
 	unsigned weight, quota_pct;
-	usec_t timeout;    /* relative; 0: the verb's default */
+	usec_t timeout; /* relative; 0: the verb's default */
 };
 
 struct hv_reply {
@@ -116,9 +120,9 @@ enum hv_hint {
 	HV_HINT_CHANGED,      /* read this domain again */
 	HV_HINT_RESET,        /* the guest rebooted itself */
 	HV_HINT_PANICKED,     /* pvpanic */
-	HV_HINT_WATCHDOG,     /* the guest stopped feeding its watchdog; nothing was done about it */
-	HV_HINT_AGENT,        /* the agent connected or went: read again */
-	HV_HINT_BALLOON,      /* `kib` is the balloon's size now */
+	HV_HINT_WATCHDOG, /* the guest stopped feeding its watchdog; nothing was done about it */
+	HV_HINT_AGENT,    /* the agent connected or went: read again */
+	HV_HINT_BALLOON,  /* `kib` is the balloon's size now */
 	HV_HINT_NUM,
 };
 NAME_TABLE_DECLARE(hv_hint, enum hv_hint);
@@ -130,13 +134,14 @@ struct hv_event {
 	const char *message;
 };
 
-/* Set once, before hv_connect. Called on the main loop only, never from inside a call into the hypervisor. */
+/* Set once, before hv_connect. Called on the main loop only, never from inside a call into the
+ * hypervisor. */
 struct hv_observer {
 	void (*event)(void *userdata, const struct hv_event *event, usec_t now);
-	/* Bytes of the guest's serial line, at most HV_CONSOLE_CHUNK at a time; `lost` bytes before them did not fit the
-	 * ring. */
-	void (*console)(void *userdata, const char *uuid, const void *data, size_t len, uint64_t lost,
-		usec_t now);
+	/* Bytes of the guest's serial line, at most HV_CONSOLE_CHUNK at a time; `lost` bytes before
+	 * them did not fit the ring. */
+	void (*console)(void *userdata, const char *uuid, const void *data, size_t len,
+		uint64_t lost, usec_t now);
 	void *userdata;
 };
 #define HV_CONSOLE_CHUNK 4096u
@@ -154,10 +159,12 @@ struct hv_vtable {
 	void (*observe)(struct hv *hv, const struct hv_observer *observer);
 	/* Begins to connect and goes on re-connecting with back-off until destroyed. */
 	int (*connect)(struct hv *hv);
-	/* 0 when queued: `done` will be called exactly once, later. -errno when not: `done` will not be called. */
-	int (*submit)(struct hv *hv, const struct hv_request *request, hv_done_t done,
-		void *userdata);
-	/* Bytes typed by an operator; best effort, bounded. 0 or -errno (-ENOTCONN: console not open). */
+	/* 0 when queued: `done` will be called exactly once, later. -errno when not: `done` will
+	 * not be called. */
+	int (*submit)(
+		struct hv *hv, const struct hv_request *request, hv_done_t done, void *userdata);
+	/* Bytes typed by an operator; best effort, bounded. 0 or -errno (-ENOTCONN: console not
+	 * open). */
 	int (*console_write)(struct hv *hv, const char *uuid, const void *data, size_t len);
 	/* Forget everything about a guest that was removed from the configuration. */
 	void (*forget)(struct hv *hv, const char *uuid);
@@ -171,8 +178,8 @@ struct hv {
 	const struct hv_vtable *vtable;
 };
 
-static inline int hv_submit(struct hv *hv, const struct hv_request *request, hv_done_t done,
-	void *userdata)
+static inline int hv_submit(
+	struct hv *hv, const struct hv_request *request, hv_done_t done, void *userdata)
 {
 	return hv->vtable->submit(hv, request, done, userdata);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* QEMU's own log files where no virtlogd bounds them, as with the embedded driver. A guest can make QEMU
- * write, so they are watched for size. */
+/* QEMU's own log files where no virtlogd bounds them, as with the embedded driver. A guest can make
+ * QEMU write, so they are watched for size. */
 #ifndef MEDIAKIT_IO_QEMULOG_H
 #define MEDIAKIT_IO_QEMULOG_H
 
@@ -9,8 +9,9 @@
 #define QEMULOG_MAX  (1024u * 1024u) /* of one file; over it only the tail is kept */
 #define QEMULOG_KEEP (64u * 1024u)   /* put aside as NAME.log.1 */
 
-/* Cuts every NAME.log of the directory that is over `max` bytes. QEMU opened it for appending, so it goes
- * on at the new end. Returns how many were cut, 0 where the directory is not there, or -errno. */
+/* Cuts every NAME.log of the directory that is over `max` bytes. QEMU opened it for appending, so
+ * it goes on at the new end. Returns how many were cut, 0 where the directory is not there, or
+ * -errno. */
 int qemulog_trim(const char *dir, uint64_t max);
 
 #endif

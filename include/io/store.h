@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What survives a daemon's restart, as core sees it: a text for each guest, and its console log. io/filestore implements
- * it on files written by a worker, because a sync may take seconds and the main loop never blocks; tests
- * implement it in memory. */
+/* What survives a daemon's restart, as core sees it: a text for each guest, and its console log.
+ * io/filestore implements it on files written by a worker, because a sync may take seconds and the
+ * main loop never blocks; tests implement it in memory. */
 #ifndef MEDIAKIT_IO_STORE_H
 #define MEDIAKIT_IO_STORE_H
 
@@ -16,11 +16,14 @@
 struct store;
 struct store_vtable {
 	void (*destroy)(struct store *s); /* writes what is still waiting, within a deadline */
-	/* Reads at once; used only before the loop runs. *ret is the caller's. -ENOENT: none yet. */
+	/* Reads at once; used only before the loop runs. *ret is the caller's. -ENOENT: none yet.
+	 */
 	int (*load)(struct store *s, const char *guest, char **ret, size_t *ret_len);
-	/* Takes a copy and returns; of several waiting texts of a guest only the last is written. */
+	/* Takes a copy and returns; of several waiting texts of a guest only the last is written.
+	 */
 	void (*save)(struct store *s, const char *guest, const char *text, size_t len);
-	/* Appends to the guest's console log: two files of CONSOLE_FILE_MAX. What does not fit the queue is dropped. */
+	/* Appends to the guest's console log: two files of CONSOLE_FILE_MAX. What does not fit the
+	 * queue is dropped. */
 	void (*console)(struct store *s, const char *guest, const void *data, size_t len);
 	/* The last bytes of that log, at most `size`; how many. Reads at once, like load(). */
 	size_t (*console_tail)(struct store *s, const char *guest, char *buf, size_t size);

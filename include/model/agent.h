@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The guest agent's JSON, both ways: commands as text, answers as values. Every byte of an answer is the guest's. */
+/* The guest agent's JSON, both ways: commands as text, answers as values. Every byte of an answer
+ * is the guest's. */
 #ifndef MEDIAKIT_MODEL_AGENT_H
 #define MEDIAKIT_MODEL_AGENT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* {"execute":"guest-exec",…} that runs argv[0] with its arguments and keeps its standard output. The caller's to free;
- * NULL with no memory. */
+/* {"execute":"guest-exec",…} that runs argv[0] with its arguments and keeps its standard output.
+ * The caller's to free; NULL with no memory. */
 char *agent_exec_text(const char *const argv[]);
 /* {"execute":"guest-exec-status",…} */
 char *agent_status_text(long pid);
@@ -19,8 +20,8 @@ struct agent_status {
 	bool exited;
 	int exit_status; /* 128 + n for signal n */
 };
-/* The answer to guest-exec-status. Its output, decoded from base64, is written to `out`, NUL-terminated, cut at `size`;
- * bytes 0 become '?'. 0, or -EBADMSG. */
+/* The answer to guest-exec-status. Its output, decoded from base64, is written to `out`,
+ * NUL-terminated, cut at `size`; bytes 0 become '?'. 0, or -EBADMSG. */
 int agent_parse_status(const char *json, struct agent_status *ret, char *out, size_t size);
 
 /* cloud-init's /run/cloud-init/result.json: how many errors it ended with. 0, or -EBADMSG. */

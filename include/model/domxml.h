@@ -21,9 +21,9 @@
 /* Absolute paths QEMU's user can reach. NULL: the guest has none. They are not opened here. Disk
  * and seed are left out where the guest boots from its kernel alone (Kernel= without Path=). */
 struct domxml_paths {
-	const char *disk;       /* qcow2; its backing file is read from its own header by libvirt */
-	const char *seed;       /* cloud-init's NoCloud image, raw, attached read-only */
-	const char *kernel;     /* direct boot; needed for aarch64 */
+	const char *disk;   /* qcow2; its backing file is read from its own header by libvirt */
+	const char *seed;   /* cloud-init's NoCloud image, raw, attached read-only */
+	const char *kernel; /* direct boot; needed for aarch64 */
 	const char *initrd;
 	const char *qmp_socket; /* a second QMP monitor, for tests; a path with a free name */
 	unsigned tb_cache_mib;  /* TCG's cache of translated code; 0: QEMU's own choice */
@@ -45,8 +45,8 @@ struct domxml_paths {
  *  - Nothing a guest does leads QEMU to reset it or to keep it as a corpse: the watchdog has no
  *    action, a crash destroys. The daemon decides about restarts.
  */
-int domxml_build(const struct guest_spec *guest, const struct domxml_paths *paths, bool kvm,
-	char **ret);
+int domxml_build(
+	const struct guest_spec *guest, const struct domxml_paths *paths, bool kvm, char **ret);
 
 /* The MAC of a guest's card: 52:54:00, QEMU's range, and the last three bytes of its UUID. */
 #define DOMXML_MAC_TEXT 18u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the operator configured, as values: the daemon, the pool, each guest and its services. Made by
- * model/conf, which checks them too, read by everybody, changed by nobody. */
+/* What the operator configured, as values: the daemon, the pool, each guest and its services. Made
+ * by model/conf, which checks them too, read by everybody, changed by nobody. */
 #ifndef MEDIAKIT_MODEL_SPEC_H
 #define MEDIAKIT_MODEL_SPEC_H
 
@@ -37,15 +37,16 @@ NAME_TABLE_DECLARE(expect, enum spec_expect); /* active pending */
 
 struct service_spec {
 	char *name;
-	char *purpose;      /* or NULL */
-	char *path;         /* of the question, begins with '/'; default "/healthz" */
-	char *unit;         /* systemd unit in the guest; default "<name>.service" */
-	uint16_t port;      /* in the guest; 0: the service has none */
-	uint16_t host_port; /* default port + PortOffset; 0 where port is 0 */
+	char *purpose;         /* or NULL */
+	char *path;            /* of the question, begins with '/'; default "/healthz" */
+	char *unit;            /* systemd unit in the guest; default "<name>.service" */
+	uint16_t port;         /* in the guest; 0: the service has none */
+	uint16_t host_port;    /* default port + PortOffset; 0 where port is 0 */
 	enum spec_probe probe; /* default cbor with a port, unit without */
 	enum spec_expect expect;
 	usec_t interval, fast_interval;
-	usec_t timeout, start_budget; /* as configured; tripled at use under TCG unless set by hand */
+	usec_t timeout,
+		start_budget; /* as configured; tripled at use under TCG unless set by hand */
 	bool timeout_set, start_budget_set;
 	unsigned rise, fall;
 	char *depends_on[SPEC_DEPENDS_MAX];
@@ -61,15 +62,15 @@ struct guest_spec {
 	char *user;     /* default: foundry */
 	uint64_t memory_kib, disk_kib;
 	unsigned cpus;
-	unsigned cpu_weight;     /* 1..10000, 0: not set (systemd.resource-control(5)) */
-	unsigned cpu_quota_pct;  /* percent of one CPU, 0: none */
+	unsigned cpu_weight;    /* 1..10000, 0: not set (systemd.resource-control(5)) */
+	unsigned cpu_quota_pct; /* percent of one CPU, 0: none */
 	enum spec_accel accel;
 	enum spec_arch arch;
 	bool autostart; /* Autostart=: want is `up` for a guest nobody has started or stopped yet */
 
 	/* [Image] */
-	char *image_path;   /* or NULL */
-	char *image_sha256; /* 64 lowercase hex digits, or NULL: unverified */
+	char *image_path;                /* or NULL */
+	char *image_sha256;              /* 64 lowercase hex digits, or NULL: unverified */
 	char *kernel, *initrd, *cmdline; /* direct kernel boot, or NULL */
 
 	/* [Network] */
@@ -87,7 +88,8 @@ struct guest_spec {
 	char *vendor_data; /* file put into the seed as vendor-data, or NULL */
 
 	/* [Memory] */
-	uint64_t memory_min_kib; /* default a quarter of memory_kib, at least 512 MiB, at most all of it */
+	uint64_t memory_min_kib; /* default a quarter of memory_kib, at least 512 MiB, at most all
+				    of it */
 	unsigned memory_weight;
 
 	/* [Shutdown] */
@@ -117,14 +119,15 @@ struct spec {
 void spec_free(struct spec *spec);
 
 const struct guest_spec *spec_find_guest(const struct spec *spec, const char *name);
-const struct service_spec *guest_spec_find_service(const struct guest_spec *guest, const char *name);
+const struct service_spec *guest_spec_find_service(
+	const struct guest_spec *guest, const char *name);
 
-/* The UUID of a guest's libvirt domain: a pure function of its name (RFC 9562 version 8 over FNV-1a-128), so
- * that a lost state directory never leads to a second domain. */
+/* The UUID of a guest's libvirt domain: a pure function of its name (RFC 9562 version 8 over
+ * FNV-1a-128), so that a lost state directory never leads to a second domain. */
 void spec_uuid(const char *guest_name, char ret[static SPEC_UUID_TEXT]);
 
-/* Under TCG a guest is 5 to 40 times slower than hardware, so the two defaults are tripled (wire.md); a value
- * the operator wrote is taken as written. */
+/* Under TCG a guest is 5 to 40 times slower than hardware, so the two defaults are tripled
+ * (wire.md); a value the operator wrote is taken as written. */
 usec_t service_timeout(const struct service_spec *service, bool tcg);
 usec_t service_start_budget(const struct service_spec *service, bool tcg);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the daemon keeps of a guest across its own restarts, as values and as JSON text. Names of enums travel as words,
- * because numbers change meaning between versions. */
+/* What the daemon keeps of a guest across its own restarts, as values and as JSON text. Names of
+ * enums travel as words, because numbers change meaning between versions. */
 #ifndef MEDIAKIT_MODEL_STATE_H
 #define MEDIAKIT_MODEL_STATE_H
 
@@ -41,8 +41,9 @@ struct state_record {
 
 /* The caller's to free; NULL with no memory. */
 char *state_to_text(const struct state_record *record);
-/* 0; -EBADMSG: torn, empty, random or of the wrong shape; -EPROTONOSUPPORT: of a newer version. Texts are cut to their
- * fields and made printable, numbers clamped. *ret is written only on success. */
+/* 0; -EBADMSG: torn, empty, random or of the wrong shape; -EPROTONOSUPPORT: of a newer version.
+ * Texts are cut to their fields and made printable, numbers clamped. *ret is written only on
+ * success. */
 int state_from_text(const char *text, size_t len, struct state_record *ret);
 
 #endif

@@ -16,8 +16,8 @@ struct xmlwriter {
 	size_t len;
 	const char *names[XMLWRITER_DEPTH_MAX];
 	unsigned depth;
-	bool in_tag;     /* the start tag's '>' is still to come */
-	bool has_text;   /* the innermost element holds text, so its end tag follows at once */
+	bool in_tag;   /* the start tag's '>' is still to come */
+	bool has_text; /* the innermost element holds text, so its end tag follows at once */
 	int error;
 };
 
@@ -39,8 +39,8 @@ void xmlwriter_text(struct xmlwriter *w, const char *text);
 
 /* <name>text</name>, and <name attribute='value'/>. */
 void xmlwriter_leaf(struct xmlwriter *w, const char *name, const char *text);
-void xmlwriter_empty(struct xmlwriter *w, const char *name, const char *attribute,
-	const char *value);
+void xmlwriter_empty(
+	struct xmlwriter *w, const char *name, const char *attribute, const char *value);
 
 /* The text, ending with a newline, is the caller's to free. 0; -ENOMEM; -EINVAL: a value was not
  * UTF-8 or had a character XML 1.0 has no form for (section 2.2); -EOVERFLOW: too deep. */

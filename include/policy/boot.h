@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads the progress of a boot off the serial line, and says when a boot is dead.
  *
- * Theory of operation: about one TCG boot in 25 panics in its first seconds and spins for ever, so a boot must be
- * watched. But the serial line is the guest's own word: a service with root could write "Kernel panic" there at
- * any time and have the host cut the power under a write-once ledger. So words lead to a hard stop only while
- * nothing can be lost, that is before the root file system is writable in this boot, and only when no new stage
- * came for BOOT_DEAD_AFTER. Once a sign of a writable root was seen, it stays seen for that boot, and
- * everything later is a hint for the screen. Signs err to the safe side: any word of the guest's init counts.
- * Rejected: trusting pvpanic alone (an Oops in the idle task never reaches it), and a plain time-out (a starved TCG boot
- * may take minutes and be well). */
+ * Theory of operation: about one TCG boot in 25 panics in its first seconds and spins for ever, so
+ * a boot must be watched. But the serial line is the guest's own word: a service with root could
+ * write "Kernel panic" there at any time and have the host cut the power under a write-once ledger.
+ * So words lead to a hard stop only while nothing can be lost, that is before the root file system
+ * is writable in this boot, and only when no new stage came for BOOT_DEAD_AFTER. Once a sign of a
+ * writable root was seen, it stays seen for that boot, and everything later is a hint for the
+ * screen. Signs err to the safe side: any word of the guest's init counts. Rejected: trusting
+ * pvpanic alone (an Oops in the idle task never reaches it), and a plain time-out (a starved TCG
+ * boot may take minutes and be well). */
 #ifndef MEDIAKIT_POLICY_BOOT_H
 #define MEDIAKIT_POLICY_BOOT_H
 
@@ -19,20 +20,20 @@
 #include <stddef.h>
 
 enum boot_stage {
-	BOOT_FIRMWARE,   /* nothing but the firmware has spoken */
-	BOOT_KERNEL,     /* "Linux version" */
-	BOOT_INIT,       /* the first program of the root file system or of the initrd */
+	BOOT_FIRMWARE, /* nothing but the firmware has spoken */
+	BOOT_KERNEL,   /* "Linux version" */
+	BOOT_INIT,     /* the first program of the root file system or of the initrd */
 	BOOT_CLOUD_INIT,
-	BOOT_SERVICES,   /* a login prompt, or the default target */
-	BOOT_DONE,       /* cloud-init finished */
+	BOOT_SERVICES, /* a login prompt, or the default target */
+	BOOT_DONE,     /* cloud-init finished */
 	BOOT_STAGE_NUM,
 };
 NAME_TABLE_DECLARE(boot_stage, enum boot_stage);
 
 /* A panicked kernel gets this long to show that it moves after all. */
-#define BOOT_DEAD_AFTER   (30 * USEC_PER_SEC)
-/* A serial line silent for this long before the root is writable: firmware without a disk, a kernel that hangs. Six
- * times the longest silence measured in a good TCG boot on two loaded cores. */
+#define BOOT_DEAD_AFTER (30 * USEC_PER_SEC)
+/* A serial line silent for this long before the root is writable: firmware without a disk, a kernel
+ * that hangs. Six times the longest silence measured in a good TCG boot on two loaded cores. */
 #define BOOT_SILENT_AFTER (180 * USEC_PER_SEC)
 #define BOOT_LINE_MAX     256u /* longer lines are judged by their beginning */
 #define BOOT_HINT_MAX     128u
@@ -40,9 +41,9 @@ NAME_TABLE_DECLARE(boot_stage, enum boot_stage);
 struct boot {
 	enum boot_stage stage;
 	usec_t began, stage_since, heard_at;
-	bool root_writable; /* may be: a sign of it was seen in this boot */
-	bool panicked;      /* words of a kernel panic or Oops were seen */
-	bool finished_mark; /* cloud-init's last words were seen */
+	bool root_writable;       /* may be: a sign of it was seen in this boot */
+	bool panicked;            /* words of a kernel panic or Oops were seen */
+	bool finished_mark;       /* cloud-init's last words were seen */
 	char hint[BOOT_HINT_MAX]; /* the line that says so, printable; "" without */
 	char line[BOOT_LINE_MAX]; /* being collected */
 	size_t line_len;
@@ -51,10 +52,11 @@ struct boot {
 void boot_begin(struct boot *b, usec_t now);
 /* Serial bytes, as they come, cut anywhere. True when the stage moved. */
 bool boot_console(struct boot *b, const void *data, size_t len, usec_t now);
-/* Something other than the serial line shows that the guest's userspace runs: the agent connected, a service answered.
- * True when the stage moved. */
+/* Something other than the serial line shows that the guest's userspace runs: the agent connected,
+ * a service answered. True when the stage moved. */
 bool boot_userspace(struct boot *b, usec_t now);
-/* Is this boot dead? If not, *ret_look_again is when to ask next (USEC_INFINITY: never again). `ret_why` is static. */
+/* Is this boot dead? If not, *ret_look_again is when to ask next (USEC_INFINITY: never again).
+ * `ret_why` is static. */
 bool boot_dead(const struct boot *b, usec_t now, usec_t *ret_look_again, const char **ret_why);
 
 #endif

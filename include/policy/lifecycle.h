@@ -16,16 +16,14 @@ NAME_TABLE_DECLARE(want, enum guest_want); /* down up */
  * absent:   libvirt does not know the domain. Left by a start, or when somebody defines it.
  * stopped:  defined, no QEMU. Left by a start.
  * starting: a start is queued or running; QEMU may exist. Left by its result only.
- * booting:  QEMU runs and the boot is watched; the OS is not up. The only state in which the serial line can
- *           end a boot (policy/boot).
- * running:  the OS is up, cloud-init is not done.
- * ready:    cloud-init is done, or every active service answers.
- * stopping: the ladder runs (policy/shutdown), or a kill. Left by the end of QEMU only.
- * saving:   libvirt writes the guest's memory to disk. Left by the end of QEMU, or by running again.
- * paused:   the vCPUs stand still; probes are inconclusive. Returns to the state it came from.
- * crashed:  ended by a fault, or being ended for one; a retry is scheduled. Must not hold without a retry timer
- *           or a destroy in flight.
- * failed:   given up: too many faults in the window. Latched until reset-failed. */
+ * booting:  QEMU runs and the boot is watched; the OS is not up. The only state in which the serial
+ * line can end a boot (policy/boot). running:  the OS is up, cloud-init is not done. ready:
+ * cloud-init is done, or every active service answers. stopping: the ladder runs (policy/shutdown),
+ * or a kill. Left by the end of QEMU only. saving:   libvirt writes the guest's memory to disk.
+ * Left by the end of QEMU, or by running again. paused:   the vCPUs stand still; probes are
+ * inconclusive. Returns to the state it came from. crashed:  ended by a fault, or being ended for
+ * one; a retry is scheduled. Must not hold without a retry timer or a destroy in flight. failed:
+ * given up: too many faults in the window. Latched until reset-failed. */
 enum guest_state {
 	GUEST_ABSENT,
 	GUEST_STOPPED,
@@ -52,17 +50,17 @@ enum guest_event {
 	GUEST_EV_SEEN_PAUSED,
 	GUEST_EV_SEEN_SAVING,
 	GUEST_EV_SEEN_PANICKED, /* QEMU is there, the guest's kernel said it panicked (pvpanic) */
-	GUEST_EV_EXIT_CLEAN,   /* no QEMU, and the cause is no fault */
-	GUEST_EV_EXIT_FAULT,   /* no QEMU, and the cause is a fault */
-	GUEST_EV_STARTED,      /* the start succeeded */
+	GUEST_EV_EXIT_CLEAN,    /* no QEMU, and the cause is no fault */
+	GUEST_EV_EXIT_FAULT,    /* no QEMU, and the cause is a fault */
+	GUEST_EV_STARTED,       /* the start succeeded */
 	GUEST_EV_START_FAILED,
-	GUEST_EV_REFUSED,      /* the start was refused before QEMU ran, and the operator was told */
-	GUEST_EV_REBOOT,       /* the guest reset itself */
+	GUEST_EV_REFUSED, /* the start was refused before QEMU ran, and the operator was told */
+	GUEST_EV_REBOOT,  /* the guest reset itself */
 	GUEST_EV_OS_UP,
 	GUEST_EV_READY,
-	GUEST_EV_BOOT_DEAD,    /* policy/boot: this boot will not come up */
+	GUEST_EV_BOOT_DEAD, /* policy/boot: this boot will not come up */
 	GUEST_EV_RETRY_DUE,
-	GUEST_EV_GIVE_UP,      /* policy/restart: the budget is spent */
+	GUEST_EV_GIVE_UP, /* policy/restart: the budget is spent */
 	GUEST_EV_NUM,
 };
 NAME_TABLE_DECLARE(guest_event, enum guest_event);

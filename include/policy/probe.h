@@ -29,13 +29,13 @@ struct probe {
 	usec_t state_since;
 	unsigned successes, failures; /* runs, saturating */
 	bool in_flight;
-	bool enabled;                 /* the guest is in a state in which asking makes sense */
-	bool stale;                   /* the question in flight is from before a BOOT or DISABLE */
-	usec_t grid;                  /* questions fall due at grid + k * interval */
-	usec_t next;                  /* when to ask; USEC_INFINITY: not at all */
+	bool enabled; /* the guest is in a state in which asking makes sense */
+	bool stale;   /* the question in flight is from before a BOOT or DISABLE */
+	usec_t grid;  /* questions fall due at grid + k * interval */
+	usec_t next;  /* when to ask; USEC_INFINITY: not at all */
 	usec_t asked_at;
-	usec_t budget_until;          /* end of the start-up budget; 0: none runs */
-	usec_t judged_at;             /* when `last` was given; 0: never */
+	usec_t budget_until; /* end of the start-up budget; 0: none runs */
+	usec_t judged_at;    /* when `last` was given; 0: never */
 	struct judgement last;
 };
 
@@ -53,14 +53,14 @@ enum probe_event {
 struct probe_input {
 	enum probe_event event;
 	usec_t now;
-	usec_t stagger;                    /* this guest's offset: delays the first question after
-					    * BOOT and ADOPT */
+	usec_t stagger; /* this guest's offset: delays the first question after
+			 * BOOT and ADOPT */
 	bool tcg;
 	const struct judgement *judgement; /* with PROBE_EV_ANSWER */
 };
 
 struct probe_act {
-	bool ask;           /* put the question now; the machine is in flight from here on */
+	bool ask; /* put the question now; the machine is in flight from here on */
 	bool state_changed;
 	bool verdict_changed;
 	enum service_state old_state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ladder of a shutdown: ask the agent, press the power button every few seconds, cut the power at the
- * budget's end. An ACPI press before logind runs in the guest is lost, hence the repetition (KubeVirt re-sends
- * every 5 s too). */
+/* The ladder of a shutdown: ask the agent, press the power button every few seconds, cut the power
+ * at the budget's end. An ACPI press before logind runs in the guest is lost, hence the repetition
+ * (KubeVirt re-sends every 5 s too). */
 #ifndef MEDIAKIT_POLICY_SHUTDOWN_H
 #define MEDIAKIT_POLICY_SHUTDOWN_H
 
@@ -18,9 +18,9 @@ enum shutdown_rung { RUNG_NONE, RUNG_AGENT, RUNG_ACPI, RUNG_DESTROY, RUNG_NUM };
 NAME_TABLE_DECLARE(rung, enum shutdown_rung); /* none agent ACPI forced */
 
 struct shutdown {
-	usec_t began;    /* 0: no ladder runs */
+	usec_t began; /* 0: no ladder runs */
 	usec_t budget;
-	usec_t next;     /* when to look again */
+	usec_t next;             /* when to look again */
 	enum shutdown_rung rung; /* the last one used */
 	unsigned presses;
 };

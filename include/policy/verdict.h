@@ -47,12 +47,12 @@ struct judgement {
 
 /* What the question was, and what is believed of the guest. */
 struct expectation {
-	const char *nonce;   /* the question's */
-	const char *boot_id; /* the guest's current one, "" while unknown */
+	const char *nonce;        /* the question's */
+	const char *boot_id;      /* the guest's current one, "" while unknown */
 	const char *past_boot_id; /* the one before, NULL or "" unknown: such a report is stale */
-	bool inconclusive;   /* the guest was paused, saving, stopping or starved while we asked */
+	bool inconclusive; /* the guest was paused, saving, stopping or starved while we asked */
 	const char *why_inconclusive;
-	usec_t timeout;      /* the question's, for the words only; 0: as answer.latency says */
+	usec_t timeout; /* the question's, for the words only; 0: as answer.latency says */
 };
 
 /* A down verdict is turned into `inconclusive` where the expectation says so, and so is one that

@@ -121,8 +121,8 @@ int file_write_atomic(const char *path, const void *data, size_t len, mode_t mod
 {
 	CLEANUP_FREE char *temporary = NULL;
 
-	/* One writer per file (every state directory has a lock), so the name needs no randomness and a
-	 * crash leaves at most one stale file, which the next write replaces. */
+	/* One writer per file (every state directory has a lock), so the name needs no randomness
+	 * and a crash leaves at most one stale file, which the next write replaces. */
 	if (asprintf(&temporary, "%s.tmp", path) < 0)
 		return -ENOMEM;
 	(void)unlink(temporary);
@@ -160,7 +160,8 @@ int dir_make(const char *path, mode_t mode)
 			continue;
 		*s = '\0';
 		int r = make_one(p, mode);
-		/* A parent that is there but closed to us is no obstacle yet: the last step tells. */
+		/* A parent that is there but closed to us is no obstacle yet: the last step tells.
+		 */
 		if (r < 0 && r != -EACCES && r != -EROFS)
 			return r;
 		*s = '/';

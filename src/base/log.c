@@ -20,8 +20,8 @@ void log_set_sink(void (*sink)(int level, const char *guest, const char *service
 	log_sink = sink;
 }
 
-/* $JOURNAL_STREAM holds the device and inode of the journal's stream; when stderr is that very file the
- * journal's own socket serves us better, because it takes fields (systemd.exec(5)). */
+/* $JOURNAL_STREAM holds the device and inode of the journal's stream; when stderr is that very file
+ * the journal's own socket serves us better, because it takes fields (systemd.exec(5)). */
 static bool stderr_is_journal(void)
 {
 	static int answer = -1;
@@ -32,7 +32,7 @@ static bool stderr_is_journal(void)
 		struct stat st;
 
 		answer = e && sscanf(e, "%llu:%llu", &dev, &ino) == 2 &&
-			fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
+			 fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
 	}
 	return answer;
 }
@@ -71,8 +71,8 @@ void log_full(int level, const char *guest, const char *service, const char *for
 	else if (stderr_is_journal())
 		(void)sd_journal_send("PRIORITY=%d", level, "MESSAGE=%s%s%s%s%s%s%s",
 			guest ? "guest " : "", guest ? guest : "", guest ? ": " : "",
-			service ? "service " : "", service ? service : "", service ? ": " : "", line,
-			guest ? "MEDIAKIT_GUEST=%s" : NULL, guest,
+			service ? "service " : "", service ? service : "", service ? ": " : "",
+			line, guest ? "MEDIAKIT_GUEST=%s" : NULL, guest,
 			service ? "MEDIAKIT_SERVICE=%s" : NULL, service, NULL);
 	else
 		log_to_stderr(level, guest, service, line);

@@ -11,7 +11,8 @@ static usec_t clock_usec(clockid_t id)
 {
 	struct timespec ts;
 
-	/* Both clocks exist on every Linux that systemd runs on; a failure would be a broken kernel. */
+	/* Both clocks exist on every Linux that systemd runs on; a failure would be a broken
+	 * kernel. */
 	if (clock_gettime(id, &ts) < 0)
 		abort();
 	return (usec_t)ts.tv_sec * USEC_PER_SEC + (usec_t)ts.tv_nsec / 1000;
@@ -43,10 +44,10 @@ static const struct {
 	const char *name;
 	usec_t usec;
 } units[] = {
-	{ "d",   USEC_PER_DAY    },
-	{ "h",   USEC_PER_HOUR   },
+	{ "d", USEC_PER_DAY },
+	{ "h", USEC_PER_HOUR },
 	{ "min", USEC_PER_MINUTE },
-	{ "s",   USEC_PER_SEC    },
+	{ "s", USEC_PER_SEC },
 };
 
 char *format_timespan(char *buf, size_t size, usec_t span)
@@ -66,8 +67,8 @@ char *format_timespan(char *buf, size_t size, usec_t span)
 	uint64_t major = span / units[i].usec;
 	uint64_t minor = i + 1 < ARRAY_SIZE(units) ? span % units[i].usec / units[i + 1].usec : 0;
 	if (minor > 0)
-		(void)snprintf(buf, size, "%" PRIu64 "%s %" PRIu64 "%s", major, units[i].name, minor,
-			units[i + 1].name);
+		(void)snprintf(buf, size, "%" PRIu64 "%s %" PRIu64 "%s", major, units[i].name,
+			minor, units[i + 1].name);
 	else
 		(void)snprintf(buf, size, "%" PRIu64 "%s", major, units[i].name);
 	return buf;

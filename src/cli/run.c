@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The composition root of the daemon: makes the parts, joins them on one event loop, and takes them apart.
+/* The composition root of the daemon: makes the parts, joins them on one event loop, and takes them
+ * apart.
  *
- * Theory of operation: sd-event calls the parts; whatever they learn lands in core's fields. One timer source
- * carries the whole of core: its prepare callback runs once per loop turn, after everything that was
- * dispatched, lets core do what is due, and arms the timer for what is next. So nobody has to remember to wake
- * core up, and core never sees sd-event. */
+ * Theory of operation: sd-event calls the parts; whatever they learn lands in core's fields. One
+ * timer source carries the whole of core: its prepare callback runs once per loop turn, after
+ * everything that was dispatched, lets core do what is due, and arms the timer for what is next. So
+ * nobody has to remember to wake core up, and core never sees sd-event. */
 #include "base/file.h"
 #include "base/log.h"
 #include "bus/bus.h"
@@ -32,15 +33,19 @@
 static const char usage_run[] =
 	"run [--config=DIR] [--state=DIR] [--runtime=DIR]\n"
 	"\n"
-	"Runs the daemon in the foreground: adopts the guests that run, starts those that are wanted, probes their\n"
-	"services and serves the sockets of the runtime directory. systemd starts it as mediakitd.service.\n"
+	"Runs the daemon in the foreground: adopts the guests that run, starts those that are "
+	"wanted, probes their\n"
+	"services and serves the sockets of the runtime directory. systemd starts it as "
+	"mediakitd.service.\n"
 	"\n"
 	"  --config=DIR   configuration (default /etc/mediakitd)\n"
 	"  --state=DIR    state directory, over StateDirectory= of the configuration\n"
 	"  --runtime=DIR  sockets, over RuntimeDirectory= of the configuration\n"
 	"\n"
-	"SIGTERM and SIGINT end the daemon and leave the guests running: stop them first with `mediakitd stop` where\n"
-	"they are to go. SIGHUP reloads the configuration. Exit status: 0 ended by a signal, 1 failed, 2 usage or\n"
+	"SIGTERM and SIGINT end the daemon and leave the guests running: stop them first with "
+	"`mediakitd stop` where\n"
+	"they are to go. SIGHUP reloads the configuration. Exit status: 0 ended by a signal, 1 "
+	"failed, 2 usage or\n"
 	"configuration.\n";
 
 /* How long trying KVM may hold up the start. */
@@ -76,7 +81,8 @@ static void make_nonce(char ret[static 17])
 {
 	uint64_t v = 0;
 
-	/* With the pool initialised, as it is long before a daemon runs, this takes whatever is asked at once. */
+	/* With the pool initialised, as it is long before a daemon runs, this takes whatever is
+	 * asked at once. */
 	if (getrandom(&v, sizeof(v), 0) != sizeof(v))
 		v = now_boottime();
 	(void)snprintf(ret, 17, "%016llx", (unsigned long long)v);
@@ -100,7 +106,8 @@ static void try_kvm(const struct spec *spec)
 	if (!asked)
 		return;
 	/* As root libvirt runs QEMU as its own user, whose rights count. */
-	kvm_seen_to_work = kvm_check(geteuid() == 0 ? EMBED_QEMU_USER : NULL, KVM_TRY, why, sizeof(why)) == 0;
+	kvm_seen_to_work =
+		kvm_check(geteuid() == 0 ? EMBED_QEMU_USER : NULL, KVM_TRY, why, sizeof(why)) == 0;
 	if (!kvm_seen_to_work)
 		log_info("guests run under TCG: %s", why);
 }
@@ -108,7 +115,8 @@ static void try_kvm(const struct spec *spec)
 static void print_faults(const struct conf_faults *faults)
 {
 	for (unsigned i = 0; i < faults->n; i++)
-		log_full(faults->list[i].warning ? LOG_WARNING : LOG_ERR, NULL, NULL, "%s", faults->list[i].text);
+		log_full(faults->list[i].warning ? LOG_WARNING : LOG_ERR, NULL, NULL, "%s",
+			faults->list[i].text);
 	if (faults->n_dropped)
 		log_error("and %u more", faults->n_dropped);
 }
@@ -124,8 +132,8 @@ static void tell_systemd(struct daemon *d)
 		up += guest_state_has_qemu(s->guests[i]->state);
 		healthy += s->guests[i]->healthy;
 	}
-	(void)snprintf(status, sizeof(status), "%u of %u guests running, %u healthy%s", up, s->n_guests, healthy,
-		s->hv_health.connected ? "" : "; libvirt is away");
+	(void)snprintf(status, sizeof(status), "%u of %u guests running, %u healthy%s", up,
+		s->n_guests, healthy, s->hv_health.connected ? "" : "; libvirt is away");
 	if (strcmp(status, d->status) == 0)
 		return;
 	memcpy(d->status, status, sizeof(status));
@@ -154,7 +162,8 @@ static int on_prepare(sd_event_source *source, void *userdata)
 static int on_end(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
 {
 	(void)userdata;
-	log_notice("ending on %s; guests are left running", si->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+	log_notice("ending on %s; guests are left running",
+		si->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
 	(void)sd_notify(0, "STOPPING=1");
 	return sd_event_exit(sd_event_source_get_event(source), 0);
 }
@@ -203,11 +212,12 @@ static int watch_logs(struct daemon *d, const char *uri)
 	d->log_dir = path_join(root, "log/qemu");
 	if (!d->log_dir)
 		return -ENOMEM;
-	return sd_event_add_time_relative(d->event, NULL, CLOCK_BOOTTIME, LOG_CHECK_EVERY, USEC_PER_SEC,
-		on_log_check, d);
+	return sd_event_add_time_relative(
+		d->event, NULL, CLOCK_BOOTTIME, LOG_CHECK_EVERY, USEC_PER_SEC, on_log_check, d);
 }
 
-/* Before any thread is made, so that every thread inherits the mask and the signals come to the loop alone. */
+/* Before any thread is made, so that every thread inherits the mask and the signals come to the
+ * loop alone. */
 static int make_loop(struct daemon *d)
 {
 	sigset_t mask;
@@ -246,7 +256,8 @@ static int open_state(struct daemon *d, const struct spec *spec)
 		return failed(-ENOMEM, "state directory");
 	d->lock_fd = file_lock(path);
 	if (d->lock_fd == -EWOULDBLOCK) {
-		log_error("%s: another mediakitd runs on this state directory: end it first, or give --state=",
+		log_error("%s: another mediakitd runs on this state directory: end it first, or "
+			  "give --state=",
 			spec->state_dir);
 		return CLI_FAILED;
 	}
@@ -298,7 +309,8 @@ static int run_loop(struct daemon *d)
 	int r = d->hv->vtable->connect(d->hv);
 
 	if (r >= 0)
-		r = sd_event_add_time(d->event, &d->timer, CLOCK_BOOTTIME, 0, 10 * USEC_PER_MSEC, on_timer, d);
+		r = sd_event_add_time(
+			d->event, &d->timer, CLOCK_BOOTTIME, 0, 10 * USEC_PER_MSEC, on_timer, d);
 	/* What others dispatch comes first, so that core sees a whole turn's news at once. */
 	if (r >= 0)
 		r = sd_event_source_set_prepare(d->timer, on_prepare);
@@ -311,7 +323,8 @@ static int run_loop(struct daemon *d)
 	return r < 0 ? failed(r, "the event loop broke") : CLI_OK;
 }
 
-/* The hypervisor first: its answers would land in guests. The store last: it writes what the guests left. */
+/* The hypervisor first: its answers would land in guests. The store last: it writes what the guests
+ * left. */
 static void take_apart(struct daemon *d)
 {
 	bus_free(d->bus);
@@ -348,7 +361,8 @@ static int verb_run(int argc, char **argv)
 	conf_faults_clear(&faults);
 	if (r < 0)
 		return CLI_USAGE;
-	/* Its warnings (every start "taints" a domain) would drown ours; its errors come back as answers. */
+	/* Its warnings (every start "taints" a domain) would drown ours; its errors come back as
+	 * answers. */
 	(void)setenv("LIBVIRT_LOG_OUTPUTS", "4:stderr", 0);
 	/* Still alone: it may enter a mount namespace, which no other thread would follow into. */
 	if (virt_embed_prepare(spec->connection, warning, sizeof(warning)) < 0)
@@ -376,5 +390,6 @@ int main(int argc, char **argv)
 		{ "run", "run the daemon in the foreground", verb_run, usage_run },
 	};
 
-	return verb_main(verbs, ARRAY_SIZE(verbs), "The daemon of mediakitd; `mediakitd run` starts it.", argc, argv);
+	return verb_main(verbs, ARRAY_SIZE(verbs),
+		"The daemon of mediakitd; `mediakitd run` starts it.", argc, argv);
 }

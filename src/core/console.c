@@ -10,7 +10,7 @@
 void console_free(struct console *c)
 {
 	free(c->ring);
-	*c = (struct console) { 0 };
+	*c = (struct console){ 0 };
 }
 
 static void ring_put(struct console *c, const char *s, size_t len)

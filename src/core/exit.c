@@ -66,13 +66,14 @@ void exit_record(struct guest *g, enum exit_cause cause, const char *why, usec_t
 		[CAUSE_QEMU_CRASHED] = "QEMU crashed",
 		[CAUSE_DESTROYED] = "QEMU was ended from outside mediakitd",
 		[CAUSE_START_FAILED] = "the start failed",
-		[CAUSE_ADOPTED_DEAD] = "it ran when the daemon last looked, and was gone when it looked again",
+		[CAUSE_ADOPTED_DEAD] =
+			"it ran when the daemon last looked, and was gone when it looked again",
 		[CAUSE_SAVED] = "its memory was saved to disk from outside mediakitd",
 		[CAUSE_UNKNOWN] = "it ended, and libvirt does not say why",
 	};
 	usec_t now_rt = now_realtime();
 
-	g->last_exit = (struct exit_record) {
+	g->last_exit = (struct exit_record){
 		.cause = cause,
 		.at_realtime = now_rt,
 		.uptime = g->started_at_realtime ? usec_sub(now_rt, g->started_at_realtime) : 0,
@@ -82,9 +83,9 @@ void exit_record(struct guest *g, enum exit_cause cause, const char *why, usec_t
 	if (cause == CAUSE_OPERATOR)
 		words_of_stop(g, g->last_exit.words, sizeof(g->last_exit.words));
 	else
-		(void)snprintf(g->last_exit.words, sizeof(g->last_exit.words), "%s%s%s", words[cause],
-			why && why[0] ? ": " : "", why ? why : "");
+		(void)snprintf(g->last_exit.words, sizeof(g->last_exit.words), "%s%s%s",
+			words[cause], why && why[0] ? ": " : "", why ? why : "");
 	(void)words_mend(g->last_exit.words);
-	log_full(cause_is_fault(cause) ? LOG_ERR : LOG_NOTICE, g->spec->name, NULL, "ended (%s): %s",
-		cause_to_string(cause), g->last_exit.words);
+	log_full(cause_is_fault(cause) ? LOG_ERR : LOG_NOTICE, g->spec->name, NULL,
+		"ended (%s): %s", cause_to_string(cause), g->last_exit.words);
 }

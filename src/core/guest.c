@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One guest's life.
  *
- * Theory of operation: everything asynchronous (answers of the hypervisor, of services, of the agent, serial
- * bytes) lands in the guest's fields and in `news`. guest_run() is called after every dispatch; it turns news
- * into events in one fixed order, events go through the table of policy/lifecycle, and the table's actions put new
- * requests. So there is one place where the state changes (set_state), one where events are made (take_news, the
- * timers below it), and no callback that finds the guest half-way through another change. */
+ * Theory of operation: everything asynchronous (answers of the hypervisor, of services, of the
+ * agent, serial bytes) lands in the guest's fields and in `news`. guest_run() is called after every
+ * dispatch; it turns news into events in one fixed order, events go through the table of
+ * policy/lifecycle, and the table's actions put new requests. So there is one place where the state
+ * changes (set_state), one where events are made (take_news, the timers below it), and no callback
+ * that finds the guest half-way through another change. */
 #include "core/guest.h"
 
 #include "base/log.h"
@@ -26,18 +27,20 @@
 /* Events are hints, so what runs is read again this often even if nothing happens. */
 #define READ_EVERY  (15 * USEC_PER_SEC)
 #define STATS_EVERY (5 * USEC_PER_SEC)
-/* The boot_id and cloud-init's result are asked for this often until both are known; the boot_id again this
- * often afterwards, in case a reset event was missed. */
+/* The boot_id and cloud-init's result are asked for this often until both are known; the boot_id
+ * again this often afterwards, in case a reset event was missed. */
 #define AGENT_EVERY      (5 * USEC_PER_SEC)
 #define AGENT_CALM_EVERY (60 * USEC_PER_SEC)
-#define RETRY_WHEN_AWAY (5 * USEC_PER_SEC)
+#define RETRY_WHEN_AWAY  (5 * USEC_PER_SEC)
 /* A timer this late means that the host was suspended. */
 #define SLEPT (10 * USEC_PER_SEC)
-/* How far from its target the balloon may settle: QEMU rounds to pages, the guest driver to its own chunks. */
+/* How far from its target the balloon may settle: QEMU rounds to pages, the guest driver to its own
+ * chunks. */
 #define BALLOON_SLACK_KIB (16u * 1024u)
 
-/* A guest all of whose services answer, and whose cloud-init has not said for this long that it ended, is ready: the
- * image may have cloud-init switched off, or no agent and a quiet serial line. One without an image has no cloud-init. */
+/* A guest all of whose services answer, and whose cloud-init has not said for this long that it
+ * ended, is ready: the image may have cloud-init switched off, or no agent and a quiet serial line.
+ * One without an image has no cloud-init. */
 #define READY_ANYWAY (120 * USEC_PER_SEC)
 
 #define STOP_KINDS  (1u << OPERATION_STOP | 1u << OPERATION_KILL)
@@ -62,7 +65,8 @@ static void set_healthy(struct guest *g, bool healthy)
 	probing_count(g, &active, &up);
 	bool expected = healthy || g->state == GUEST_STOPPING || g->state == GUEST_STOPPED;
 	log_full(expected ? LOG_NOTICE : LOG_WARNING, g->spec->name, NULL,
-		"%s (%u of %u active services up)", healthy ? "healthy" : "no longer healthy", up, active);
+		"%s (%u of %u active services up)", healthy ? "healthy" : "no longer healthy", up,
+		active);
 }
 
 static void set_state(struct guest *g, enum guest_state next, usec_t now)
@@ -71,7 +75,8 @@ static void set_state(struct guest *g, enum guest_state next, usec_t now)
 
 	if (next == old)
 		return;
-	if ((next == GUEST_PAUSED || next == GUEST_SAVING) && old != GUEST_PAUSED && old != GUEST_SAVING)
+	if ((next == GUEST_PAUSED || next == GUEST_SAVING) && old != GUEST_PAUSED &&
+		old != GUEST_SAVING)
 		g->state_before = old == GUEST_RUNNING || old == GUEST_READY ? old : GUEST_BOOTING;
 	g->state = next;
 	g->state_since = now;
@@ -101,7 +106,8 @@ static void forget_run(struct guest *g)
 	g->balloon_target_kib = 0;
 	g->boot_due = g->ready_due = g->ladder_due = g->agent_due = g->stats_due = USEC_INFINITY;
 	g->facts.agent_connected = g->facts.console_open = false;
-	operations_answer(&g->operations, 1u << OPERATION_BALLOON, -ESRCH, "the guest is not running");
+	operations_answer(
+		&g->operations, 1u << OPERATION_BALLOON, -ESRCH, "the guest is not running");
 }
 
 static void act_start(struct guest *g, usec_t now)
@@ -119,13 +125,15 @@ static void act_start(struct guest *g, usec_t now)
 	}
 	starting_release_lock(g);
 	set_reason(g, reason.text);
-	/* An operator is waiting: he is told, and it is his to try again. Nobody waiting: by the restart policy. */
+	/* An operator is waiting: he is told, and it is his to try again. Nobody waiting: by the
+	 * restart policy. */
 	bool asked = operations_wait(&g->operations, START_KINDS);
 	log_full(LOG_ERR, g->spec->name, NULL, "cannot start: %s", reason.text);
 	if (asked)
 		g->want = WANT_DOWN;
 	operations_answer(&g->operations, START_KINDS, r, reason.text);
-	/* Trying again makes no disk, and a latch would be one more thing to clear once there is one. */
+	/* Trying again makes no disk, and a latch would be one more thing to clear once there is
+	 * one. */
 	bool refused = asked || r == -ENOENT;
 	if (!refused)
 		exit_record(g, CAUSE_START_FAILED, reason.text, now);
@@ -179,7 +187,7 @@ static void act_settle(struct guest *g, enum guest_state old, usec_t now)
 		(void)snprintf(message, sizeof(message), "stopped: %s", g->last_exit.words);
 	else
 		(void)snprintf(message, sizeof(message), "it is not running");
-	g->ladder = (struct shutdown) { 0 };
+	g->ladder = (struct shutdown){ 0 };
 	g->kill_asked = false;
 	set_reason(g, "");
 	operations_answer(&g->operations, STOP_KINDS, 0, message);
@@ -200,7 +208,7 @@ static void act_retry(struct guest *g, usec_t now)
 	char text[sizeof(g->reason)], span[TIMESPAN_TEXT_MAX], last[132];
 
 	(void)words_cut(last, sizeof(last), g->last_exit.words);
-	g->ladder = (struct shutdown) { 0 };
+	g->ladder = (struct shutdown){ 0 };
 	g->ladder_due = USEC_INFINITY;
 	if (g->retry_due != USEC_INFINITY)
 		return;
@@ -209,7 +217,8 @@ static void act_retry(struct guest *g, usec_t now)
 		return;
 	}
 	g->save_due = now;
-	if (restart_after_fault(&g->restart, &policy, now, g->supervisor->config.jitter(), &g->retry_due)) {
+	if (restart_after_fault(
+		    &g->restart, &policy, now, g->supervisor->config.jitter(), &g->retry_due)) {
 		(void)snprintf(text, sizeof(text), "starting again in %s (attempt %u of %u): %s",
 			format_timespan(span, sizeof(span), usec_sub(g->retry_due, now)),
 			g->restart.n_faults, policy.limit, last);
@@ -283,19 +292,22 @@ static void take_exit(struct guest *g, enum guest_event absent_event, usec_t now
 	if (absent_event == GUEST_EV_SEEN_ABSENT)
 		guest_event(g, absent_event, now);
 	else
-		guest_event(g, cause_is_fault(cause) ? GUEST_EV_EXIT_FAULT : GUEST_EV_EXIT_CLEAN, now);
+		guest_event(
+			g, cause_is_fault(cause) ? GUEST_EV_EXIT_FAULT : GUEST_EV_EXIT_CLEAN, now);
 }
 
-/* The first look since the daemon began, after its facts were taken: settles whether an unfinished wish is to be
- * fulfilled. `was` is the state that was kept. */
+/* The first look since the daemon began, after its facts were taken: settles whether an unfinished
+ * wish is to be fulfilled. `was` is the state that was kept. */
 static void first_look(struct guest *g, enum guest_state was, usec_t now)
 {
 	bool was_down = was == GUEST_STOPPED || was == GUEST_ABSENT;
 
 	g->seen = true;
 	g->news |= NEWS_HEALTH;
-	/* What ended while nobody looked was dealt with by its cause: by itself or by a person's hand, and it stays so. */
-	if ((g->state == GUEST_STOPPED || g->state == GUEST_ABSENT) && was_down && g->want == WANT_UP && !g->rests)
+	/* What ended while nobody looked was dealt with by its cause: by itself or by a person's
+	 * hand, and it stays so. */
+	if ((g->state == GUEST_STOPPED || g->state == GUEST_ABSENT) && was_down &&
+		g->want == WANT_UP && !g->rests)
 		guest_event(g, GUEST_EV_START, now);
 	else if (guest_state_probes(g->state))
 		act_adopt(g, now);
@@ -313,7 +325,8 @@ static void take_facts(struct guest *g, usec_t now)
 	/* Read before the start that is under way: it says nothing about what comes. */
 	if (g->start_in_flight)
 		return;
-	/* Its end was under way and never came. Whether it has written since is not known, so it is adopted. */
+	/* Its end was under way and never came. Whether it has written since is not known, so it is
+	 * adopted. */
 	if (!g->seen && was == GUEST_CRASHED && g->facts.state == HV_DOMAIN_RUNNING)
 		set_state(g, GUEST_STOPPED, now);
 	switch (g->facts.state) {
@@ -365,7 +378,8 @@ static void take_start(struct guest *g, usec_t now)
 	}
 	starting_release_lock(g);
 	exit_record(g, CAUSE_START_FAILED, g->start_message, now);
-	/* The first attempt of somebody who waits: he is told at once, while the policy goes on trying. */
+	/* The first attempt of somebody who waits: he is told at once, while the policy goes on
+	 * trying. */
 	char text[HV_ERROR_MAX + 64];
 	(void)snprintf(text, sizeof(text), "the start failed: %s", g->start_message);
 	operations_answer(&g->operations, START_KINDS, g->start_error, text);
@@ -406,7 +420,8 @@ static void take_stats(struct guest *g)
 
 static void take_panic(struct guest *g, usec_t now)
 {
-	if (g->state != GUEST_STOPPING && g->state != GUEST_CRASHED && guest_state_has_qemu(g->state))
+	if (g->state != GUEST_STOPPING && g->state != GUEST_CRASHED &&
+		guest_state_has_qemu(g->state))
 		exit_record(g, CAUSE_GUEST_PANIC, g->boot.hint, now);
 	guest_event(g, GUEST_EV_SEEN_PANICKED, now);
 }
@@ -417,7 +432,8 @@ static void call_off(struct guest *g, usec_t now)
 	g->retry_due = USEC_INFINITY;
 	set_state(g, GUEST_STOPPED, now);
 	set_reason(g, "");
-	operations_answer(&g->operations, STOP_KINDS, 0, "it was down; the next attempt to start it is called off");
+	operations_answer(&g->operations, STOP_KINDS, 0,
+		"it was down; the next attempt to start it is called off");
 }
 
 /* Before the first look nobody knows what runs, so a start waits for it. */
@@ -484,8 +500,8 @@ static void watch_boot(struct guest *g, usec_t now)
 		return;
 	char words[BOOT_HINT_MAX + 128];
 	/* The hint names the cause, so it stands where no cut reaches it. */
-	(void)snprintf(words, sizeof(words), "%s%s%s (stage %s)", why, g->boot.hint[0] ? ": " : "", g->boot.hint,
-		boot_stage_to_string(g->boot.stage));
+	(void)snprintf(words, sizeof(words), "%s%s%s (stage %s)", why, g->boot.hint[0] ? ": " : "",
+		g->boot.hint, boot_stage_to_string(g->boot.stage));
 	exit_record(g, CAUSE_BOOT_DEAD, words, now);
 	guest_event(g, GUEST_EV_BOOT_DEAD, now);
 }
@@ -500,7 +516,8 @@ static void climb(struct guest *g, usec_t now)
 		hvlink_shutdown(g, false);
 		break;
 	case RUNG_DESTROY:
-		log_full(g->kill_asked ? LOG_NOTICE : LOG_WARNING, g->spec->name, NULL, "cutting the power");
+		log_full(g->kill_asked ? LOG_NOTICE : LOG_WARNING, g->spec->name, NULL,
+			"cutting the power");
 		hvlink_destroy(g);
 		break;
 	case RUNG_NONE:
@@ -512,7 +529,8 @@ static void climb(struct guest *g, usec_t now)
 }
 
 /* The boot_id on the first line, then cloud-init's result once it is there. */
-static void identity_answered(struct guest *g, int error, int exit_status, const char *output, usec_t now)
+static void identity_answered(
+	struct guest *g, int error, int exit_status, const char *output, usec_t now)
 {
 	char id[sizeof(g->boot_id)] = "";
 	unsigned errors;
@@ -524,8 +542,8 @@ static void identity_answered(struct guest *g, int error, int exit_status, const
 		return;
 	memcpy(id, output, len);
 	if (g->boot_id[0] && strcmp(g->boot_id, id) != 0 && g->boot_id_by_agent) {
-		/* A boot that nobody told us of. The id we have is the past one now; the new one is asked for again at
-		 * once, by that boot. */
+		/* A boot that nobody told us of. The id we have is the past one now; the new one is
+		 * asked for again at once, by that boot. */
 		g->news |= NEWS_BOOT_ID;
 		return;
 	}
@@ -561,7 +579,8 @@ static void run_timers(struct guest *g, usec_t now)
 		watch_boot(g, now);
 	if (now >= g->ladder_due)
 		climb(g, now);
-	/* While libvirt is away an attempt would fail for that alone, and use up the guest's budget. */
+	/* While libvirt is away an attempt would fail for that alone, and use up the guest's
+	 * budget. */
 	if (now >= g->retry_due && !g->supervisor->hv_health.connected) {
 		g->retry_due = usec_add(now, RETRY_WHEN_AWAY);
 	} else if (now >= g->retry_due) {
@@ -586,8 +605,8 @@ static void run_timers(struct guest *g, usec_t now)
 
 usec_t guest_run(struct guest *g, usec_t now)
 {
-	/* An event may make news itself (a start refused at once). Four rounds are more than any chain of the table
-	 * takes; what is left is taken at the next call, at once. */
+	/* An event may make news itself (a start refused at once). Four rounds are more than any
+	 * chain of the table takes; what is left is taken at the next call, at once. */
 	for (unsigned i = 0; i < 4 && g->news; i++)
 		take_news(g, now);
 	run_timers(g, now);
@@ -620,12 +639,14 @@ void guest_console(struct guest *g, const void *data, size_t len, uint64_t lost,
 		return;
 	bool panicked = g->boot.panicked;
 	if (boot_console(&g->boot, data, len, now)) {
-		log_full(LOG_INFO, g->spec->name, NULL, "boot: %s", boot_stage_to_string(g->boot.stage));
+		log_full(LOG_INFO, g->spec->name, NULL, "boot: %s",
+			boot_stage_to_string(g->boot.stage));
 		probing_progress(g, now);
 		g->dirty = true;
 	}
 	if (g->boot.panicked && !panicked) {
-		log_full(LOG_WARNING, g->spec->name, NULL, "the serial line says: %s", g->boot.hint);
+		log_full(
+			LOG_WARNING, g->spec->name, NULL, "the serial line says: %s", g->boot.hint);
 		g->boot_due = now;
 		g->dirty = true;
 	}
@@ -642,7 +663,8 @@ void guest_retire(struct guest *g)
 	static char name[] = "(removed)";
 	static const struct guest_spec removed = { .name = name };
 
-	operations_answer(&g->operations, ~0u, -ECANCELED, "the guest was removed from the configuration");
+	operations_answer(
+		&g->operations, ~0u, -ECANCELED, "the guest was removed from the configuration");
 	probing_disable(g, 0);
 	starting_release_lock(g);
 	/* The old spec goes away; answers that are still owed find this one. */
@@ -654,7 +676,8 @@ void guest_free(struct guest *g)
 {
 	if (!g)
 		return;
-	operations_answer(&g->operations, ~0u, -ECANCELED, "the daemon is going away; the guest is left as it is");
+	operations_answer(&g->operations, ~0u, -ECANCELED,
+		"the daemon is going away; the guest is left as it is");
 	probing_drop(g);
 	starting_release_lock(g);
 	console_free(&g->console);

@@ -10,7 +10,7 @@
 /* Every request is about this guest; the rest is zero until set. */
 static struct hv_request request_for(const struct guest *g, enum hv_verb verb)
 {
-	return (struct hv_request) { .verb = verb, .uuid = g->spec->uuid, .name = g->spec->name };
+	return (struct hv_request){ .verb = verb, .uuid = g->spec->uuid, .name = g->spec->name };
 }
 
 static int put(struct guest *g, const struct hv_request *request, hv_done_t done)
@@ -52,7 +52,8 @@ void hvlink_read(struct guest *g, usec_t now)
 	}
 	struct hv_request request = request_for(g, HV_READ);
 	g->read_in_flight = put(g, &request, read_done) == 0;
-	/* Refused (not connected, wedged): the connection's return asks for a read, and so does the timer. */
+	/* Refused (not connected, wedged): the connection's return asks for a read, and so does the
+	 * timer. */
 	(void)now;
 }
 
@@ -129,7 +130,8 @@ static void destroy_done(void *userdata, const struct hv_reply *reply, usec_t no
 	g->hv_in_flight--;
 	g->destroy_in_flight = false;
 	if (reply->error != 0)
-		log_full(LOG_WARNING, g->spec->name, NULL, "QEMU could not be ended yet: %s", reply->message);
+		log_full(LOG_WARNING, g->spec->name, NULL, "QEMU could not be ended yet: %s",
+			reply->message);
 	g->read_due = now;
 }
 
@@ -172,8 +174,8 @@ static void cpu_tune_done(void *userdata, const struct hv_reply *reply, usec_t n
 	(void)now;
 	g->hv_in_flight--;
 	if (reply->error != 0)
-		log_full(LOG_NOTICE, g->spec->name, NULL, "CPUWeight= and CPUQuota= are without effect here: %s",
-			reply->message);
+		log_full(LOG_NOTICE, g->spec->name, NULL,
+			"CPUWeight= and CPUQuota= are without effect here: %s", reply->message);
 }
 
 void hvlink_cpu_tune(struct guest *g)

@@ -13,15 +13,15 @@ static const char *const operation_kind_names[] = {
 };
 NAME_TABLE_DEFINE(operation_kind, enum operation_kind, OPERATION_KIND_NUM);
 
-struct operation *operation_add(struct operations *list, enum operation_kind kind, operation_done_t done,
-	void *userdata, usec_t now, usec_t deadline)
+struct operation *operation_add(struct operations *list, enum operation_kind kind,
+	operation_done_t done, void *userdata, usec_t now, usec_t deadline)
 {
 	if (list->n >= OPERATIONS_MAX)
 		return NULL;
 	struct operation *op = malloc(sizeof(*op));
 	if (!op)
 		return NULL;
-	*op = (struct operation) {
+	*op = (struct operation){
 		.next = list->first,
 		.kind = kind,
 		.began = now,
@@ -59,8 +59,8 @@ bool operations_wait(const struct operations *list, unsigned kinds)
 	return false;
 }
 
-/* Taken off the list before the callback runs: it may add or forget operations of this very list, so the search
- * begins anew after each answer. */
+/* Taken off the list before the callback runs: it may add or forget operations of this very list,
+ * so the search begins anew after each answer. */
 static struct operation *take_first(struct operations *list, unsigned kinds, usec_t expired_at)
 {
 	for (struct operation **at = &list->first; *at; at = &(*at)->next) {
@@ -73,7 +73,8 @@ static struct operation *take_first(struct operations *list, unsigned kinds, use
 	return NULL;
 }
 
-static void answer(struct operations *list, unsigned kinds, usec_t expired_at, int error, const char *message)
+static void answer(
+	struct operations *list, unsigned kinds, usec_t expired_at, int error, const char *message)
 {
 	struct operation *op;
 
@@ -96,7 +97,8 @@ usec_t operations_expire(struct operations *list, usec_t now)
 	usec_t next = USEC_INFINITY;
 
 	answer(list, ~0u, now, -ETIMEDOUT,
-		"the time for this request is over; what it asked for goes on, see `mediakitd status`");
+		"the time for this request is over; what it asked for goes on, see `mediakitd "
+		"status`");
 	for (const struct operation *op = list->first; op; op = op->next)
 		next = MIN(next, op->deadline);
 	return next;

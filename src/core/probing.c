@@ -11,9 +11,9 @@
 /* Probes are always asked here, whatever Bind= says: every forward is bound on it (wire.md). */
 #define PROBE_ADDRESS "127.0.0.1"
 
-/* Guests are set apart by this much, so that not all of them ask in the same wake-up; sixteen slots inside
- * the default interval. */
-#define STAGGER_STEP (611 * USEC_PER_MSEC)
+/* Guests are set apart by this much, so that not all of them ask in the same wake-up; sixteen slots
+ * inside the default interval. */
+#define STAGGER_STEP  (611 * USEC_PER_MSEC)
 #define STAGGER_SLOTS 16u
 
 static bool guest_is_tcg(const struct guest *g)
@@ -24,7 +24,8 @@ static bool guest_is_tcg(const struct guest *g)
 static void log_state(const struct service *s, enum service_state old)
 {
 	enum service_state new = s->probe.state;
-	int level = new == SERVICE_DOWN && s->spec->expect == EXPECT_ACTIVE ? LOG_WARNING : LOG_INFO;
+	int level =
+		new == SERVICE_DOWN && s->spec->expect == EXPECT_ACTIVE ? LOG_WARNING : LOG_INFO;
 
 	if (new == SERVICE_UNKNOWN || new == SERVICE_STARTING)
 		log_full(LOG_DEBUG, s->guest->spec->name, s->spec->name, "%s -> %s",
@@ -32,12 +33,12 @@ static void log_state(const struct service *s, enum service_state old)
 	else
 		log_full(level, s->guest->spec->name, s->spec->name, "%s -> %s (%s%s%s)",
 			service_state_to_string(old), service_state_to_string(new),
-			verdict_to_string(s->probe.last.verdict), s->probe.last.reason[0] ? ": " : "",
-			s->probe.last.reason);
+			verdict_to_string(s->probe.last.verdict),
+			s->probe.last.reason[0] ? ": " : "", s->probe.last.reason);
 }
 
-static void step(struct service *s, enum probe_event event, const struct judgement *judgement, usec_t now,
-	struct probe_act *ret_act)
+static void step(struct service *s, enum probe_event event, const struct judgement *judgement,
+	usec_t now, struct probe_act *ret_act)
 {
 	struct guest *g = s->guest;
 	const struct probe_input in = {
@@ -89,7 +90,8 @@ static void judge(struct service *s, const struct answer *answer, usec_t now)
 	bool doubt = guest_state_inconclusive(g->state, &why) || s->was_inconclusive;
 	struct expectation expect = {
 		.nonce = s->nonce,
-		/* Until the current id is known, the one before is the only one known to be wrong. */
+		/* Until the current id is known, the one before is the only one known to be wrong.
+		 */
 		.boot_id = g->boot_id,
 		.past_boot_id = g->past_boot_id,
 		.inconclusive = doubt,
@@ -119,9 +121,9 @@ static void answered(void *userdata, const struct answer *answer, usec_t now)
 static void judge_kind(struct service *s, enum answer_kind kind, const char *detail, usec_t now)
 {
 	struct answer answer = {
-		.protocol = s->spec->probe == PROBE_UNIT ? ANSWER_UNIT :
-			s->spec->probe == PROBE_TCP         ? ANSWER_TCP :
-								 ANSWER_HTTP,
+		.protocol = s->spec->probe == PROBE_UNIT  ? ANSWER_UNIT
+			    : s->spec->probe == PROBE_TCP ? ANSWER_TCP
+							  : ANSWER_HTTP,
 		.kind = kind,
 		.latency = usec_sub(now, s->probe.asked_at),
 	};
@@ -156,7 +158,8 @@ static void ask(struct service *s, usec_t now)
 }
 
 /* One line of `systemctl is-active` for each unit, in the order asked. */
-static void units_answered(struct guest *g, int error, int exit_status, const char *output, usec_t now)
+static void units_answered(
+	struct guest *g, int error, int exit_status, const char *output, usec_t now)
 {
 	(void)exit_status; /* 3 where any of them is not active: the lines say which */
 	for (unsigned i = 0; i < g->n_services; i++) {
@@ -166,15 +169,17 @@ static void units_answered(struct guest *g, int error, int exit_status, const ch
 		s->unit_asked = false;
 		size_t len = strcspn(output, "\n");
 		if (error != 0 || len == 0) {
-			judge_kind(s, ANSWER_LOCAL_ERROR, error ? "the guest agent gave no answer" :
-								  "systemctl said nothing", now);
+			judge_kind(s, ANSWER_LOCAL_ERROR,
+				error ? "the guest agent gave no answer" : "systemctl said nothing",
+				now);
 		} else {
 			struct answer answer = {
 				.protocol = ANSWER_UNIT,
 				.kind = ANSWER_WHOLE,
 				.latency = usec_sub(now, s->probe.asked_at),
 			};
-			(void)utf8_escape(answer.unit_state, sizeof(answer.unit_state), output, len);
+			(void)utf8_escape(
+				answer.unit_state, sizeof(answer.unit_state), output, len);
 			judge(s, &answer, now);
 		}
 		output += len + (output[len] == '\n');
@@ -230,7 +235,8 @@ void probing_drop(struct guest *g)
 		bool out = g->services[i].probe.in_flight;
 		drop_question(&g->services[i]);
 		if (out)
-			step(&g->services[i], PROBE_EV_CANCELLED, NULL, g->services[i].probe.asked_at, &act);
+			step(&g->services[i], PROBE_EV_CANCELLED, NULL,
+				g->services[i].probe.asked_at, &act);
 	}
 }
 
@@ -296,7 +302,7 @@ usec_t probing_run(struct guest *g, usec_t now)
 bool probing_unwatched(const struct service *s)
 {
 	return s->spec->probe == PROBE_NONE ||
-		(s->spec->probe == PROBE_UNIT && !s->guest->facts.agent_connected);
+	       (s->spec->probe == PROBE_UNIT && !s->guest->facts.agent_connected);
 }
 
 void probing_count(const struct guest *g, unsigned *ret_active, unsigned *ret_up)

@@ -13,7 +13,7 @@
 
 static void service_to_state(const struct service *s, struct state_service *ret)
 {
-	*ret = (struct state_service) {
+	*ret = (struct state_service){
 		.since_realtime = s->state_since_realtime,
 		.judged_realtime = s->judged_at_realtime,
 		.latency = s->probe.last.latency,
@@ -32,7 +32,7 @@ static void guest_to_state(const struct guest *g, struct state_record *ret)
 {
 	usec_t now = now_boottime(), now_rt = now_realtime();
 
-	*ret = (struct state_record) {
+	*ret = (struct state_record){
 		.since_realtime = g->state_since_realtime,
 		.started_realtime = g->started_at_realtime,
 		.boot_id_by_agent = g->boot_id_by_agent,
@@ -80,7 +80,8 @@ static usec_t to_boottime(usec_t realtime, usec_t now)
 
 static void service_from_state(struct service *s, const struct state_service *from, usec_t now)
 {
-	int state = service_state_from_string(from->state), verdict = verdict_from_string(from->verdict);
+	int state = service_state_from_string(from->state),
+	    verdict = verdict_from_string(from->verdict);
 
 	if (state < 0 || verdict < 0)
 		return;
@@ -127,7 +128,8 @@ static void guest_from_state(struct guest *g, const struct state_record *r, usec
 	g->state_since_realtime = r->since_realtime;
 	g->state_since = to_boottime(r->since_realtime, now);
 	g->state_before = GUEST_RUNNING;
-	/* It went down by itself and was left so: our own restart is no reason to start it, the host's is. */
+	/* It went down by itself and was left so: our own restart is no reason to start it, the
+	 * host's is. */
 	g->rests = same_host_boot && g->state == GUEST_STOPPED && r->exit_at_realtime != 0;
 	g->started_at_realtime = r->started_realtime;
 	g->healthy = r->healthy;
@@ -151,7 +153,8 @@ static void load_console(struct guest *g)
 {
 	struct store *store = g->supervisor->config.store;
 	CLEANUP_FREE char *tail = malloc(CONSOLE_RING);
-	size_t len = tail ? store->vtable->console_tail(store, g->spec->name, tail, CONSOLE_RING) : 0;
+	size_t len =
+		tail ? store->vtable->console_tail(store, g->spec->name, tail, CONSOLE_RING) : 0;
 
 	if (len > 0)
 		console_write(&g->console, tail, len, 0);
@@ -172,7 +175,8 @@ void record_load(struct guest *g, usec_t now)
 		guest_from_state(g, &record, now);
 	else if (r == -EPROTONOSUPPORT)
 		log_full(LOG_WARNING, g->spec->name, NULL,
-			"its state file is of a newer mediakitd and is not read; its state is taken from libvirt");
+			"its state file is of a newer mediakitd and is not read; its state is "
+			"taken from libvirt");
 	else if (r != -ENOENT)
 		log_full(LOG_WARNING, g->spec->name, NULL,
 			"its state file cannot be used (%s); its state is taken from libvirt",

@@ -12,7 +12,8 @@
 
 /* A request's answer comes at the latest this long after what it waits for should have ended. */
 #define REQUEST_GRACE (60 * USEC_PER_SEC)
-/* Define, start, console, under TCG on a busy host: measured 4.5 s, 70 s with a KVM device that comes and goes. */
+/* Define, start, console, under TCG on a busy host: measured 4.5 s, 70 s with a KVM device that
+ * comes and goes. */
 #define START_DEADLINE (180 * USEC_PER_SEC)
 /* Inflating costs the guest CPU: 3 GiB took 12 s under TCG on two cores. */
 #define BALLOON_DEADLINE (120 * USEC_PER_SEC)
@@ -38,14 +39,15 @@ static void want(struct guest *g, enum guest_want w, const char *who)
 	record_save(g);
 }
 
-static int accept(struct guest *g, const struct request *request, usec_t now, usec_t within, char *message,
-	struct operation **ret_op)
+static int accept(struct guest *g, const struct request *request, usec_t now, usec_t within,
+	char *message, struct operation **ret_op)
 {
-	struct operation *op = operation_add(&g->operations, request->kind, request->done, request->userdata,
-		now, usec_add(now, within));
+	struct operation *op = operation_add(&g->operations, request->kind, request->done,
+		request->userdata, now, usec_add(now, within));
 
 	if (!op)
-		return say(message, -EBUSY, "too many requests wait on %s already%s", g->spec->name, "");
+		return say(message, -EBUSY, "too many requests wait on %s already%s", g->spec->name,
+			"");
 	*ret_op = op;
 	return 1;
 }
@@ -60,14 +62,17 @@ static int request_start(struct guest *g, const struct request *request, usec_t 
 	if (g->state == GUEST_PAUSED || g->state == GUEST_SAVING)
 		return say(message, -EBUSY, "%s is %s", name, guest_state_to_string(g->state));
 	if (g->state == GUEST_CRASHED && (g->destroy_in_flight || g->ladder.began))
-		return say(message, -EBUSY, "the last run of %s is still being ended: try again in a moment%s",
-			name, "");
+		return say(message, -EBUSY,
+			"the last run of %s is still being ended: try again in a moment%s", name,
+			"");
 	want(g, WANT_UP, operation_kind_to_string(request->kind));
 	if (guest_state_probes(g->state) && g->state != GUEST_STOPPING)
 		return say(message, 0, "%s is %s already", name, guest_state_to_string(g->state));
 	restart_clear(&g->restart);
-	int r = accept(g, request, now, usec_add(START_DEADLINE, g->state == GUEST_STOPPING ?
-		g->spec->shutdown_timeout : 0), message, ret_op);
+	int r = accept(g, request, now,
+		usec_add(
+			START_DEADLINE, g->state == GUEST_STOPPING ? g->spec->shutdown_timeout : 0),
+		message, ret_op);
 	if (r > 0)
 		g->news |= NEWS_ASKED_START;
 	return r;
@@ -81,50 +86,54 @@ static int request_stop(struct guest *g, const struct request *request, usec_t n
 	want(g, WANT_DOWN, operation_kind_to_string(request->kind));
 	if (!guest_state_has_qemu(g->state)) {
 		g->news |= NEWS_ASKED_STOP;
-		return say(message, 0, "%s is %s already", g->spec->name, guest_state_to_string(g->state));
+		return say(message, 0, "%s is %s already", g->spec->name,
+			guest_state_to_string(g->state));
 	}
-	int r = accept(g, request, now, usec_add(kill ? 0 : g->spec->shutdown_timeout, REQUEST_GRACE), message,
-		ret_op);
+	int r = accept(g, request, now,
+		usec_add(kill ? 0 : g->spec->shutdown_timeout, REQUEST_GRACE), message, ret_op);
 	if (r > 0) {
 		g->kill_asked |= kill;
-		operations_answer(&g->operations, 1u << OPERATION_START | 1u << OPERATION_RESTART, -ECANCELED,
-			"a stop was asked for meanwhile");
+		operations_answer(&g->operations, 1u << OPERATION_START | 1u << OPERATION_RESTART,
+			-ECANCELED, "a stop was asked for meanwhile");
 		g->news |= kill ? NEWS_ASKED_KILL : NEWS_ASKED_STOP;
 	}
 	return r;
 }
 
-static int request_restart(struct guest *g, const struct request *request, usec_t now, char *message,
-	struct operation **ret_op)
+static int request_restart(struct guest *g, const struct request *request, usec_t now,
+	char *message, struct operation **ret_op)
 {
 	if (!guest_state_has_qemu(g->state) || g->state == GUEST_CRASHED)
 		return request_start(g, request, now, message, ret_op);
 	want(g, WANT_UP, "restart");
 	restart_clear(&g->restart);
-	int r = accept(g, request, now, usec_add(g->spec->shutdown_timeout, START_DEADLINE + REQUEST_GRACE),
-		message, ret_op);
+	int r = accept(g, request, now,
+		usec_add(g->spec->shutdown_timeout, START_DEADLINE + REQUEST_GRACE), message,
+		ret_op);
 	if (r > 0)
 		g->news |= NEWS_ASKED_STOP;
 	return r;
 }
 
-static int request_balloon(struct guest *g, const struct request *request, usec_t now, char *message,
-	struct operation **ret_op)
+static int request_balloon(struct guest *g, const struct request *request, usec_t now,
+	char *message, struct operation **ret_op)
 {
 	uint64_t kib = request->kib ? request->kib : g->spec->memory_kib;
 	char low[SIZE_TEXT_MAX], high[SIZE_TEXT_MAX];
 
 	if (!guest_state_probes(g->state) || g->state == GUEST_STOPPING || g->state == GUEST_SAVING)
-		return say(message, -ESRCH, "%s is %s: its memory is set while it runs", g->spec->name,
-			guest_state_to_string(g->state));
+		return say(message, -ESRCH, "%s is %s: its memory is set while it runs",
+			g->spec->name, guest_state_to_string(g->state));
 	if (kib > g->spec->memory_kib || kib < g->spec->memory_min_kib)
 		return say(message, -ERANGE, "allowed are %s (MemoryMin=) to %s (Memory=)",
 			format_size_kib(low, sizeof(low), g->spec->memory_min_kib),
 			format_size_kib(high, sizeof(high), g->spec->memory_kib));
-	operations_answer(&g->operations, 1u << OPERATION_BALLOON, -ECANCELED, "another size was asked for meanwhile");
+	operations_answer(&g->operations, 1u << OPERATION_BALLOON, -ECANCELED,
+		"another size was asked for meanwhile");
 	int r = hvlink_balloon(g, kib);
 	if (r < 0)
-		return say(message, r, "%s cannot be asked now%s: libvirt is away or does not answer",
+		return say(message, r,
+			"%s cannot be asked now%s: libvirt is away or does not answer",
 			g->spec->name, "");
 	g->balloon_target_kib = kib;
 	g->dirty = true;
@@ -139,7 +148,8 @@ int guest_request(struct guest *g, const struct request *request, usec_t now,
 
 	message[0] = '\0';
 	if (g->operations.n >= OPERATIONS_MAX)
-		return say(message, -EBUSY, "too many requests wait on %s already%s", g->spec->name, "");
+		return say(message, -EBUSY, "too many requests wait on %s already%s", g->spec->name,
+			"");
 	switch (request->kind) {
 	case OPERATION_START:
 		r = request_start(g, request, now, message, &op);

@@ -36,19 +36,21 @@ static int lock_guest(struct guest *g, struct reason *reason)
 	if (fd == -EWOULDBLOCK)
 		return reason_set(reason, -EBUSY, "it is being provisioned: wait for that to end");
 	if (fd == -ENOENT)
-		return reason_set(reason, -ENOENT, "it is not provisioned: run `mediakitd provision %s` first",
-			g->spec->name);
+		return reason_set(reason, -ENOENT,
+			"it is not provisioned: run `mediakitd provision %s` first", g->spec->name);
 	if (fd < 0)
 		return reason_set(reason, fd, "%s: %s", path, strerror(-fd));
 	g->lock_fd = fd;
 	return 0;
 }
 
-static int check_file(const char *path, const char *what, const struct guest *g, struct reason *reason)
+static int check_file(
+	const char *path, const char *what, const struct guest *g, struct reason *reason)
 {
 	if (path && access(path, F_OK) < 0)
-		return reason_set(reason, -ENOENT, "it has no %s: run `mediakitd provision %s` first (%s is missing)",
-			what, g->spec->name, path);
+		return reason_set(reason, -ENOENT,
+			"it has no %s: run `mediakitd provision %s` first (%s is missing)", what,
+			g->spec->name, path);
 	return 0;
 }
 
@@ -62,14 +64,15 @@ static int check_port(const struct guest *g, uint16_t port, const char *what, st
 	int r = c->port_check(g->spec->bind, port, owner, sizeof(owner));
 	if (r == -EADDRINUSE)
 		return reason_set(reason, r,
-			"host port %s:%u (%s) is taken%s%s: end that program, or change HostPort= or PortOffset=",
+			"host port %s:%u (%s) is taken%s%s: end that program, or change HostPort= "
+			"or PortOffset=",
 			g->spec->bind, port, what, owner[0] ? " by " : "", owner);
 	if (r == -EADDRNOTAVAIL)
-		return reason_set(reason, r, "no interface of this host has the address %s of Bind=",
-			g->spec->bind);
+		return reason_set(reason, r,
+			"no interface of this host has the address %s of Bind=", g->spec->bind);
 	if (r < 0)
-		return reason_set(reason, r, "host port %s:%u (%s) cannot be bound: %s", g->spec->bind, port, what,
-			strerror(-r));
+		return reason_set(reason, r, "host port %s:%u (%s) cannot be bound: %s",
+			g->spec->bind, port, what, strerror(-r));
 	return 0;
 }
 
@@ -85,7 +88,8 @@ int starting_preflight(struct guest *g, struct reason *reason)
 	if (r == 0)
 		r = check_port(g, g->spec->ssh_port, "SSH", reason);
 	for (unsigned i = 0; r == 0 && i < g->n_services; i++)
-		r = check_port(g, g->services[i].spec->host_port, g->services[i].spec->name, reason);
+		r = check_port(
+			g, g->services[i].spec->host_port, g->services[i].spec->name, reason);
 	if (r == 0 && g->spec->accel == ACCEL_KVM && !use_kvm(g->supervisor, g->spec))
 		r = reason_set(reason, -EOPNOTSUPP,
 			"Accel=kvm, but KVM does not work here: use Accel=auto or Accel=tcg");
@@ -118,9 +122,11 @@ int starting_submit(struct guest *g, struct reason *reason)
 		return reason_set(reason, r, "the domain cannot be described: %s", strerror(-r));
 	r = hvlink_start(g, xml);
 	if (r == -ENOTCONN)
-		return reason_set(reason, r, "no connection to libvirt (%s)", g->supervisor->spec->connection);
+		return reason_set(reason, r, "no connection to libvirt (%s)",
+			g->supervisor->spec->connection);
 	if (r == -EBUSY)
-		return reason_set(reason, r, "an earlier call to libvirt about this guest has not returned yet");
+		return reason_set(reason, r,
+			"an earlier call to libvirt about this guest has not returned yet");
 	if (r < 0)
 		return reason_set(reason, r, "the start cannot be asked for: %s", strerror(-r));
 	return 0;
@@ -131,7 +137,8 @@ void starting_hold_lock(struct guest *g)
 	struct reason reason;
 
 	if (lock_guest(g, &reason) < 0)
-		log_full(LOG_NOTICE, g->spec->name, NULL, "runs, but its lock is not ours: %s", reason.text);
+		log_full(LOG_NOTICE, g->spec->name, NULL, "runs, but its lock is not ours: %s",
+			reason.text);
 }
 
 void starting_release_lock(struct guest *g)

@@ -21,7 +21,7 @@ static void take_services(struct guest *g, const struct guest_spec *spec)
 	g->n_services = spec->n_services;
 	for (unsigned i = 0; i < spec->n_services; i++) {
 		struct service *s = &g->services[i];
-		*s = (struct service) { .guest = g, .spec = &spec->services[i], .dirty = true };
+		*s = (struct service){ .guest = g, .spec = &spec->services[i], .dirty = true };
 		probe_init(&s->probe);
 		for (unsigned k = 0; k < n_old; k++) {
 			if (strcmp(old[k].spec->name, s->spec->name) != 0)
@@ -32,7 +32,8 @@ static void take_services(struct guest *g, const struct guest_spec *spec)
 	}
 }
 
-static struct guest *guest_new(struct supervisor *s, const struct guest_spec *spec, unsigned index, usec_t now)
+static struct guest *guest_new(
+	struct supervisor *s, const struct guest_spec *spec, unsigned index, usec_t now)
 {
 	struct guest *g = calloc(1, sizeof(*g));
 
@@ -47,7 +48,8 @@ static struct guest *guest_new(struct supervisor *s, const struct guest_spec *sp
 	g->state_since = now;
 	g->state_since_realtime = g->healthy_since_realtime = now_realtime();
 	g->read_due = now;
-	g->stats_due = g->retry_due = g->boot_due = g->ready_due = g->ladder_due = g->agent_due = g->save_due = USEC_INFINITY;
+	g->stats_due = g->retry_due = g->boot_due = g->ready_due = g->ladder_due = g->agent_due =
+		g->save_due = USEC_INFINITY;
 	g->dirty = true;
 	agent_drop(g);
 	take_services(g, spec);
@@ -55,7 +57,8 @@ static struct guest *guest_new(struct supervisor *s, const struct guest_spec *sp
 	return g;
 }
 
-/* Guests of the new spec, in its order; those of the same name are carried over with all they are. */
+/* Guests of the new spec, in its order; those of the same name are carried over with all they are.
+ */
 static int take_guests(struct supervisor *s, const struct spec *spec, usec_t now)
 {
 	struct guest **list = calloc(spec->n_guests + 1, sizeof(*list));
@@ -117,8 +120,8 @@ static void take_connection(struct supervisor *s, bool connected, const char *me
 	s->dirty = true;
 	s->hv_since_realtime = now_realtime();
 	if (!connected) {
-		log_warning("libvirt (%s) is away: %s; probing goes on, states stand", s->spec->connection,
-			message ? message : "no reason given");
+		log_warning("libvirt (%s) is away: %s; probing goes on, states stand",
+			s->spec->connection, message ? message : "no reason given");
 		return;
 	}
 	log_info("connected to %s", s->spec->connection);
@@ -155,7 +158,8 @@ static void hv_event(void *userdata, const struct hv_event *event, usec_t now)
 	g->read_due = now;
 }
 
-static void hv_console(void *userdata, const char *uuid, const void *data, size_t len, uint64_t lost, usec_t now)
+static void hv_console(
+	void *userdata, const char *uuid, const void *data, size_t len, uint64_t lost, usec_t now)
 {
 	struct guest *g = find_uuid(userdata, uuid);
 
@@ -189,7 +193,9 @@ int supervisor_new(const struct supervisor_config *config, usec_t now, struct su
 		supervisor_free(s);
 		return r;
 	}
-	const struct hv_observer observer = { .event = hv_event, .console = hv_console, .userdata = s };
+	const struct hv_observer observer = {
+		.event = hv_event, .console = hv_console, .userdata = s
+	};
 	config->hv->vtable->observe(config->hv, &observer);
 	*ret = s;
 	return 0;
@@ -270,8 +276,8 @@ static void report_change(void *userdata, const struct conf_change *change)
 
 	report->n++;
 	fprintf(report->f, "%s%s%s%s%s: %s\n", change->guest ? change->guest : "mediakitd",
-		change->service ? ": " : "", change->service ? change->service : "", ": ", change->key,
-		when[change->effect]);
+		change->service ? ": " : "", change->service ? change->service : "", ": ",
+		change->key, when[change->effect]);
 }
 
 static char *describe_changes(const struct spec *from, const struct spec *to)
@@ -309,12 +315,14 @@ static void bind_specs(struct supervisor *s, usec_t now)
 	}
 }
 
-int supervisor_reload(struct supervisor *s, usec_t now, struct conf_faults *faults, char **ret_report)
+int supervisor_reload(
+	struct supervisor *s, usec_t now, struct conf_faults *faults, char **ret_report)
 {
 	struct spec *spec = NULL;
 
 	/* The directories are those of this process, whatever the file says now. */
-	int r = confdir_load(s->config_dir, s->spec->state_dir, s->spec->runtime_dir, &spec, faults);
+	int r = confdir_load(
+		s->config_dir, s->spec->state_dir, s->spec->runtime_dir, &spec, faults);
 	if (r < 0)
 		return r;
 	char *report = describe_changes(s->spec, spec);

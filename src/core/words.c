@@ -11,7 +11,8 @@ char *words_mend(char *s)
 {
 	size_t len = strlen(s), back = 0;
 
-	/* A character has at most four bytes, so at most three are left of one that lacks its last. */
+	/* A character has at most four bytes, so at most three are left of one that lacks its last.
+	 */
 	while (back < 3 && back < len && ((unsigned char)s[len - 1 - back] & 0xc0) == 0x80)
 		back++;
 	if (len > back && (unsigned char)s[len - 1 - back] >= 0xc0 &&

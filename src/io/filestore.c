@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What core wants kept, gathered per guest and written one guest at a time.
  *
- * Theory of operation: a sync may take seconds, so files are written by a worker. While it writes, more comes in: of
- * state texts only the last matters, console bytes are appended. So each guest has an entry in which the next write is
- * gathered, and a batch is one entry's content, on its way to the disk. At most one batch is out, which keeps the order
- * of one guest's writes and bounds the memory: per guest one text and one console buffer waiting, and one of each out.
- * The entry keeps its text until the disk has it, because a batch that failed or that nobody waits for any more
+ * Theory of operation: a sync may take seconds, so files are written by a worker. While it writes,
+ * more comes in: of state texts only the last matters, console bytes are appended. So each guest
+ * has an entry in which the next write is gathered, and a batch is one entry's content, on its way
+ * to the disk. At most one batch is out, which keeps the order of one guest's writes and bounds the
+ * memory: per guest one text and one console buffer waiting, and one of each out. The entry keeps
+ * its text until the disk has it, because a batch that failed or that nobody waits for any more
  * belongs to the worker. */
 #include "io/filestore.h"
 
@@ -76,8 +77,8 @@ static void batch_run(void *arg)
 	if (b->text)
 		r = guestfiles_save(b->state_dir, b->guest, b->text, b->text_len);
 	if (r >= 0 && b->console_len > 0)
-		r = guestfiles_append(b->state_dir, b->guest, b->console, b->console_len,
-			b->dropped);
+		r = guestfiles_append(
+			b->state_dir, b->guest, b->console, b->console_len, b->dropped);
 	b->error = r;
 	(void)sem_post(&b->ended);
 }
@@ -115,7 +116,8 @@ static void batch_done(void *arg, int error, usec_t now)
 		e->dropped += b->console_len + b->dropped;
 	e->text_out = false;
 	tell_trouble(s);
-	/* What failed waits for the next occasion: trying it again at once would spin on a full disk. */
+	/* What failed waits for the next occasion: trying it again at once would spin on a full
+	 * disk. */
 	if (e->error == 0)
 		kick(s);
 }
@@ -189,7 +191,8 @@ static int batch_submit(struct filestore *s, struct worker_queue *queue, struct 
 	return r;
 }
 
-/* Whoever failed last goes to the end of the line, so that one bad directory does not starve the others. */
+/* Whoever failed last goes to the end of the line, so that one bad directory does not starve the
+ * others. */
 static struct entry *next_waiting(struct filestore *s)
 {
 	struct entry *failed = NULL;
@@ -304,8 +307,8 @@ static bool wait_for(struct batch *b, const struct timespec *until)
 	return r == 0;
 }
 
-/* The main loop runs no more, so nothing is answered: each batch gets a queue of its own and is waited for by its
- * semaphore. Also here a disk that hangs must not hang the daemon. */
+/* The main loop runs no more, so nothing is answered: each batch gets a queue of its own and is
+ * waited for by its semaphore. Also here a disk that hangs must not hang the daemon. */
 static void flush(struct filestore *s)
 {
 	struct timespec until;

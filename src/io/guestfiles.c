@@ -91,13 +91,14 @@ static int rotate(const char *path, const char *old, size_t len)
 
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISREG(st.st_mode) || st.st_size == 0 || (uint64_t)st.st_size + len <= CONSOLE_FILE_MAX)
+	if (!S_ISREG(st.st_mode) || st.st_size == 0 ||
+		(uint64_t)st.st_size + len <= CONSOLE_FILE_MAX)
 		return 0;
 	return rename(path, old) < 0 ? -errno : 0;
 }
 
-int guestfiles_append(const char *state_dir, const char *guest, const char *data, size_t len,
-	uint64_t missing)
+int guestfiles_append(
+	const char *state_dir, const char *guest, const char *data, size_t len, uint64_t missing)
 {
 	CLEANUP_FREE char *path = layout_path(state_dir, guest, LAYOUT_CONSOLE);
 	CLEANUP_FREE char *old = layout_path(state_dir, guest, LAYOUT_CONSOLE_OLD);

@@ -62,10 +62,10 @@ struct rights {
 /* HLT at the start of a page at 0x1000, entered in real mode. */
 static int vm_load(int vm, int vcpu)
 {
-	struct kvm_userspace_memory_region region = {.guest_phys_addr = 0x1000,
-		.memory_size = 0x1000};
+	struct kvm_userspace_memory_region region = { .guest_phys_addr = 0x1000,
+		.memory_size = 0x1000 };
 	struct kvm_sregs sregs;
-	struct kvm_regs regs = {.rip = 0x1000, .rflags = 2};
+	struct kvm_regs regs = { .rip = 0x1000, .rflags = 2 };
 	uint8_t *page =
 		mmap(NULL, 0x1000, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
@@ -118,20 +118,20 @@ static struct outcome kvm_try(int kvm)
 	int vm, vcpu, r;
 
 	if (ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API)
-		return (struct outcome){STAGE_API, errno};
+		return (struct outcome){ STAGE_API, errno };
 	vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	if (vm < 0)
-		return (struct outcome){STAGE_VM, errno};
+		return (struct outcome){ STAGE_VM, errno };
 	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
 	if (vcpu < 0)
-		return (struct outcome){STAGE_VCPU, errno};
+		return (struct outcome){ STAGE_VCPU, errno };
 	r = vm_load(vm, vcpu);
 	if (r < 0)
-		return (struct outcome){STAGE_MEMORY, -r};
+		return (struct outcome){ STAGE_MEMORY, -r };
 	r = vcpu_run(kvm, vcpu);
 	if (r < 0)
-		return (struct outcome){STAGE_RUN, -r};
-	return (struct outcome){STAGE_DONE, 0};
+		return (struct outcome){ STAGE_RUN, -r };
+	return (struct outcome){ STAGE_DONE, 0 };
 }
 
 static struct outcome child(const struct rights *rights, bool only_open)
@@ -139,15 +139,14 @@ static struct outcome child(const struct rights *rights, bool only_open)
 	int kvm;
 
 	errno = 0;
-	if (rights &&
-		(setgroups((size_t)rights->n_groups, rights->groups) < 0 ||
-			setresgid(rights->gid, rights->gid, rights->gid) < 0 ||
-			setresuid(rights->uid, rights->uid, rights->uid) < 0))
-		return (struct outcome){STAGE_USER, errno};
+	if (rights && (setgroups((size_t)rights->n_groups, rights->groups) < 0 ||
+			      setresgid(rights->gid, rights->gid, rights->gid) < 0 ||
+			      setresuid(rights->uid, rights->uid, rights->uid) < 0))
+		return (struct outcome){ STAGE_USER, errno };
 	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (kvm < 0)
-		return (struct outcome){STAGE_OPEN, errno};
-	return only_open ? (struct outcome){STAGE_DONE, 0} : kvm_try(kvm);
+		return (struct outcome){ STAGE_OPEN, errno };
+	return only_open ? (struct outcome){ STAGE_DONE, 0 } : kvm_try(kvm);
 }
 
 static int rights_find(const char *user, struct rights *ret)
@@ -172,7 +171,7 @@ static int rights_find(const char *user, struct rights *ret)
 static int outcome_await(int fd, usec_t timeout, struct outcome *ret)
 {
 	usec_t end = usec_add(now_boottime(), timeout);
-	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 	int n;
 
 	do {
@@ -196,8 +195,8 @@ static void child_end(pid_t pid, bool hangs)
 		;
 }
 
-static int child_run(const struct rights *rights, bool only_open, usec_t timeout,
-	struct outcome *ret)
+static int child_run(
+	const struct rights *rights, bool only_open, usec_t timeout, struct outcome *ret)
 {
 	int fds[2], r;
 	pid_t pid;
@@ -224,7 +223,7 @@ static int child_run(const struct rights *rights, bool only_open, usec_t timeout
 static int check(const char *user, bool only_open, usec_t timeout, char *why, size_t size)
 {
 	struct rights rights;
-	struct outcome outcome = {STAGE_USER, 0};
+	struct outcome outcome = { STAGE_USER, 0 };
 	int r = 0;
 
 	if (access("/dev/kvm", F_OK) < 0) {

@@ -175,7 +175,8 @@ static void sweep_dir(const char *path)
 	if (!dir)
 		return;
 	while ((entry = readdir(dir)))
-		/* The daemon may be writing the guest's state at this moment: it sweeps that itself. */
+		/* The daemon may be writing the guest's state at this moment: it sweeps that
+		 * itself. */
 		if (is_temporary(entry->d_name) &&
 			strcmp(entry->d_name, "state.json" LAYOUT_TEMPORARY) != 0)
 			(void)unlinkat(dirfd(dir), entry->d_name, 0);

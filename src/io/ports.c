@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A bind tells whether a port is free; /proc tells whose it is: port → inode of the socket → descriptor → process. */
+/* A bind tells whether a port is free; /proc tells whose it is: port → inode of the socket →
+ * descriptor → process. */
 #include "io/ports.h"
 
 #include "base/macro.h"
@@ -38,8 +39,8 @@ static uint32_t word_at(const char *hex, size_t i)
 	return (uint32_t)strtoul(digits, NULL, 16);
 }
 
-/* Does a socket on this local address stand in the way of `want`? Any-addresses do, on either side, and an IPv6
- * any-listener takes IPv4 along. */
+/* Does a socket on this local address stand in the way of `want`? Any-addresses do, on either side,
+ * and an IPv6 any-listener takes IPv4 along. */
 static bool address_conflicts(const char *hex, in_addr_t want)
 {
 	size_t digits = strlen(hex);
@@ -48,13 +49,14 @@ static bool address_conflicts(const char *hex, in_addr_t want)
 		return false;
 	bool zeros = strspn(hex, "0") == digits;
 	bool mapped = digits == 32 && word_at(hex, 0) == 0 && word_at(hex, 1) == 0 &&
-		word_at(hex, 2) == htonl(0xffff);
+		      word_at(hex, 2) == htonl(0xffff);
 	in_addr_t have = word_at(hex, digits / 8 - 1);
 
 	return zeros || ((digits == 8 || mapped) && (have == want || want == htonl(INADDR_ANY)));
 }
 
-/* "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12345 …" */
+/* "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12345
+ * …" */
 static bool parse_line(const char *line, const struct sockaddr_in *sin, bool *ret_listens,
 	unsigned long *ret_inode)
 {
@@ -136,9 +138,11 @@ static void find_owner(unsigned long inode, char *owner, size_t owner_size)
 	if (!proc)
 		return;
 	(void)snprintf(link, sizeof(link), "socket:[%lu]", inode);
-	/* Pids come in rising order, so a parent that shares its socket is found before its workers. */
+	/* Pids come in rising order, so a parent that shares its socket is found before its
+	 * workers. */
 	while (links < PORTS_LINKS_MAX && (entry = readdir(proc))) {
-		if (!isdigit((unsigned char)entry->d_name[0]) || !process_has(entry->d_name, link, &links))
+		if (!isdigit((unsigned char)entry->d_name[0]) ||
+			!process_has(entry->d_name, link, &links))
 			continue;
 		describe(entry->d_name, owner, owner_size);
 		break;

@@ -46,7 +46,8 @@ static int trim_one(const char *dir, const char *name, uint64_t max)
 		return -errno;
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size <= max)
 		return 0;
-	/* On a full disk the tail may be lost, which is no reason to let the log fill it further. */
+	/* On a full disk the tail may be lost, which is no reason to let the log fill it further.
+	 */
 	(void)keep_tail(fd, path, (uint64_t)st.st_size);
 	return ftruncate(fd, 0) < 0 ? -errno : 1;
 }

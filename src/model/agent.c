@@ -17,8 +17,8 @@ char *agent_exec_text(const char *const argv[])
 	for (size_t i = 1; argv[i]; i++)
 		if (json_array_append_new(args, json_string(argv[i])) < 0)
 			return NULL;
-	CLEANUP_JSON json_t *command = json_pack("{s:s, s:{s:s, s:O, s:b}}", "execute", "guest-exec",
-		"arguments", "path", argv[0], "arg", args, "capture-output", 1);
+	CLEANUP_JSON json_t *command = json_pack("{s:s, s:{s:s, s:O, s:b}}", "execute",
+		"guest-exec", "arguments", "path", argv[0], "arg", args, "capture-output", 1);
 	return command ? json_dumps(command, JSON_COMPACT) : NULL;
 }
 
@@ -50,13 +50,15 @@ int agent_parse_exec(const char *json, long *ret_pid)
 
 static int base64_value(char c)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const char *at = c ? strchr(digits, c) : NULL;
 
 	return at ? (int)(at - digits) : -1;
 }
 
-/* No library at hand decodes base64 into a bounded buffer; this stops at the first byte that is none. */
+/* No library at hand decodes base64 into a bounded buffer; this stops at the first byte that is
+ * none. */
 static void base64_decode(const char *in, char *out, size_t size)
 {
 	unsigned bits = 0, acc = 0;
@@ -100,7 +102,8 @@ int agent_parse_status(const char *json, struct agent_status *ret, char *out, si
 
 int agent_parse_cloudinit_result(const char *json, unsigned *ret_errors)
 {
-	CLEANUP_JSON json_t *root = json_loads(json, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, NULL);
+	CLEANUP_JSON json_t *root =
+		json_loads(json, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, NULL);
 	const json_t *errors = json_object_get(json_object_get(root, "v1"), "errors");
 
 	if (!json_is_array(errors))

@@ -352,8 +352,8 @@ static void put_arg(struct build *b, const char *value)
 }
 
 /* Two arguments: the option, and its value as `write` puts it. */
-static int put_option(struct build *b, const char *option,
-	void (*write)(FILE *f, const struct build *b))
+static int put_option(
+	struct build *b, const char *option, void (*write)(FILE *f, const struct build *b))
 {
 	CLEANUP_FREE char *text = NULL;
 	size_t len;
@@ -433,8 +433,8 @@ static int put_domain(struct build *b)
 	return r;
 }
 
-int domxml_build(const struct guest_spec *guest, const struct domxml_paths *paths, bool kvm,
-	char **ret)
+int domxml_build(
+	const struct guest_spec *guest, const struct domxml_paths *paths, bool kvm, char **ret)
 {
 	struct domxml_paths has = *paths;
 	struct build b = { .guest = guest, .paths = &has, .kvm = kvm };

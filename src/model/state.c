@@ -18,7 +18,10 @@ struct field {
 };
 
 #define FIELD(strukt, type_, member)                                                               \
-	{ #member, FIELD_##type_, offsetof(struct strukt, member), sizeof(((struct strukt *)0)->member) }
+	{                                                                                          \
+#member, FIELD_##type_, offsetof(struct strukt, member),                           \
+			sizeof(((struct strukt *)0)->member)                                       \
+	}
 
 static const struct field guest_fields[] = {
 	FIELD(state_record, TEXT, host_boot_id),
@@ -56,8 +59,8 @@ static const struct field service_fields[] = {
 
 #define CLEANUP_JSON CLEANUP(json_decrefp)
 
-/* A text that was cut in the middle of a character is no UTF-8, which JSON can't carry; without this it would cost the
- * whole record. */
+/* A text that was cut in the middle of a character is no UTF-8, which JSON can't carry; without
+ * this it would cost the whole record. */
 static json_t *text_to_json(const char *text, size_t size)
 {
 	json_t *value = json_string(text);
@@ -98,7 +101,8 @@ static json_t *fields_to_json(const struct field *fields, size_t n, const void *
 	return TAKE_PTR(object);
 }
 
-/* What we wrote is printable and fits; it is taken as it is, because escaping doubles each backslash. */
+/* What we wrote is printable and fits; it is taken as it is, because escaping doubles each
+ * backslash. */
 static void text_from_json(const json_t *value, char *at, size_t size)
 {
 	const char *text = json_string_value(value);
@@ -112,7 +116,8 @@ static void text_from_json(const json_t *value, char *at, size_t size)
 		(void)utf8_escape(at, size, text, len);
 }
 
-/* A member that is missing or of another type leaves the field zero: an older version did not write it. */
+/* A member that is missing or of another type leaves the field zero: an older version did not write
+ * it. */
 static void field_from_json(const struct field *f, const json_t *value, void *base)
 {
 	char *at = (char *)base + f->offset;
@@ -145,7 +150,8 @@ static json_t *faults_to_json(const struct state_record *r)
 	CLEANUP_JSON json_t *faults = json_array();
 
 	for (unsigned i = 0; i < MIN(r->n_faults, STATE_FAULTS); i++)
-		if (json_array_append_new(faults, json_integer((json_int_t)r->fault_realtime[i])) < 0)
+		if (json_array_append_new(faults, json_integer((json_int_t)r->fault_realtime[i])) <
+			0)
 			return NULL;
 	return TAKE_PTR(faults);
 }
@@ -155,9 +161,9 @@ static json_t *services_to_json(const struct state_record *r)
 	CLEANUP_JSON json_t *services = json_array();
 
 	for (unsigned i = 0; i < MIN(r->n_services, SPEC_SERVICES_MAX); i++)
-		if (json_array_append_new(services, fields_to_json(service_fields,
-							    ARRAY_SIZE(service_fields),
-							    &r->services[i])) < 0)
+		if (json_array_append_new(
+			    services, fields_to_json(service_fields, ARRAY_SIZE(service_fields),
+					      &r->services[i])) < 0)
 			return NULL;
 	return TAKE_PTR(services);
 }
@@ -186,14 +192,12 @@ int state_from_text(const char *text, size_t len, struct state_record *ret)
 	if (json_integer_value(version) > STATE_VERSION)
 		return -EPROTONOSUPPORT;
 	fields_from_json(guest_fields, ARRAY_SIZE(guest_fields), root, &r);
-	json_array_foreach (json_object_get(root, "faults"), i, item)
-		if (i < STATE_FAULTS)
-			r.fault_realtime[r.n_faults++] =
-				(usec_t)MAX(json_integer_value(item), (json_int_t)0);
-	json_array_foreach (json_object_get(root, "services"), i, item)
-		if (i < SPEC_SERVICES_MAX)
-			fields_from_json(service_fields, ARRAY_SIZE(service_fields), item,
-				&r.services[r.n_services++]);
+	json_array_foreach(json_object_get(root, "faults"), i, item) if (i < STATE_FAULTS)
+		r.fault_realtime[r.n_faults++] =
+		(usec_t)MAX(json_integer_value(item), (json_int_t)0);
+	json_array_foreach(json_object_get(root, "services"), i, item) if (i < SPEC_SERVICES_MAX)
+		fields_from_json(service_fields, ARRAY_SIZE(service_fields), item,
+			&r.services[r.n_services++]);
 	*ret = r;
 	return 0;
 }

@@ -172,8 +172,8 @@ void xmlwriter_leaf(struct xmlwriter *w, const char *name, const char *text)
 	xmlwriter_close(w);
 }
 
-void xmlwriter_empty(struct xmlwriter *w, const char *name, const char *attribute,
-	const char *value)
+void xmlwriter_empty(
+	struct xmlwriter *w, const char *name, const char *attribute, const char *value)
 {
 	xmlwriter_open(w, name);
 	xmlwriter_attr(w, attribute, value);

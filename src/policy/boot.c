@@ -20,40 +20,41 @@ NAME_TABLE_DEFINE(boot_stage, enum boot_stage, BOOT_STAGE_NUM);
 
 enum sign { SIGN_STAGE, SIGN_WRITABLE, SIGN_PANIC, SIGN_FINISHED };
 
-/* Read off Debian 13 and Ubuntu 24.04 consoles and the kernel's own sources (kernel/panic.c, arch/x86/kernel/dumpstack.c,
- * init/main.c). A line may carry several signs; all that match count. */
+/* Read off Debian 13 and Ubuntu 24.04 consoles and the kernel's own sources (kernel/panic.c,
+ * arch/x86/kernel/dumpstack.c, init/main.c). A line may carry several signs; all that match count.
+ */
 static const struct {
 	const char *words;
 	enum sign sign;
 	enum boot_stage stage;
 } signs[] = {
-	{ "Linux version ",                  SIGN_STAGE,    BOOT_KERNEL     },
-	{ "Run /init as init process",       SIGN_STAGE,    BOOT_INIT       },
-	{ "Run /sbin/init as init process",  SIGN_STAGE,    BOOT_INIT       },
-	{ "Loading, please wait",            SIGN_STAGE,    BOOT_INIT       },
-	{ "systemd[1]: ",                    SIGN_STAGE,    BOOT_INIT       },
-	{ "  OK  ",                          SIGN_STAGE,    BOOT_INIT       },
-	{ "Cloud-init v. ",                  SIGN_STAGE,    BOOT_CLOUD_INIT },
-	{ " login: ",                        SIGN_STAGE,    BOOT_SERVICES   },
-	{ "Multi-User System",               SIGN_STAGE,    BOOT_SERVICES   },
-	{ "mounted filesystem",              SIGN_WRITABLE, 0               },
-	{ "re-mounted",                      SIGN_WRITABLE, 0               },
-	{ "Mounting V",                      SIGN_WRITABLE, 0               },
-	{ "BTRFS info",                      SIGN_WRITABLE, 0               },
-	{ "Kernel panic - not syncing",      SIGN_PANIC,    0               },
-	{ "Oops: ",                          SIGN_PANIC,    0               },
-	{ "BUG: unable to handle",           SIGN_PANIC,    0               },
-	{ "BUG: kernel NULL pointer",        SIGN_PANIC,    0               },
-	{ "int3: 0000",                      SIGN_PANIC,    0               },
-	{ "invalid opcode: 0000",            SIGN_PANIC,    0               },
-	{ "general protection fault",        SIGN_PANIC,    0               },
-	{ "VFS: Unable to mount root fs",    SIGN_PANIC,    0               },
-	{ CLOUDINIT_FINISHED_MARK,           SIGN_FINISHED, BOOT_DONE       },
+	{ "Linux version ", SIGN_STAGE, BOOT_KERNEL },
+	{ "Run /init as init process", SIGN_STAGE, BOOT_INIT },
+	{ "Run /sbin/init as init process", SIGN_STAGE, BOOT_INIT },
+	{ "Loading, please wait", SIGN_STAGE, BOOT_INIT },
+	{ "systemd[1]: ", SIGN_STAGE, BOOT_INIT },
+	{ "  OK  ", SIGN_STAGE, BOOT_INIT },
+	{ "Cloud-init v. ", SIGN_STAGE, BOOT_CLOUD_INIT },
+	{ " login: ", SIGN_STAGE, BOOT_SERVICES },
+	{ "Multi-User System", SIGN_STAGE, BOOT_SERVICES },
+	{ "mounted filesystem", SIGN_WRITABLE, 0 },
+	{ "re-mounted", SIGN_WRITABLE, 0 },
+	{ "Mounting V", SIGN_WRITABLE, 0 },
+	{ "BTRFS info", SIGN_WRITABLE, 0 },
+	{ "Kernel panic - not syncing", SIGN_PANIC, 0 },
+	{ "Oops: ", SIGN_PANIC, 0 },
+	{ "BUG: unable to handle", SIGN_PANIC, 0 },
+	{ "BUG: kernel NULL pointer", SIGN_PANIC, 0 },
+	{ "int3: 0000", SIGN_PANIC, 0 },
+	{ "invalid opcode: 0000", SIGN_PANIC, 0 },
+	{ "general protection fault", SIGN_PANIC, 0 },
+	{ "VFS: Unable to mount root fs", SIGN_PANIC, 0 },
+	{ CLOUDINIT_FINISHED_MARK, SIGN_FINISHED, BOOT_DONE },
 };
 
 void boot_begin(struct boot *b, usec_t now)
 {
-	*b = (struct boot) { .began = now, .stage_since = now, .heard_at = now };
+	*b = (struct boot){ .began = now, .stage_since = now, .heard_at = now };
 }
 
 static bool reach(struct boot *b, enum boot_stage stage, usec_t now)
@@ -68,8 +69,8 @@ static bool reach(struct boot *b, enum boot_stage stage, usec_t now)
 	return true;
 }
 
-/* `whole`: the line's end was seen. Words of a panic wait for it, so that the hint is never half a line; the kernel
- * ends each line that it begins. */
+/* `whole`: the line's end was seen. Words of a panic wait for it, so that the hint is never half a
+ * line; the kernel ends each line that it begins. */
 static bool judge_line(struct boot *b, bool whole, usec_t now)
 {
 	bool moved = false;
@@ -141,13 +142,14 @@ bool boot_dead(const struct boot *b, usec_t now, usec_t *ret_look_again, const c
 		*ret_why = "the kernel panicked before the root file system was writable";
 		return true;
 	}
-	/* Silence counts only once the kernel has spoken: a guest without a serial console is silent and well. */
+	/* Silence counts only once the kernel has spoken: a guest without a serial console is
+	 * silent and well. */
 	if (b->stage == BOOT_KERNEL && now >= silent_end) {
 		*ret_why = "the kernel fell silent before the root file system was writable";
 		return true;
 	}
-	*ret_look_again = b->panicked ? MIN(panic_end, silent_end) :
-		b->stage == BOOT_KERNEL       ? silent_end :
-						USEC_INFINITY;
+	*ret_look_again = b->panicked               ? MIN(panic_end, silent_end)
+			  : b->stage == BOOT_KERNEL ? silent_end
+						    : USEC_INFINITY;
 	return false;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of states and events. A cell that reads `stay` was thought about: the event changes nothing there. */
+/* The table of states and events. A cell that reads `stay` was thought about: the event changes
+ * nothing there. */
 #include "policy/lifecycle.h"
 
 #include "base/macro.h"
@@ -62,18 +63,30 @@ static const char *const guest_action_names[] = {
 };
 NAME_TABLE_DEFINE(guest_action, enum guest_action, GUEST_ACT_NUM);
 
-/* A cell is written as go(STATE, ACTION), do_(ACTION) where the state stays, stay, or back. The zero cell is
- * illegal, so that a test can find a cell nobody wrote. */
+/* A cell is written as go(STATE, ACTION), do_(ACTION) where the state stays, stay, or back. The
+ * zero cell is illegal, so that a test can find a cell nobody wrote. */
 struct cell {
 	bool written, moves, back;
 	enum guest_state next;
 	enum guest_action action;
 };
 
-#define go(state, act) { .written = true, .moves = true, .next = GUEST_##state, .action = GUEST_ACT_##act }
-#define do_(act)       { .written = true, .action = GUEST_ACT_##act }
-#define back_          { .written = true, .moves = true, .back = true }
-#define stay           { .written = true }
+#define go(state, act)                                                                             \
+	{                                                                                          \
+		.written = true, .moves = true, .next = GUEST_##state, .action = GUEST_ACT_##act   \
+	}
+#define do_(act)                                                                                   \
+	{                                                                                          \
+		.written = true, .action = GUEST_ACT_##act                                         \
+	}
+#define back_                                                                                      \
+	{                                                                                          \
+		.written = true, .moves = true, .back = true                                       \
+	}
+#define stay                                                                                       \
+	{                                                                                          \
+		.written = true                                                                    \
+	}
 
 /* clang-format off */
 static const struct cell table[GUEST_STATE_NUM][GUEST_EV_NUM] = {
@@ -332,7 +345,7 @@ struct lifecycle_step lifecycle_step(enum guest_state state, enum guest_event ev
 	const struct cell *c = &table[state][event];
 
 	assert(c->written);
-	return (struct lifecycle_step) {
+	return (struct lifecycle_step){
 		.next = c->moves ? c->next : state,
 		.action = c->action,
 		.back = c->back,
@@ -347,7 +360,7 @@ bool guest_state_has_qemu(enum guest_state state)
 bool guest_state_probes(enum guest_state state)
 {
 	return state == GUEST_BOOTING || state == GUEST_RUNNING || state == GUEST_READY ||
-		state == GUEST_STOPPING || state == GUEST_SAVING || state == GUEST_PAUSED;
+	       state == GUEST_STOPPING || state == GUEST_SAVING || state == GUEST_PAUSED;
 }
 
 bool guest_state_inconclusive(enum guest_state state, const char **ret_why)

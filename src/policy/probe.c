@@ -78,8 +78,8 @@ static bool budget_runs(const struct probe *p, usec_t now)
 	return p->budget_until > 0 && now < p->budget_until;
 }
 
-static void start_budget(struct probe *p, const struct service_spec *service,
-	const struct probe_input *in)
+static void start_budget(
+	struct probe *p, const struct service_spec *service, const struct probe_input *in)
 {
 	p->budget_until = usec_add(in->now, service_start_budget(service, in->tcg));
 }
@@ -142,8 +142,8 @@ static void on_disable(struct probe *p, usec_t now)
 	set_state(p, SERVICE_UNKNOWN, now);
 }
 
-static void on_boot(struct probe *p, const struct service_spec *service,
-	const struct probe_input *in)
+static void on_boot(
+	struct probe *p, const struct service_spec *service, const struct probe_input *in)
 {
 	forget(p);
 	set_state(p, SERVICE_STARTING, in->now);
@@ -159,8 +159,8 @@ static void on_adopt(struct probe *p, const struct probe_input *in)
 	enable(p, in);
 }
 
-static void on_tick(struct probe *p, const struct service_spec *service, usec_t now,
-	struct probe_act *act)
+static void on_tick(
+	struct probe *p, const struct service_spec *service, usec_t now, struct probe_act *act)
 {
 	if (!p->enabled || now < p->next)
 		return;
@@ -200,8 +200,8 @@ static void count_down(struct probe *p, const struct service_spec *service, usec
 		set_state(p, SERVICE_DOWN, now);
 }
 
-static void count_neither(struct probe *p, const struct service_spec *service,
-	const struct probe_input *in)
+static void count_neither(
+	struct probe *p, const struct service_spec *service, const struct probe_input *in)
 {
 	if (budget_runs(p, in->now))
 		return;
@@ -232,8 +232,8 @@ static void count(struct probe *p, const struct service_spec *service, const str
 	}
 }
 
-static void on_answer(struct probe *p, const struct service_spec *service,
-	const struct probe_input *in)
+static void on_answer(
+	struct probe *p, const struct service_spec *service, const struct probe_input *in)
 {
 	if (!p->in_flight)
 		return;

@@ -56,8 +56,8 @@ static usec_t backoff(unsigned n_faults, double jitter)
 	return delay + (usec_t)((double)delay * 0.25 * jitter);
 }
 
-bool restart_after_fault(struct restart *r, const struct restart_policy *policy, usec_t now, double jitter,
-	usec_t *ret_at)
+bool restart_after_fault(struct restart *r, const struct restart_policy *policy, usec_t now,
+	double jitter, usec_t *ret_at)
 {
 	unsigned limit = MIN(policy->limit, RESTART_HISTORY_MAX - 1);
 
@@ -72,5 +72,5 @@ bool restart_after_fault(struct restart *r, const struct restart_policy *policy,
 
 void restart_clear(struct restart *r)
 {
-	*r = (struct restart) { 0 };
+	*r = (struct restart){ 0 };
 }

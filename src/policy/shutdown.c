@@ -14,7 +14,7 @@ NAME_TABLE_DEFINE(rung, enum shutdown_rung, RUNG_NUM);
 
 void shutdown_begin(struct shutdown *s, usec_t budget, usec_t now)
 {
-	*s = (struct shutdown) { .began = now, .budget = budget, .next = now };
+	*s = (struct shutdown){ .began = now, .budget = budget, .next = now };
 }
 
 void shutdown_force(struct shutdown *s, usec_t now)
@@ -29,7 +29,8 @@ enum shutdown_rung shutdown_step(struct shutdown *s, bool agent_connected, usec_
 {
 	if (s->began == 0 || now < s->next)
 		return RUNG_NONE;
-	/* Looked at so late only because the host slept, and the guest with it: that is no time it had. */
+	/* Looked at so late only because the host slept, and the guest with it: that is no time it
+	 * had. */
 	if (s->budget > 0 && now - s->next > SHUTDOWN_PRESS_EVERY)
 		s->budget = usec_add(s->budget, now - s->next);
 	usec_t end = usec_add(s->began, s->budget);
@@ -38,8 +39,9 @@ enum shutdown_rung shutdown_step(struct shutdown *s, bool agent_connected, usec_
 		return s->rung = RUNG_DESTROY;
 	}
 	s->next = MIN(usec_add(now, SHUTDOWN_PRESS_EVERY), end);
-	/* The agent is asked once, first: it says at once whether it heard. The button is pressed from the second
-	 * look on, because an agent that took the order needs no second voice for the first seconds. */
+	/* The agent is asked once, first: it says at once whether it heard. The button is pressed
+	 * from the second look on, because an agent that took the order needs no second voice for
+	 * the first seconds. */
 	if (agent_connected && s->rung == RUNG_NONE)
 		return s->rung = RUNG_AGENT;
 	s->presses++;

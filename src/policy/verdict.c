@@ -97,7 +97,7 @@ static void judge(struct hearing *h, enum verdict verdict, const char *format, .
 }
 
 /* ": detail", or nothing where the network had no words. */
-#define DETAIL_FORMAT "%s%s"
+#define DETAIL_FORMAT  "%s%s"
 #define DETAIL_ARGS(a) (a)->detail[0] ? ": " : "", (a)->detail
 
 static bool status_is_success(int status)
@@ -303,14 +303,14 @@ static const struct {
 	const char *state;
 	enum verdict verdict;
 } unit_states[] = {
-	{ "active",       VERDICT_OK       },
-	{ "activating",   VERDICT_STARTING },
-	{ "reloading",    VERDICT_STARTING },
-	{ "refreshing",   VERDICT_STARTING },
-	{ "inactive",     VERDICT_FAILING  },
-	{ "failed",       VERDICT_FAILING  },
-	{ "deactivating", VERDICT_FAILING  },
-	{ "maintenance",  VERDICT_FAILING  },
+	{ "active", VERDICT_OK },
+	{ "activating", VERDICT_STARTING },
+	{ "reloading", VERDICT_STARTING },
+	{ "refreshing", VERDICT_STARTING },
+	{ "inactive", VERDICT_FAILING },
+	{ "failed", VERDICT_FAILING },
+	{ "deactivating", VERDICT_FAILING },
+	{ "maintenance", VERDICT_FAILING },
 };
 
 static void judge_unit_state(struct hearing *h)
