@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fake guests' agent: guest-exec of the two commands that the daemon runs, and guest-exec-status. */
+/* The fake guests' agent: guest-exec of the two commands that the daemon runs, and
+ * guest-exec-status. */
 #include "fake_hv.h"
 
 #include <assert.h>
@@ -11,7 +12,8 @@
 
 static char *base64(const char *text)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	size_t len = strlen(text), n = 0;
 	char *out = malloc(len * 2 + 8);
 
@@ -69,12 +71,16 @@ static char *output_of(const struct fake_guest *d, unsigned slot)
 	if (d->commands[slot].cat) {
 		fprintf(f, "%s\n", d->boot_id);
 		if (fake_guest_age(d) >= d->cloudinit_at)
-			fprintf(f, "{\n \"v1\": {\n  \"datasource\": \"DataSourceNoCloud\",\n  \"errors\": []\n }\n}\n");
+			fprintf(f, "{\n \"v1\": {\n  \"datasource\": \"DataSourceNoCloud\",\n  "
+				   "\"errors\": []\n }\n}\n");
 	} else {
 		for (unsigned i = 0; i < d->commands[slot].n_units; i++)
-			fprintf(f, "%s\n", fake_guest_age(d) < d->services_at ? "activating" :
-				d->inactive_unit && strcmp(d->inactive_unit, d->commands[slot].units[i]) == 0 ?
-				"inactive" : "active");
+			fprintf(f, "%s\n",
+				fake_guest_age(d) < d->services_at ? "activating"
+				: d->inactive_unit && strcmp(d->inactive_unit,
+							      d->commands[slot].units[i]) == 0
+					? "inactive"
+					: "active");
 	}
 	assert(fclose(f) == 0);
 	return text;
@@ -92,7 +98,8 @@ char *fake_agent_answer(struct fake_guest *d, const char *command)
 	assert(slot < ARRAY_LEN(d->commands));
 	char *text = output_of(d, slot);
 	char *encoded = base64(text);
-	assert(asprintf(&json, "{\"return\":{\"exited\":true,\"exitcode\":0,\"out-data\":\"%s\"}}", encoded) > 0);
+	assert(asprintf(&json, "{\"return\":{\"exited\":true,\"exitcode\":0,\"out-data\":\"%s\"}}",
+		       encoded) > 0);
 	free(text);
 	free(encoded);
 	return json;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of a fake guest: it boots by its script, hears the button once logind runs, dies as told. */
+/* The life of a fake guest: it boots by its script, hears the button once logind runs, dies as
+ * told. */
 #include "fake_guest.h"
 
 #include <assert.h>
@@ -11,10 +12,12 @@
 #define S USEC_PER_SEC
 
 static const struct fake_line good_boot[] = {
-	{ 50 * USEC_PER_MSEC, "SeaBIOS (version 1.16.2-debian-1.16.2-1)\r\nBooting from ROM..\r\n" },
+	{ 50 * USEC_PER_MSEC,
+		"SeaBIOS (version 1.16.2-debian-1.16.2-1)\r\nBooting from ROM..\r\n" },
 	{ 150 * USEC_PER_MSEC, "[    0.000000] Linux version 6.12.48+deb13-cloud-amd64\r\n" },
 	{ 7 * S, "[    3.118821] Run /init as init process\r\nLoading, please wait...\r\n" },
-	{ 10 * S, "[    5.503170] EXT4-fs (vda): mounted filesystem r/w with ordered data mode.\r\n" },
+	{ 10 * S, "[    5.503170] EXT4-fs (vda): mounted filesystem r/w with ordered data "
+		  "mode.\r\n" },
 	{ 15 * S, "[\033[0;32m  OK  \033[0m] Reached target local-fs.target\r\n" },
 	{ 28 * S, "[   21.482110] cloud-init[412]: Cloud-init v. 25.1.4 running 'init'\r\n" },
 	{ 36 * S, "\r\nDebian GNU/Linux 13 vm ttyS0\r\n\r\nvm login: " },
@@ -23,9 +26,11 @@ static const struct fake_line good_boot[] = {
 };
 
 static const struct fake_line panicking_boot[] = {
-	{ 50 * USEC_PER_MSEC, "SeaBIOS (version 1.16.2-debian-1.16.2-1)\r\nBooting from ROM..\r\n" },
+	{ 50 * USEC_PER_MSEC,
+		"SeaBIOS (version 1.16.2-debian-1.16.2-1)\r\nBooting from ROM..\r\n" },
 	{ 150 * USEC_PER_MSEC, "[    0.000000] Linux version 6.12.48+deb13-cloud-amd64\r\n" },
-	{ 1500 * USEC_PER_MSEC, "[    1.306621] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\r\n"
+	{ 1500 * USEC_PER_MSEC,
+		"[    1.306621] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\r\n"
 		"[    1.306621] RIP: 0010:enqueue_timer+0x6/0xd0\r\n"
 		"[    1.306621] Kernel panic - not syncing: Fatal exception in interrupt\r\n" },
 	{ 0, NULL },
@@ -75,7 +80,9 @@ struct hint {
 static void tell_now(void *userdata, usec_t now)
 {
 	struct hint *h = userdata;
-	const struct hv_event event = { .hint = h->hint, .uuid = h->d->uuid, .kib = h->d->balloon_kib };
+	const struct hv_event event = {
+		.hint = h->hint, .uuid = h->d->uuid, .kib = h->d->balloon_kib
+	};
 	const struct fake_hv *hv = h->d->hv;
 
 	if (hv->connected && hv->observer.event)
@@ -156,7 +163,8 @@ static void boot(struct fake_guest *d)
 	d->panicked = d->panics > 0;
 	d->panics -= d->panicked;
 	d->line = d->panicked ? panicking_boot : d->script;
-	(void)snprintf(d->boot_id, sizeof(d->boot_id), "%08x-0000-4000-8000-000000000000", ++hv->next_boot);
+	(void)snprintf(d->boot_id, sizeof(d->boot_id), "%08x-0000-4000-8000-000000000000",
+		++hv->next_boot);
 	pump_anew(d);
 }
 
@@ -273,7 +281,8 @@ int fake_guest_press(struct fake_guest *d)
 	d->last_press_at = d->hv->timeline->now;
 	if (d->presses++ == 0)
 		d->first_press_at = d->last_press_at;
-	if (fake_guest_runs(d) && !d->panicked && !d->ignores_acpi && fake_guest_age(d) >= d->logind_at)
+	if (fake_guest_runs(d) && !d->panicked && !d->ignores_acpi &&
+		fake_guest_age(d) >= d->logind_at)
 		power_off(d);
 	return 0;
 }

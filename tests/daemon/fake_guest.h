@@ -6,7 +6,8 @@
 #include "fake_hv.h"
 
 void fake_guest_init(struct fake_guest *d, struct fake_hv *hv, const char *uuid, const char *name);
-/* A start begins that will return after `takes`; QEMU is there and its vCPUs run a little before that. */
+/* A start begins that will return after `takes`; QEMU is there and its vCPUs run a little before
+ * that. */
 void fake_guest_create(struct fake_guest *d, usec_t takes);
 int fake_guest_press(struct fake_guest *d);
 int fake_guest_agent_shutdown(struct fake_guest *d);

@@ -22,7 +22,8 @@ struct fake_request {
 	struct fake_queue *queue;
 };
 
-/* Of its own for the agent and for the end, as virt/ has it, so that neither waits for what hangs. */
+/* Of its own for the agent and for the end, as virt/ has it, so that neither waits for what
+ * hangs. */
 static struct fake_queue *queue_of(struct fake_guest *d, enum hv_verb verb)
 {
 	if (verb == HV_DESTROY)
@@ -134,7 +135,8 @@ static int effect(struct fake_request *r, struct hv_reply *reply)
 		/* libvirt gives an agent that does not answer this long, and no longer. */
 		if (d->agent_told && !fake_guest_runs(d))
 			return -ETIMEDOUT;
-		reply->text = d->agent_told && need_running(d) == 0 ? fake_agent_answer(d, r->text) : NULL;
+		reply->text = d->agent_told && need_running(d) == 0 ? fake_agent_answer(d, r->text)
+								    : NULL;
 		return reply->text ? 0 : -ENOTCONN;
 	case HV_CPU_TUNE:
 		d->cpu_tunes++;
@@ -150,7 +152,8 @@ static void begin(struct fake_queue *q);
 static void answer(struct fake_request *r, struct hv_reply *reply, usec_t now)
 {
 	if (reply->error != 0 && !reply->message[0])
-		(void)snprintf(reply->message, sizeof(reply->message), "fake: %s", strerror(-reply->error));
+		(void)snprintf(reply->message, sizeof(reply->message), "fake: %s",
+			strerror(-reply->error));
 	r->done(r->userdata, reply, now);
 	free((char *)reply->text);
 	free(r->text);
@@ -237,7 +240,8 @@ static void begin(struct fake_queue *q)
 	q->timer = timeline_at(t, t->now + takes(r), returned, q);
 }
 
-static int fake_submit(struct hv *hv_, const struct hv_request *request, hv_done_t done, void *userdata)
+static int fake_submit(
+	struct hv *hv_, const struct hv_request *request, hv_done_t done, void *userdata)
 {
 	struct fake_hv *hv = (struct fake_hv *)hv_;
 	struct fake_guest *d = fake_hv_guest(hv, request->uuid, request->name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A hypervisor in simulated time. It keeps io/hv.h's contract: queues, deadlines, wedges, answers exactly once and never
- * from inside a call; its guests boot by a script of serial lines and behave as measured under TCG. */
+/* A hypervisor in simulated time. It keeps io/hv.h's contract: queues, deadlines, wedges,
+ * answers exactly once and never from inside a call; its guests boot by a script of serial lines
+ * and behave as measured under TCG. */
 #ifndef MEDIAKIT_TESTS_FAKE_HV_H
 #define MEDIAKIT_TESTS_FAKE_HV_H
 
@@ -25,7 +26,8 @@ struct fake_guest {
 	struct fake_hv *hv;
 	char uuid[37], name[64];
 
-	/* What a test may set, any time. Times are of the guest's own clock: since it began to run, pauses left out. */
+	/* What a test may set, any time. Times are of the guest's own clock: since it began to
+	 * run, pauses left out. */
 	const struct fake_line *script; /* ends with text NULL */
 	usec_t start_takes, read_takes;
 	usec_t network_at, services_at, agent_at, logind_at, cloudinit_at;
@@ -47,7 +49,8 @@ struct fake_guest {
 	bool console_open;
 	usec_t booted_at, paused_at;
 	uint64_t balloon_kib, maximum_kib;
-	unsigned starts, boots, presses, agent_shutdowns, destroys, reads, agent_commands, cpu_tunes;
+	unsigned starts, boots, presses, agent_shutdowns, destroys, reads, agent_commands,
+		cpu_tunes;
 	usec_t first_press_at, last_press_at, destroyed_at, ended_at, started_at;
 
 	/* The machinery's own. */

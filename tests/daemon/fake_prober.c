@@ -50,8 +50,8 @@ static size_t put_pair(uint8_t *at, const char *key, const char *value)
 	return n + put_text(at + n, value);
 }
 
-static void put_report(struct question_slot *q, const char *status, const char *name, const char *nonce,
-	const char *boot_id)
+static void put_report(struct question_slot *q, const char *status, const char *name,
+	const char *nonce, const char *boot_id)
 {
 	size_t n = put_head(q->body, 5, name ? 4 : 1);
 
@@ -123,7 +123,8 @@ static void speak(struct question_slot *q)
 	}
 }
 
-/* How the network takes the question now: what it will come to, and after how long (0: the time-out). */
+/* How the network takes the question now: what it will come to, and after how long (0: the
+ * time-out). */
 static enum answer_kind fate(const struct fake_service *s, usec_t *ret_takes)
 {
 	const struct fake_guest *d = s->guest;
@@ -133,7 +134,8 @@ static enum answer_kind fate(const struct fake_service *s, usec_t *ret_takes)
 		return ANSWER_UNREACHABLE;
 	*ret_takes = 0;
 	/* The forward takes the connection in any case: only an answer counts. */
-	if (!fake_guest_runs(d) || d->panicked || fake_guest_age(d) < d->network_at || s->manner == MANNER_HANG)
+	if (!fake_guest_runs(d) || d->panicked || fake_guest_age(d) < d->network_at ||
+		s->manner == MANNER_HANG)
 		return ANSWER_TIMEOUT;
 	*ret_takes = s->latency;
 	if (fake_guest_age(d) < d->services_at || s->manner == MANNER_REFUSE)
@@ -164,8 +166,8 @@ static void answered(void *userdata, usec_t now)
 	free(q);
 }
 
-static struct question_slot *fake_ask(struct prober *prober, const struct question *question, answer_t done,
-	void *userdata, int *ret_error)
+static struct question_slot *fake_ask(struct prober *prober, const struct question *question,
+	answer_t done, void *userdata, int *ret_error)
 {
 	struct fake_prober *p = (struct fake_prober *)prober;
 	struct fake_service *s = fake_prober_find(p, question->port);
@@ -229,7 +231,8 @@ struct fake_service *fake_prober_find(struct fake_prober *p, uint16_t port)
 	return s;
 }
 
-struct fake_service *fake_prober_service(struct fake_prober *p, uint16_t port, struct fake_guest *guest, const char *name)
+struct fake_service *fake_prober_service(
+	struct fake_prober *p, uint16_t port, struct fake_guest *guest, const char *name)
 {
 	struct fake_service *s = fake_prober_find(p, port);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The network and the services behind it, in simulated time: what a question to a port comes to follows from the fake
- * guest's age and the service's manners. Reports are written here, by hand, not by the code under test. */
+/* The network and the services behind it, in simulated time: what a question to a port comes to
+ * follows from the fake guest's age and the service's manners. Reports are written here, by
+ * hand, not by the code under test. */
 #ifndef MEDIAKIT_TESTS_FAKE_PROBER_H
 #define MEDIAKIT_TESTS_FAKE_PROBER_H
 
@@ -52,7 +53,8 @@ struct fake_prober {
 struct fake_prober *fake_prober_new(struct timeline *timeline);
 void fake_prober_free(struct fake_prober *p);
 /* The service on a port, made where it is not there yet. */
-struct fake_service *fake_prober_service(struct fake_prober *p, uint16_t port, struct fake_guest *guest, const char *name);
+struct fake_service *fake_prober_service(
+	struct fake_prober *p, uint16_t port, struct fake_guest *guest, const char *name);
 struct fake_service *fake_prober_find(struct fake_prober *p, uint16_t port);
 /* The daemon died: what is in flight is answered to nobody. */
 void fake_prober_orphan(struct fake_prober *p);

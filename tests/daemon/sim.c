@@ -22,7 +22,8 @@ static struct sim *world;
 #define REALTIME_BASE (1767225600 * S)
 #define BOOTTIME_BASE (1000 * S)
 
-/* base/time reads the clocks through this; an executable's own definition is found before the C library's. */
+/* base/time reads the clocks through this; an executable's own definition is found before the C
+ * library's. */
 int clock_gettime(clockid_t id, struct timespec *ts)
 {
 	usec_t now;
@@ -245,7 +246,8 @@ static void never(void *userdata, usec_t now)
 	(void)now;
 }
 
-bool sim_run_until(struct sim *sim, bool (*condition)(struct sim *sim, const void *arg), const void *arg, usec_t limit)
+bool sim_run_until(struct sim *sim, bool (*condition)(struct sim *sim, const void *arg),
+	const void *arg, usec_t limit)
 {
 	usec_t until = sim->now + limit;
 	struct happening *end = timeline_at(&sim->timeline, until, never, NULL);
@@ -319,11 +321,14 @@ static void request_done(void *userdata, int error, const char *message)
 	r->answered_at = r->sim->now;
 }
 
-static struct sim_request *ask(struct sim *sim, const char *guest, enum operation_kind kind, uint64_t kib)
+static struct sim_request *ask(
+	struct sim *sim, const char *guest, enum operation_kind kind, uint64_t kib)
 {
 	assert_true(sim->n_requests < SIM_REQUESTS_MAX);
 	struct sim_request *r = &sim->requests[sim->n_requests++];
-	const struct request request = { .kind = kind, .kib = kib, .done = request_done, .userdata = r };
+	const struct request request = {
+		.kind = kind, .kib = kib, .done = request_done, .userdata = r
+	};
 
 	r->sim = sim;
 	r->asked_at = sim->now;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The whole core in simulated time: a supervisor between a fake hypervisor, a fake network and a fake store, and a loop
- * that jumps from one moment at which something is due to the next. */
+/* The whole core in simulated time: a supervisor between a fake hypervisor, a fake network and a
+ * fake store, and a loop that jumps from one moment at which something is due to the next. */
 #ifndef MEDIAKIT_TESTS_SIM_H
 #define MEDIAKIT_TESTS_SIM_H
 
@@ -52,7 +52,8 @@ struct sim {
 struct sim *sim_new(void);
 void sim_free(struct sim *sim);
 
-/* Writes guests.d/<name>.conf. The guest of product.md, on its own port offset. `extra` is appended. */
+/* Writes guests.d/<name>.conf. The guest of product.md, on its own port offset. `extra` is
+ * appended. */
 void sim_configure(struct sim *sim, const char *name, unsigned offset, const char *extra);
 /* Writes the file as given. */
 void sim_configure_text(struct sim *sim, const char *name, const char *text);
@@ -74,7 +75,8 @@ int sim_reload(struct sim *sim);
 void sim_turn(struct sim *sim);
 /* Turns until `until`, or until the condition holds. False: the time is over first. */
 void sim_run(struct sim *sim, usec_t span);
-bool sim_run_until(struct sim *sim, bool (*condition)(struct sim *sim, const void *arg), const void *arg, usec_t limit);
+bool sim_run_until(struct sim *sim, bool (*condition)(struct sim *sim, const void *arg),
+	const void *arg, usec_t limit);
 /* The host sleeps. */
 void sim_suspend(struct sim *sim, usec_t span);
 
@@ -89,7 +91,8 @@ struct sim_request *sim_balloon(struct sim *sim, const char *guest, uint64_t kib
 /* Fail with the guest's story so far. */
 void sim_wait_state(struct sim *sim, const char *guest, enum guest_state state, usec_t limit);
 void sim_wait_healthy(struct sim *sim, const char *guest, usec_t limit);
-void sim_wait_service(struct sim *sim, const char *guest, const char *service, enum service_state state, usec_t limit);
+void sim_wait_service(struct sim *sim, const char *guest, const char *service,
+	enum service_state state, usec_t limit);
 void sim_wait_answer(struct sim *sim, const struct sim_request *r, usec_t limit);
 /* sim_daemon() and healthy: where most stories begin. */
 struct sim *sim_new_healthy(void);

@@ -39,7 +39,8 @@ void sim_configure(struct sim *sim, const char *name, unsigned offset, const cha
 	CLEANUP_FREE char *text = NULL;
 
 	assert_true(asprintf(&text,
-			    "[Guest]\nMemory=6G\nCPUs=2\n[Image]\nPath=/nowhere.qcow2\n[Network]\nPortOffset=%u\n"
+			    "[Guest]\nMemory=6G\nCPUs=2\n[Image]\nPath=/"
+			    "nowhere.qcow2\n[Network]\nPortOffset=%u\n"
 			    "[Memory]\nMemoryMin=2G\n%s%s",
 			    offset, services, extra ? extra : "") > 0);
 	sim_configure_text(sim, name, text);
@@ -58,8 +59,8 @@ static char *image_path(const struct sim *sim, const char *name, const char *fil
 {
 	static char path[256];
 
-	(void)snprintf(path, sizeof(path), "%s/images/%s%s%s", sim->state_dir, name, file ? "/" : "",
-		file ?: "");
+	(void)snprintf(path, sizeof(path), "%s/images/%s%s%s", sim->state_dir, name,
+		file ? "/" : "", file ?: "");
 	return path;
 }
 
@@ -111,8 +112,8 @@ void sim_wait_state(struct sim *sim, const char *guest, enum guest_state state, 
 
 	if (!sim_run_until(sim, state_is, &w, limit))
 		fail_msg("%s is %s and not %s%s", guest,
-			guest_state_to_string(sim_guest(sim, guest)->state), guest_state_to_string(state),
-			sim_story(sim));
+			guest_state_to_string(sim_guest(sim, guest)->state),
+			guest_state_to_string(state), sim_story(sim));
 }
 
 void sim_wait_healthy(struct sim *sim, const char *guest, usec_t limit)
@@ -124,7 +125,8 @@ void sim_wait_healthy(struct sim *sim, const char *guest, usec_t limit)
 			guest_state_to_string(sim_guest(sim, guest)->state), sim_story(sim));
 }
 
-void sim_wait_service(struct sim *sim, const char *guest, const char *service, enum service_state state, usec_t limit)
+void sim_wait_service(struct sim *sim, const char *guest, const char *service,
+	enum service_state state, usec_t limit)
 {
 	const struct wanted w = { .guest = guest, .service = service, .state = (int)state };
 
@@ -132,8 +134,8 @@ void sim_wait_service(struct sim *sim, const char *guest, const char *service, e
 		fail_msg("%s is %s (%s: %s) and not %s%s", service,
 			service_state_to_string(sim_service(sim, guest, service)->probe.state),
 			verdict_to_string(sim_service(sim, guest, service)->probe.last.verdict),
-			sim_service(sim, guest, service)->probe.last.reason, service_state_to_string(state),
-			sim_story(sim));
+			sim_service(sim, guest, service)->probe.last.reason,
+			service_state_to_string(state), sim_story(sim));
 }
 
 void sim_wait_answer(struct sim *sim, const struct sim_request *r, usec_t limit)

@@ -66,7 +66,8 @@ static void test_proven(void **state)
 	assert_int_equal(ports, 8);
 }
 
-/* No agent: the boot_id is learned from the services, the units are unwatched and nobody waits for them. */
+/* No agent: the boot_id is learned from the services, the units are unwatched and nobody waits
+ * for them. */
 static void test_without_agent(void **state)
 {
 	struct sim *sim = *state;
@@ -79,7 +80,8 @@ static void test_without_agent(void **state)
 	assert_false(sim_guest(sim, VM)->boot_id_by_agent);
 	assert_true(sim_service(sim, VM, "service-fs")->probe.last.proven);
 	assert_true(probing_unwatched(sim_service(sim, VM, "system-core")));
-	assert_int_equal(sim_service(sim, VM, "system-core")->probe.last.verdict, VERDICT_INCONCLUSIVE);
+	assert_int_equal(
+		sim_service(sim, VM, "system-core")->probe.last.verdict, VERDICT_INCONCLUSIVE);
 }
 
 /* Nothing on the serial line, no agent: it takes as long as it takes, and is well. */
@@ -97,7 +99,8 @@ static void test_silent_guest(void **state)
 	assert_int_equal(sim_guest(sim, VM)->state, GUEST_BOOTING);
 	/* Nothing will ever say that cloud-init ended, so two minutes of answers must do. */
 	sim_wait_healthy(sim, VM, 150 * S);
-	assert_in_range(sim->now - d->booted_at, d->services_at + 119 * S, d->services_at + 130 * S);
+	assert_in_range(
+		sim->now - d->booted_at, d->services_at + 119 * S, d->services_at + 130 * S);
 	assert_int_equal(d->starts, 1);
 	assert_int_equal(d->destroys, 0);
 }
@@ -185,7 +188,8 @@ static void test_pvpanic(void **state)
 /* Anybody with root in the guest can write those words. */
 static void test_panic_text_later(void **state)
 {
-	static const char words[] = "[ 99.0] Oops: int3: 0000 [#1]\r\nKernel panic - not syncing: \033[2J fake\r\n";
+	static const char words[] =
+		"[ 99.0] Oops: int3: 0000 [#1]\r\nKernel panic - not syncing: \033[2J fake\r\n";
 	struct sim *sim = *state;
 
 	sim_daemon(sim);

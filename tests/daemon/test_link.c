@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The hypervisor goes away, hangs, refuses, comes back; ports and disks that are not there; the balloon. */
+/* The hypervisor goes away, hangs, refuses, comes back; ports and disks that are not there; the
+ * balloon. */
 /* LINK: base model policy core io/layout io/hv io/confdir */
 /* LIBS: libcbor jansson inih libsystemd */
 #include <errno.h>
@@ -21,7 +22,8 @@ static void connect_again(struct sim *sim)
 	assert_int_equal(sim->hv->hv.vtable->connect(&sim->hv->hv), 0);
 }
 
-/* libvirt away for ten minutes: probing goes on, states stand, and it is read again when it is back. */
+/* libvirt away for ten minutes: probing goes on, states stand, and it is read again when it is
+ * back. */
 static void test_disconnect(void **state)
 {
 	struct sim *sim = *state;
@@ -51,7 +53,8 @@ static void test_disconnect(void **state)
 	assert_int_equal(sim_fake(sim, VM)->starts, 1);
 }
 
-/* QEMU dies with the connection: found when it is back, started again, and not counted once per try. */
+/* QEMU dies with the connection: found when it is back, started again, and not counted once per
+ * try. */
 static void test_dies_with_connection(void **state)
 {
 	struct sim *sim = *state;
@@ -147,7 +150,8 @@ static void test_start_before_first_look(void **state)
 	sim_wait_healthy(sim, VM, 60 * S);
 }
 
-/* A QEMU stopped by SIGSTOP: its queue is wedged and says so, the others go on, and a kill still works. */
+/* A QEMU stopped by SIGSTOP: its queue is wedged and says so, the others go on, and a kill still
+ * works. */
 static void test_wedged(void **state)
 {
 	struct sim *sim = *state;
@@ -175,7 +179,8 @@ static void test_wedged(void **state)
 	assert_false(fake_guest_has_qemu(d));
 }
 
-/* The same without anybody asking: the graceful stop of a wedged guest ends by force, at the budget's end. */
+/* The same without anybody asking: the graceful stop of a wedged guest ends by force, at the
+ * budget's end. */
 static void test_stop_wedged(void **state)
 {
 	struct sim *sim = *state;
@@ -188,7 +193,8 @@ static void test_stop_wedged(void **state)
 	assert_int_equal(sim_fake(sim, VM)->destroys, 1);
 }
 
-/* Each host port is tried before anything starts, and the one that is taken is named with its owner. */
+/* Each host port is tried before anything starts, and the one that is taken is named with its
+ * owner. */
 static void test_taken_port(void **state)
 {
 	struct sim *sim = *state;
@@ -242,7 +248,8 @@ static void test_not_provisioned(void **state)
 	sim_daemon(sim);
 	sim_run(sim, 2 * S);
 	assert_non_null(strstr(sim_guest(sim, VM)->reason, "mediakitd provision " VM));
-	/* Trying again would make no disk. Nothing is latched either: the next step is the operator's. */
+	/* Trying again would make no disk. Nothing is latched either: the next step is the
+	 * operator's. */
 	sim_run(sim, 600 * S);
 	assert_int_equal(sim_guest(sim, VM)->state, GUEST_ABSENT);
 	assert_int_equal(sim_fake(sim, VM)->starts, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two hundred guests of ten services for ten minutes: what a probe costs the core, and that nothing is starved. */
+/* Two hundred guests of ten services for ten minutes: what a probe costs the core, and that
+ * nothing is starved. */
 /* LINK: base model policy core io/layout io/hv io/confdir */
 /* LIBS: libcbor jansson inih libsystemd */
 #include <setjmp.h>
@@ -62,7 +63,8 @@ static void test_many(void **state)
 	assert_in_range(asked, GUESTS * 8 * (MINUTES * 6 - 1), GUESTS * 8 * (MINUTES * 6 + 1));
 	assert_true(all_healthy(sim, NULL));
 	assert_false(sim_log_has(sim, "->"));
-	print_message("%u guests, %u min: %llu probes, %.1f us of CPU a probe (the simulation's own share within), %.1f turns a second\n",
+	print_message("%u guests, %u min: %llu probes, %.1f us of CPU a probe (the simulation's "
+		      "own share within), %.1f turns a second\n",
 		GUESTS, MINUTES, (unsigned long long)asked, spent / (double)asked * 1e6,
 		(double)turns / (MINUTES * 60.0));
 

@@ -21,22 +21,24 @@ static const struct {
 	bool proven;
 	const char *reason;
 } manners[] = {
-	{ MANNER_DEGRADED,    VERDICT_DEGRADED,      SERVICE_DEGRADED, true,  NULL                          },
-	{ MANNER_STARTING,    VERDICT_STARTING,      SERVICE_DOWN,     true,  NULL                          },
-	{ MANNER_FAILING,     VERDICT_FAILING,       SERVICE_DOWN,     true,  NULL                          },
-	{ MANNER_FAILING_503, VERDICT_FAILING,       SERVICE_DOWN,     true,  NULL                          },
-	{ MANNER_PLAIN,       VERDICT_NOT_CBOR,      SERVICE_UP,       false, "unproven"                    },
-	{ MANNER_ERROR_500,   VERDICT_HTTP_STATUS,   SERVICE_DOWN,     false, "HTTP 500"                    },
-	{ MANNER_MALFORMED,   VERDICT_MALFORMED,     SERVICE_DOWN,     false, "refused"                     },
-	{ MANNER_WRONG_NAME,  VERDICT_WRONG_SERVICE, SERVICE_DOWN,     false, "says it is somebody-else"    },
-	{ MANNER_WRONG_NONCE, VERDICT_WRONG_SERVICE, SERVICE_DOWN,     false, "nonce"                       },
-	{ MANNER_STALE_BOOT,  VERDICT_STALE_BOOT,    SERVICE_DOWN,     false, "answers from boot ffffffff"  },
-	{ MANNER_NO_PROOF,    VERDICT_OK,            SERVICE_UP,       false, NULL                          },
-	{ MANNER_REFUSE,      VERDICT_REFUSED,       SERVICE_DOWN,     false, "nobody listens on port 9092" },
-	{ MANNER_HANG,        VERDICT_TIMEOUT,       SERVICE_DOWN,     false, "6.0s"                        },
-	{ MANNER_NEVER,       VERDICT_TIMEOUT,       SERVICE_DOWN,     false, "6.0s"                        },
-	{ MANNER_CUT_OFF,     VERDICT_UNREACHABLE,   SERVICE_DOWN,     false, "127.0.0.1:19092"             },
-	{ MANNER_NO_ROOM,     VERDICT_INCONCLUSIVE,  SERVICE_UP,       false, "could not ask"               },
+	{ MANNER_DEGRADED, VERDICT_DEGRADED, SERVICE_DEGRADED, true, NULL },
+	{ MANNER_STARTING, VERDICT_STARTING, SERVICE_DOWN, true, NULL },
+	{ MANNER_FAILING, VERDICT_FAILING, SERVICE_DOWN, true, NULL },
+	{ MANNER_FAILING_503, VERDICT_FAILING, SERVICE_DOWN, true, NULL },
+	{ MANNER_PLAIN, VERDICT_NOT_CBOR, SERVICE_UP, false, "unproven" },
+	{ MANNER_ERROR_500, VERDICT_HTTP_STATUS, SERVICE_DOWN, false, "HTTP 500" },
+	{ MANNER_MALFORMED, VERDICT_MALFORMED, SERVICE_DOWN, false, "refused" },
+	{ MANNER_WRONG_NAME, VERDICT_WRONG_SERVICE, SERVICE_DOWN, false,
+		"says it is somebody-else" },
+	{ MANNER_WRONG_NONCE, VERDICT_WRONG_SERVICE, SERVICE_DOWN, false, "nonce" },
+	{ MANNER_STALE_BOOT, VERDICT_STALE_BOOT, SERVICE_DOWN, false,
+		"answers from boot ffffffff" },
+	{ MANNER_NO_PROOF, VERDICT_OK, SERVICE_UP, false, NULL },
+	{ MANNER_REFUSE, VERDICT_REFUSED, SERVICE_DOWN, false, "nobody listens on port 9092" },
+	{ MANNER_HANG, VERDICT_TIMEOUT, SERVICE_DOWN, false, "6.0s" },
+	{ MANNER_NEVER, VERDICT_TIMEOUT, SERVICE_DOWN, false, "6.0s" },
+	{ MANNER_CUT_OFF, VERDICT_UNREACHABLE, SERVICE_DOWN, false, "127.0.0.1:19092" },
+	{ MANNER_NO_ROOM, VERDICT_INCONCLUSIVE, SERVICE_UP, false, "could not ask" },
 };
 
 static void test_manners(void **state)
@@ -49,7 +51,8 @@ static void test_manners(void **state)
 	for (size_t i = 0; i < sizeof(manners) / sizeof(manners[0]); i++) {
 		f->manner = manners[i].manner;
 		sim_run(sim, 45 * S);
-		if (s->probe.last.verdict != manners[i].verdict || s->probe.state != manners[i].state)
+		if (s->probe.last.verdict != manners[i].verdict ||
+			s->probe.state != manners[i].state)
 			fail_msg("manner %d: %s, %s: %s", manners[i].manner,
 				verdict_to_string(s->probe.last.verdict),
 				service_state_to_string(s->probe.state), s->probe.last.reason);
@@ -68,7 +71,8 @@ static void test_manners(void **state)
 	assert_int_equal(sim_fake(sim, VM)->starts, 1);
 }
 
-/* Interval + (Fall - 1) x max(FastInterval, what a question takes) + the last question's time-out. */
+/* Interval + (Fall - 1) x max(FastInterval, what a question takes) + the last question's
+ * time-out. */
 static void test_down_in_time(void **state)
 {
 	struct sim *sim = *state;
@@ -106,7 +110,8 @@ static bool asked_again(struct sim *sim, const void *arg)
 	return sim_fake_service(sim, VM, ONE)->asked > *(const unsigned *)arg;
 }
 
-/* A prober that never comes back: the verdict is there within the time-out plus 100 ms, and the question is dropped. */
+/* A prober that never comes back: the verdict is there within the time-out plus 100 ms, and the
+ * question is dropped. */
 static void test_prober_never_answers(void **state)
 {
 	struct sim *sim = *state;
@@ -172,7 +177,8 @@ static void test_pause(void **state)
 	assert_false(sim_log_has(sim, "no longer healthy"));
 }
 
-/* A question that was out while the vCPUs stood still proves nothing, also when it ends after they run again. */
+/* A question that was out while the vCPUs stood still proves nothing, also when it ends after
+ * they run again. */
 static void test_short_pauses(void **state)
 {
 	struct sim *sim = *state;
@@ -224,7 +230,8 @@ static void test_pending(void **state)
 	sim_fake_service(sim, VM, "service-fs")->manner = MANNER_REFUSE;
 	sim_wait_service(sim, VM, "service-fs", SERVICE_DOWN, 30 * S);
 	assert_true(g->healthy);
-	assert_string_equal(probing_blocked_by(sim_service(sim, VM, "local-bim-orchestration")), "service-fs");
+	assert_string_equal(
+		probing_blocked_by(sim_service(sim, VM, "local-bim-orchestration")), "service-fs");
 	sim_fake_service(sim, VM, "service-fs")->manner = MANNER_OK;
 	sim_wait_service(sim, VM, "service-fs", SERVICE_UP, 30 * S);
 	assert_null(probing_blocked_by(sim_service(sim, VM, "local-bim-orchestration")));
@@ -271,7 +278,8 @@ static void test_units(void **state)
 	assert_int_equal(s->probe.last.verdict, VERDICT_FAILING);
 	assert_non_null(strstr(s->probe.last.reason, "inactive"));
 	assert_int_equal(sim_service(sim, VM, "system-ledger")->probe.state, SERVICE_UP);
-	assert_string_equal(probing_blocked_by(sim_service(sim, VM, "system-ledger")), "system-core");
+	assert_string_equal(
+		probing_blocked_by(sim_service(sim, VM, "system-ledger")), "system-core");
 	sim_fake(sim, VM)->inactive_unit = NULL;
 	sim_wait_service(sim, VM, "system-core", SERVICE_UP, 60 * S);
 	/* Both in one command, at their interval. */
@@ -280,7 +288,8 @@ static void test_units(void **state)
 	assert_in_range(sim_fake(sim, VM)->agent_commands - before, 60, 80);
 }
 
-/* An hour of suspend: one look at everything when it is over, no burst, and nobody is down for it. */
+/* An hour of suspend: one look at everything when it is over, no burst, and nobody is down for
+ * it. */
 static void test_suspend(void **state)
 {
 	struct sim *sim = *state;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A configuration read again under way: all of it or nothing, what is live, and guests that come and go. */
+/* A configuration read again under way: all of it or nothing, what is live, and guests that come
+ * and go. */
 /* LINK: base model policy core io/layout io/hv io/confdir */
 /* LIBS: libcbor jansson inih libsystemd */
 #include <errno.h>
@@ -156,7 +157,8 @@ static void test_guests(void **state)
 	assert_int_equal(d->starts, 1);
 }
 
-/* Removed in the middle of everything: a start, a stop, a hang. Who waits is answered, and nothing is touched later. */
+/* Removed in the middle of everything: a start, a stop, a hang. Who waits is answered, and
+ * nothing is touched later. */
 static void test_removed_in_the_middle(void **state)
 {
 	struct sim *sim = *state;
@@ -165,7 +167,8 @@ static void test_removed_in_the_middle(void **state)
 	sim_configure(sim, SECOND, 20000, NULL);
 	assert_int_equal(sim_reload(sim), 0);
 	for (int round = 0; round < 4; round++) {
-		const struct sim_request *r = sim_ask(sim, VM, round == 1 ? OPERATION_RESTART : OPERATION_STOP);
+		const struct sim_request *r =
+			sim_ask(sim, VM, round == 1 ? OPERATION_RESTART : OPERATION_STOP);
 
 		if (round == 2)
 			d->sigstopped = true;
@@ -207,7 +210,8 @@ static void test_two_guests(void **state)
 	assert_string_not_equal(a->spec->uuid, b->spec->uuid);
 	assert_string_not_equal(a->boot_id, b->boot_id);
 	/* All of one guest in one wake-up, the two apart. */
-	assert_int_equal(sim_service(sim, VM, ONE)->probe.asked_at, sim_service(sim, VM, "local-marketing")->probe.asked_at);
+	assert_int_equal(sim_service(sim, VM, ONE)->probe.asked_at,
+		sim_service(sim, VM, "local-marketing")->probe.asked_at);
 	usec_t at_a = sim_service(sim, VM, ONE)->probe.asked_at % (10 * S);
 	usec_t at_b = sim_service(sim, SECOND, ONE)->probe.asked_at % (10 * S);
 	assert_int_not_equal(at_a, at_b);
@@ -216,7 +220,8 @@ static void test_two_guests(void **state)
 	sim_wait_service(sim, SECOND, ONE, SERVICE_DOWN, 30 * S);
 	assert_false(b->healthy);
 	assert_true(a->healthy);
-	/* The other guest's service on this one's port would be told by its boot_id: the names are the same. */
+	/* The other guest's service on this one's port would be told by its boot_id: the names
+	 * are the same. */
 	sim_fake_service(sim, SECOND, ONE)->manner = MANNER_OK;
 	sim_fake_service(sim, SECOND, ONE)->guest = sim_fake(sim, VM);
 	sim_run(sim, 20 * S);

@@ -65,7 +65,8 @@ static void test_stop_during_boot(void **state)
 	assert_int_equal(r->error, 0);
 	assert_text(r->text, "clean, ACPI");
 	assert_int_equal(d->destroys, 0);
-	/* From 3 s to 35 s, every 5 s; the one that is heard and perhaps one more while it goes down. */
+	/* From 3 s to 35 s, every 5 s; the one that is heard and perhaps one more while it goes
+	 * down. */
 	assert_in_range(d->presses, 7, 9);
 	assert_true(d->ended_at - d->booted_at <= d->logind_at + 5 * S + d->off_takes);
 	assert_int_equal(sim_guest(sim, VM)->state, GUEST_STOPPED);
@@ -98,7 +99,8 @@ static bool reads(struct sim *sim, const void *arg)
 	return sim_guest(sim, VM)->read_in_flight;
 }
 
-/* A read from before the start, answered when the stop has come: "it is off" is no longer true by then. */
+/* A read from before the start, answered when the stop has come: "it is off" is no longer true
+ * by then. */
 static void test_old_read(void **state)
 {
 	struct sim *sim = *state;
@@ -284,7 +286,8 @@ static void test_start_while_stopping(void **state)
 	assert_int_equal(sim_guest(sim, VM)->state, GUEST_STOPPED);
 }
 
-/* Between a crash and its retry nothing runs: a stop is done at once, says nothing of force, and no retry comes. */
+/* Between a crash and its retry nothing runs: a stop is done at once, says nothing of force, and
+ * no retry comes. */
 static void test_stop_before_retry(void **state)
 {
 	struct sim *sim = *state;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon dies and comes back: same guest, same beliefs; and what happened while nobody looked. */
+/* The daemon dies and comes back: same guest, same beliefs; and what happened while nobody
+ * looked. */
 /* LINK: base model policy core io/layout io/hv io/confdir */
 /* LIBS: libcbor jansson inih libsystemd */
 #include <errno.h>
@@ -149,7 +150,8 @@ static void test_healthy_stays(void **state)
 	assert_false(sim_log_has(sim, " -> "));
 }
 
-/* A service that died while the daemon was away is down as fast as ever, and not before it was asked. */
+/* A service that died while the daemon was away is down as fast as ever, and not before it was
+ * asked. */
 static void test_service_died_meanwhile(void **state)
 {
 	struct sim *sim = *state;
@@ -166,11 +168,12 @@ static void test_service_died_meanwhile(void **state)
 	assert_true(sim->now - began <= 4 * S);
 }
 
-/* QEMU crashed while nobody looked, or libvirt forgot why: it is wanted up, so it is started again. */
+/* QEMU crashed while nobody looked, or libvirt forgot why: it is wanted up, so it is started
+ * again. */
 static void test_died_meanwhile(void **state)
 {
-	static const enum hv_reason reasons[] = { HV_REASON_CRASHED, HV_REASON_UNKNOWN, HV_REASON_DAEMON,
-		HV_REASON_FAILED };
+	static const enum hv_reason reasons[] = { HV_REASON_CRASHED, HV_REASON_UNKNOWN,
+		HV_REASON_DAEMON, HV_REASON_FAILED };
 	struct sim *sim = *state;
 	struct fake_guest *d = sim_fake(sim, VM);
 
@@ -190,7 +193,8 @@ static void test_died_meanwhile(void **state)
 /* The guest went down by itself, or a person ended it: that holds, also when nobody looked. */
 static void test_went_down_meanwhile(void **state)
 {
-	static const enum hv_reason reasons[] = { HV_REASON_SHUTDOWN, HV_REASON_DESTROYED, HV_REASON_SAVED };
+	static const enum hv_reason reasons[] = { HV_REASON_SHUTDOWN, HV_REASON_DESTROYED,
+		HV_REASON_SAVED };
 	struct sim *sim = *state;
 	struct fake_guest *d = sim_fake(sim, VM);
 
@@ -307,11 +311,12 @@ static void test_paused(void **state)
 	assert_int_equal(sim_fake(sim, VM)->starts, 1);
 }
 
-/* No file, a torn one, one of a newer daemon: what runs is adopted all the same, and never started twice. */
+/* No file, a torn one, one of a newer daemon: what runs is adopted all the same, and never
+ * started twice. */
 static void test_unreadable_state(void **state)
 {
-	static const char *const texts[] = { NULL, "", "{\"version\":1,\"state\":\"rea", "{\"version\":99}",
-		"{\"version\":1}", "\xff\xfe\xfd" };
+	static const char *const texts[] = { NULL, "", "{\"version\":1,\"state\":\"rea",
+		"{\"version\":99}", "{\"version\":1}", "\xff\xfe\xfd" };
 	struct sim *sim = *state;
 
 	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -327,7 +332,8 @@ static void test_unreadable_state(void **state)
 	assert_int_equal(sim_fake(sim, VM)->starts, 1);
 }
 
-/* A boot that panicked was being ended: whether it was or not, there is one guest in the end, and it is up. */
+/* A boot that panicked was being ended: whether it was or not, there is one guest in the end,
+ * and it is up. */
 static void test_killed_while_ending(void **state)
 {
 	struct sim *sim = *state;
@@ -342,7 +348,8 @@ static void test_killed_while_ending(void **state)
 	sim_daemon(sim);
 	sim_run(sim, 30 * S);
 	if (fake_guest_has_qemu(d) && d->panicked) {
-		/* Its panic was told to a daemon that is no more; this one takes its disk for written to. */
+		/* Its panic was told to a daemon that is no more; this one takes its disk for
+		 * written to. */
 		assert_int_equal(sim_guest(sim, VM)->state, GUEST_BOOTING);
 		sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_KILL), 30 * S);
 		sim_ask(sim, VM, OPERATION_START);
@@ -366,7 +373,8 @@ static void test_restart_budget_survives(void **state)
 	sim_daemon(sim);
 	assert_int_equal(sim_guest(sim, VM)->restart.n_faults, faults);
 	sim_wait_state(sim, VM, GUEST_FAILED, 600 * S);
-	assert_true(sim_fake(sim, VM)->starts <= 1 + 1 + sim_guest(sim, VM)->spec->restart_limit + 1);
+	assert_true(
+		sim_fake(sim, VM)->starts <= 1 + 1 + sim_guest(sim, VM)->spec->restart_limit + 1);
 }
 
 int main(void)

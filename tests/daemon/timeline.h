@@ -12,7 +12,8 @@ struct timeline {
 
 typedef void (*happening_t)(void *userdata, usec_t now);
 
-/* What is put for the same moment happens in the order in which it was put. The handle is valid until it happened. */
+/* What is put for the same moment happens in the order in which it was put. The handle is valid
+ * until it happened. */
 struct happening *timeline_at(struct timeline *t, usec_t at, happening_t fn, void *userdata);
 /* As above; `userdata` was allocated, and is freed after it happened or was dropped. */
 struct happening *timeline_at_owned(struct timeline *t, usec_t at, happening_t fn, void *userdata);

@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			continue;
 		require(memchr(out, 0, room) != NULL, "the output ends inside its buffer");
 		require(room == sizeof(out) || out[room] == 0x5a, "nothing is written behind it");
-		require(status.exit_status >= 0 && status.exit_status <= 255, "an exit status is a byte");
+		require(status.exit_status >= 0 && status.exit_status <= 255,
+			"an exit status is a byte");
 	}
 	(void)agent_parse_cloudinit_result(json, &errors);
 	free(json);

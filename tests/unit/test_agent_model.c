@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The guest agent's JSON: what we write is what QEMU's schema asks for, and nothing a guest writes does harm. */
+/* The guest agent's JSON: what we write is what QEMU's schema asks for, and nothing a guest
+ * writes does harm. */
 /* LINK: model/agent */
 /* LIBS: jansson */
 #include "model/agent.h"
@@ -28,9 +29,10 @@ static void test_commands(void **state)
 	assert_string_equal(exec,
 		"{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/cat\",\"arg\":[\"a b\","
 		"\"\\\"quoted\\\\\",\"\xc3\xa9\"],\"capture-output\":true}}");
-	assert_string_equal(one,
-		"{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/true\",\"arg\":[],\"capture-output\":true}}");
-	assert_string_equal(status, "{\"execute\":\"guest-exec-status\",\"arguments\":{\"pid\":123456789012}}");
+	assert_string_equal(one, "{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/"
+				 "true\",\"arg\":[],\"capture-output\":true}}");
+	assert_string_equal(
+		status, "{\"execute\":\"guest-exec-status\",\"arguments\":{\"pid\":123456789012}}");
 	assert_null(agent_exec_text(broken));
 }
 
@@ -78,7 +80,8 @@ static const struct {
 } answers[] = {
 	{ "{\"return\":{\"exited\":false}}", "", 0, 0, false },
 	{ "{\"return\":{\"exited\":true,\"exitcode\":0}}", "", 0, 0, true },
-	{ "{\"return\":{\"exited\":true,\"exitcode\":3,\"out-data\":\"YWN0aXZlCg==\"}}", "active\n", 0, 3, true },
+	{ "{\"return\":{\"exited\":true,\"exitcode\":3,\"out-data\":\"YWN0aXZlCg==\"}}", "active\n",
+		0, 3, true },
 	{ "{\"return\":{\"exited\":true,\"signal\":9}}", "", 0, 137, true },
 	{ "{\"return\":{\"exited\":true,\"exitcode\":-1}}", "", 0, 255, true },
 	{ "{\"return\":{\"exited\":true,\"exitcode\":\"0\",\"out-data\":7}}", "", 0, 0, true },
@@ -139,7 +142,9 @@ static void test_cloudinit(void **state)
 		int result;
 		unsigned errors;
 	} cases[] = {
-		{ "\n{\n \"v1\": {\n  \"datasource\": \"DataSourceNoCloud\",\n  \"errors\": []\n }\n}\n", 0, 0 },
+		{ "\n{\n \"v1\": {\n  \"datasource\": \"DataSourceNoCloud\",\n  \"errors\": []\n "
+		  "}\n}\n",
+			0, 0 },
 		{ "{\"v1\":{\"errors\":[\"one\",\"two\"]}}\nmore", 0, 2 },
 		{ "{\"v1\":{\"errors\":{}}}", -EBADMSG, 0 },
 		{ "{\"v1\":{}}", -EBADMSG, 0 },
@@ -154,7 +159,8 @@ static void test_cloudinit(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		unsigned errors = 77;
 
-		assert_int_equal(agent_parse_cloudinit_result(cases[i].json, &errors), cases[i].result);
+		assert_int_equal(
+			agent_parse_cloudinit_result(cases[i].json, &errors), cases[i].result);
 		assert_int_equal(errors, cases[i].result == 0 ? cases[i].errors : 77);
 	}
 }

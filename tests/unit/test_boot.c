@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Serial lines of real boots, good and bad, cut everywhere: which stage, what counts as writable, who is dead and when. */
+/* Serial lines of real boots, good and bad, cut everywhere: which stage, what counts as
+ * writable, who is dead and when. */
 /* LINK: base/time model/utf8 policy/boot */
 #include "policy/boot.h"
 
@@ -18,55 +19,67 @@
 #define S  USEC_PER_SEC
 #define T0 (100 * S)
 
-#define FIRMWARE "SeaBIOS (version 1.16.2-debian-1.16.2-1)\r\n\r\niPXE (http://ipxe.org) 00:02.0\r\nBooting from ROM..\r\n"
+#define FIRMWARE                                                                                   \
+	"SeaBIOS (version 1.16.2-debian-1.16.2-1)\r\n\r\niPXE (http://ipxe.org) "                  \
+	"00:02.0\r\nBooting from ROM..\r\n"
 #define KERNEL                                                                                     \
-	"[    0.000000] Linux version 6.12.48+deb13-cloud-amd64 (debian-kernel@lists.debian.org)\r\n"  \
-	"[    0.000000] Command line: root=/dev/vda rw console=ttyS0\r\n"                             \
+	"[    0.000000] Linux version 6.12.48+deb13-cloud-amd64 "                                  \
+	"(debian-kernel@lists.debian.org)\r\n"                                                     \
+	"[    0.000000] Command line: root=/dev/vda rw console=ttyS0\r\n"                          \
 	"[    0.841210] smp: Bringing up secondary CPUs ...\r\n"
 #define INITRD                                                                                     \
-	"[    3.118821] Run /init as init process\r\nLoading, please wait...\r\n"                       \
-	"[    5.503170] EXT4-fs (vda): mounted filesystem 5d0b71a4 r/w with ordered data mode.\r\n"
+	"[    3.118821] Run /init as init process\r\nLoading, please wait...\r\n"                  \
+	"[    5.503170] EXT4-fs (vda): mounted filesystem 5d0b71a4 r/w with ordered data "         \
+	"mode.\r\n"
 #define SYSTEMD                                                                                    \
-	"[    9.018221] systemd[1]: systemd 257.8-1~deb13u2 running in system mode\r\n"                \
-	"[\033[0;32m  OK  \033[0m] Reached target \033[0;1;39mlocal-fs.target\033[0m - Local File Systems.\r\n"
-#define CLOUD_INIT "[   21.482110] cloud-init[412]: Cloud-init v. 25.1.4 running 'init' at Mon, 01 Jan 2026 00:00:21 +0000.\r\n"
+	"[    9.018221] systemd[1]: systemd 257.8-1~deb13u2 running in system mode\r\n"            \
+	"[\033[0;32m  OK  \033[0m] Reached target \033[0;1;39mlocal-fs.target\033[0m - Local "     \
+	"File Systems.\r\n"
+#define CLOUD_INIT                                                                                 \
+	"[   21.482110] cloud-init[412]: Cloud-init v. 25.1.4 running 'init' at Mon, 01 Jan 2026 " \
+	"00:00:21 +0000.\r\n"
 #define LOGIN "\r\nDebian GNU/Linux 13 vm-mediakit ttyS0\r\n\r\nvm-mediakit login: "
 #define DONE CLOUDINIT_FINISHED_MARK " 41.20 s\r\n"
 
 /* What one TCG boot in 25 says (Linux 6.12, QEMU 7.2), and then spins. */
 #define OOPS                                                                                       \
-	"[    1.306621] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\r\n"                                   \
-	"[    1.306621] CPU: 1 UID: 0 PID: 0 Comm: swapper/1 Not tainted 6.12.48+deb13-cloud-amd64 #1\r\n" \
-	"[    1.306621] Hardware name: QEMU Standard PC (Q35 + ICH9, 2009), BIOS 1.16.2-debian-1.16.2-1\r\n" \
-	"[    1.306621] RIP: 0010:enqueue_timer+0x6/0xd0\r\n"                                          \
-	"[    1.306621] Code: 90 90 90 90 90 90 90 90 90 90 90 90 90 90 90 90 cc <1f> 44 00 00\r\n"    \
-	"[    1.306621] Call Trace:\r\n[    1.306621]  <IRQ>\r\n[    1.306621]  ? die+0x33/0x90\r\n"     \
-	"[    1.306621] ---[ end trace 0000000000000000 ]---\r\n"                                      \
+	"[    1.306621] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\r\n"                               \
+	"[    1.306621] CPU: 1 UID: 0 PID: 0 Comm: swapper/1 Not tainted "                         \
+	"6.12.48+deb13-cloud-amd64 #1\r\n"                                                         \
+	"[    1.306621] Hardware name: QEMU Standard PC (Q35 + ICH9, 2009), BIOS "                 \
+	"1.16.2-debian-1.16.2-1\r\n"                                                               \
+	"[    1.306621] RIP: 0010:enqueue_timer+0x6/0xd0\r\n"                                      \
+	"[    1.306621] Code: 90 90 90 90 90 90 90 90 90 90 90 90 90 90 90 90 cc <1f> 44 00 "      \
+	"00\r\n"                                                                                   \
+	"[    1.306621] Call Trace:\r\n[    1.306621]  <IRQ>\r\n[    1.306621]  ? "                \
+	"die+0x33/0x90\r\n"                                                                        \
+	"[    1.306621] ---[ end trace 0000000000000000 ]---\r\n"                                  \
 	"[    1.306621] Kernel panic - not syncing: Fatal exception in interrupt\r\n"
 #define OOPS_HINT "[    1.306621] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI"
 
 #define NO_ROOT                                                                                    \
-	"[    2.411021] VFS: Unable to mount root fs on unknown-block(0,0)\r\n"                        \
-	"[    2.411991] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)\r\n"
+	"[    2.411021] VFS: Unable to mount root fs on unknown-block(0,0)\r\n"                    \
+	"[    2.411991] Kernel panic - not syncing: VFS: Unable to mount root fs on "              \
+	"unknown-block(0,0)\r\n"
 
 static const struct {
 	const char *text;
 	enum boot_stage stage;
 	bool writable, panicked, finished;
 } boots[] = {
-	{ "",                                                     BOOT_FIRMWARE,   false, false, false },
-	{ FIRMWARE,                                               BOOT_FIRMWARE,   false, false, false },
-	{ FIRMWARE KERNEL,                                        BOOT_KERNEL,     false, false, false },
-	{ FIRMWARE KERNEL OOPS,                                   BOOT_KERNEL,     false, true,  false },
-	{ KERNEL NO_ROOT,                                         BOOT_KERNEL,     false, true,  false },
-	{ FIRMWARE KERNEL INITRD,                                 BOOT_INIT,       true,  false, false },
-	{ KERNEL INITRD SYSTEMD,                                  BOOT_INIT,       true,  false, false },
-	{ KERNEL SYSTEMD,                                         BOOT_INIT,       true,  false, false },
-	{ KERNEL INITRD SYSTEMD CLOUD_INIT,                       BOOT_CLOUD_INIT, true,  false, false },
-	{ KERNEL INITRD SYSTEMD CLOUD_INIT LOGIN,                 BOOT_SERVICES,   true,  false, false },
-	{ KERNEL INITRD SYSTEMD CLOUD_INIT LOGIN DONE,            BOOT_DONE,       true,  false, true  },
-	{ KERNEL INITRD SYSTEMD CLOUD_INIT LOGIN DONE KERNEL,     BOOT_DONE,       true,  false, true  },
-	{ KERNEL INITRD SYSTEMD OOPS,                             BOOT_INIT,       true,  true,  false },
+	{ "", BOOT_FIRMWARE, false, false, false },
+	{ FIRMWARE, BOOT_FIRMWARE, false, false, false },
+	{ FIRMWARE KERNEL, BOOT_KERNEL, false, false, false },
+	{ FIRMWARE KERNEL OOPS, BOOT_KERNEL, false, true, false },
+	{ KERNEL NO_ROOT, BOOT_KERNEL, false, true, false },
+	{ FIRMWARE KERNEL INITRD, BOOT_INIT, true, false, false },
+	{ KERNEL INITRD SYSTEMD, BOOT_INIT, true, false, false },
+	{ KERNEL SYSTEMD, BOOT_INIT, true, false, false },
+	{ KERNEL INITRD SYSTEMD CLOUD_INIT, BOOT_CLOUD_INIT, true, false, false },
+	{ KERNEL INITRD SYSTEMD CLOUD_INIT LOGIN, BOOT_SERVICES, true, false, false },
+	{ KERNEL INITRD SYSTEMD CLOUD_INIT LOGIN DONE, BOOT_DONE, true, false, true },
+	{ KERNEL INITRD SYSTEMD CLOUD_INIT LOGIN DONE KERNEL, BOOT_DONE, true, false, true },
+	{ KERNEL INITRD SYSTEMD OOPS, BOOT_INIT, true, true, false },
 };
 
 static void check(const struct boot *b, size_t i)
@@ -169,7 +182,8 @@ static void test_panic_survived(void **state)
 	assert_int_equal(again, USEC_INFINITY);
 }
 
-/* The guest's own programs could have written the words: they are shown, and nothing follows, ever. */
+/* The guest's own programs could have written the words: they are shown, and nothing follows,
+ * ever. */
 static void test_panic_later_is_a_hint(void **state)
 {
 	static const char *const signs[] = { INITRD, SYSTEMD, LOGIN,
@@ -207,7 +221,8 @@ static void test_panic_later_is_a_hint(void **state)
 	assert_false(dead_at(&b, T0 + USEC_PER_DAY, &again));
 }
 
-/* No serial console configured in the guest, or a boot loader that waits: silence alone is no verdict. */
+/* No serial console configured in the guest, or a boot loader that waits: silence alone is no
+ * verdict. */
 static void test_silent_is_not_dead(void **state)
 {
 	usec_t again = 0;
@@ -242,7 +257,8 @@ static void test_kernel_hangs(void **state)
 /* A hint is shown on terminals: nothing in it steers one. */
 static void test_hostile_hint(void **state)
 {
-	static const char bad[] = "\033]0;owned\007\033[2J\0\x9b" "31m Kernel panic - not syncing: \xff\xfe\x80 \xe2\x80\xae\n";
+	static const char bad[] = "\033]0;owned\007\033[2J\0\x9b"
+				  "31m Kernel panic - not syncing: \xff\xfe\x80 \xe2\x80\xae\n";
 	struct boot b;
 
 	(void)state;

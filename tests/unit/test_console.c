@@ -34,8 +34,8 @@ static void check_tail(const struct console *c, uint64_t total, size_t size)
 
 static void test_ring(void **state)
 {
-	static const size_t sizes[] = { 1, 7, 4096, 4096, 60000, 1, CONSOLE_RING - 1, CONSOLE_RING, 3,
-		CONSOLE_RING + 1, 4096, 2 * CONSOLE_RING + 17, 5, 4096 };
+	static const size_t sizes[] = { 1, 7, 4096, 4096, 60000, 1, CONSOLE_RING - 1, CONSOLE_RING,
+		3, CONSOLE_RING + 1, 4096, 2 * CONSOLE_RING + 17, 5, 4096 };
 	struct console c = { 0 };
 	uint64_t total = 0;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store on real files in a temporary directory, with the worker and the loop that the daemon uses. */
+/* The store on real files in a temporary directory, with the worker and the loop that the daemon
+ * uses. */
 /* LINK: base io/worker io/layout io/guestfiles io/filestore */
 /* LIBS: libsystemd */
 #include "io/filestore.h"
@@ -68,7 +69,8 @@ static char *path_of(const struct scene *s, const char *guest, const char *file)
 {
 	static char path[256];
 
-	(void)snprintf(path, sizeof(path), "%s/private/%s%s%s", s->dir, guest, file ? "/" : "", file ?: "");
+	(void)snprintf(path, sizeof(path), "%s/private/%s%s%s", s->dir, guest, file ? "/" : "",
+		file ?: "");
 	return path;
 }
 
@@ -132,7 +134,8 @@ static void test_save_and_load(void **state)
 	assert_string_equal(s->store->vtable->trouble(s->store), "");
 }
 
-/* A thousand texts in one turn of the loop are at most three files: the first, perhaps one between, and the last. */
+/* A thousand texts in one turn of the loop are at most three files: the first, perhaps one
+ * between, and the last. */
 static void test_last_text_wins(void **state)
 {
 	struct scene *s = *state;
@@ -198,7 +201,8 @@ static void test_console_rotates(void **state)
 	assert_int_equal(log.st_mode & 07777, 0600);
 }
 
-/* More than the queue holds in one turn of the loop: bounded, and the log says how much went missing. */
+/* More than the queue holds in one turn of the loop: bounded, and the log says how much went
+ * missing. */
 static void test_console_bounded(void **state)
 {
 	struct scene *s = *state;
@@ -212,8 +216,10 @@ static void test_console_bounded(void **state)
 	for (int i = 0; i < 10; i++)
 		s->store->vtable->console(s->store, GUEST, data, chunk);
 	run_loop(s);
-	(void)snprintf(mark, sizeof(mark), "[mediakitd: %zu bytes of the serial line were not kept]", 7 * chunk);
-	assert_int_equal(file_read(path_of(s, GUEST, "console.log"), CONSOLE_FILE_MAX, &text, NULL), 0);
+	(void)snprintf(mark, sizeof(mark),
+		"[mediakitd: %zu bytes of the serial line were not kept]", 7 * chunk);
+	assert_int_equal(
+		file_read(path_of(s, GUEST, "console.log"), CONSOLE_FILE_MAX, &text, NULL), 0);
 	assert_non_null(strstr(text, mark));
 	assert_in_range(strlen(text), 3 * chunk, 3 * chunk + sizeof(mark));
 }
@@ -265,7 +271,8 @@ static void test_full_disk(void **state)
 	struct scene *s = *state;
 	int r;
 
-	/* /dev/full is no regular file: refused before a byte is written. A log that is a link is not followed. */
+	/* /dev/full is no regular file: refused before a byte is written. A log that is a link
+	 * is not followed. */
 	save(s, GUEST, "x");
 	run_loop(s);
 	assert_int_equal(symlink("/dev/full", path_of(s, GUEST, "console.log")), 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of guest states and events: each cell, the promises the daemon makes of them, and random walks. */
+/* The table of guest states and events: each cell, the promises the daemon makes of them, and
+ * random walks. */
 /* LINK: policy/lifecycle */
 #include "policy/lifecycle.h"
 
@@ -27,7 +28,8 @@ static const char *cell_name(enum guest_state s, enum guest_event e)
 {
 	static char name[64];
 
-	(void)snprintf(name, sizeof(name), "%s x %s", guest_state_to_string(s), guest_event_to_string(e));
+	(void)snprintf(
+		name, sizeof(name), "%s x %s", guest_state_to_string(s), guest_event_to_string(e));
 	return name;
 }
 
@@ -51,8 +53,10 @@ static void test_every_cell(void **state)
 			expect((unsigned)step.action < GUEST_ACT_NUM);
 			/* Only a pause or a save came from somewhere. */
 			expect(!step.back || s == GUEST_PAUSED || s == GUEST_SAVING);
-			/* A start is asked for in `starting` and nowhere else, and every way into it asks. */
-			expect((step.action == GUEST_ACT_START) == (step.next == GUEST_STARTING && s != GUEST_STARTING));
+			/* A start is asked for in `starting` and nowhere else, and every way
+			 * into it asks. */
+			expect((step.action == GUEST_ACT_START) ==
+				(step.next == GUEST_STARTING && s != GUEST_STARTING));
 			/* What ends QEMU is only done where its end is waited for. */
 			expect(step.action != GUEST_ACT_DESTROY || step.next == GUEST_STOPPING ||
 				step.next == GUEST_CRASHED || step.next == GUEST_FAILED);
@@ -64,14 +68,16 @@ static void test_every_cell(void **state)
 			/* `crashed` must not be entered without a retry or a destroy under way. */
 			expect(step.next != GUEST_CRASHED || s == GUEST_CRASHED ||
 				step.action == GUEST_ACT_RETRY || step.action == GUEST_ACT_DESTROY);
-			/* Given up only when the budget says so, out of the state in which it is asked. */
+			/* Given up only when the budget says so, out of the state in which it is
+			 * asked. */
 			expect(step.next != GUEST_FAILED || s == GUEST_FAILED ||
 				(s == GUEST_CRASHED && e == GUEST_EV_GIVE_UP));
 		}
 	}
 }
 
-/* The serial line, and what services answer, never end a guest that may have written: of all events only these. */
+/* The serial line, and what services answer, never end a guest that may have written: of all
+ * events only these. */
 static void test_who_may_end_it(void **state)
 {
 	const unsigned may = BIT(GUEST_EV_STOP) | BIT(GUEST_EV_KILL) | BIT(GUEST_EV_SEEN_PANICKED);
@@ -85,7 +91,8 @@ static void test_who_may_end_it(void **state)
 
 			if (action != GUEST_ACT_DESTROY && action != GUEST_ACT_LADDER)
 				continue;
-			/* A dead boot is one only while booting; in `crashed` it is being ended already. */
+			/* A dead boot is one only while booting; in `crashed` it is being ended
+			 * already. */
 			if (e == GUEST_EV_BOOT_DEAD)
 				expect(s == GUEST_BOOTING || s == GUEST_CRASHED);
 			else
@@ -103,7 +110,8 @@ static void test_operator(void **state)
 		enum guest_event e = GUEST_EV_KILL;
 		struct lifecycle_step step = lifecycle_step(s, e);
 
-		expect(step.action == GUEST_ACT_DESTROY || (is_down(s) && step.action == GUEST_ACT_SETTLE));
+		expect(step.action == GUEST_ACT_DESTROY ||
+			(is_down(s) && step.action == GUEST_ACT_SETTLE));
 		e = GUEST_EV_STOP;
 		step = lifecycle_step(s, e);
 		expect(step.action == GUEST_ACT_LADDER || step.action == GUEST_ACT_DESTROY ||
@@ -128,12 +136,13 @@ static void test_failed_is_latched(void **state)
 		assert_true(lifecycle_step(GUEST_FAILED, e).next == GUEST_FAILED || opens & BIT(e));
 }
 
-/* After a stop, whatever happens in between and in whatever order, the end of QEMU is the end of it: the search
- * goes through all states that events (but no new start) can lead to. */
+/* After a stop, whatever happens in between and in whatever order, the end of QEMU is the end of
+ * it: the search goes through all states that events (but no new start) can lead to. */
 static void test_stop_arrives(void **state)
 {
 	const unsigned asks = BIT(GUEST_EV_START) | BIT(GUEST_EV_RESET_FAILED);
-	const unsigned ends = BIT(GUEST_EV_EXIT_CLEAN) | BIT(GUEST_EV_EXIT_FAULT) | BIT(GUEST_EV_SEEN_ABSENT);
+	const unsigned ends =
+		BIT(GUEST_EV_EXIT_CLEAN) | BIT(GUEST_EV_EXIT_FAULT) | BIT(GUEST_EV_SEEN_ABSENT);
 
 	(void)state;
 	for (unsigned from = 0; from < GUEST_STATE_NUM; from++) {
@@ -146,7 +155,8 @@ static void test_stop_arrives(void **state)
 			last = reached;
 			for (unsigned si = 0; si < GUEST_STATE_NUM; si++) {
 				for (unsigned e = 0; e < GUEST_EV_NUM; e++) {
-					if (!(last & BIT(si)) || is_down(si) || (asks | ends) & BIT(e))
+					if (!(last & BIT(si)) || is_down(si) ||
+						(asks | ends) & BIT(e))
 						continue;
 					struct lifecycle_step step = lifecycle_step(si, e);
 					assert_int_not_equal(step.action, GUEST_ACT_START);
@@ -159,13 +169,14 @@ static void test_stop_arrives(void **state)
 				continue;
 			for (unsigned e = 0; e < GUEST_EV_NUM; e++)
 				if (ends & BIT(e) && !is_down(lifecycle_step(si, e).next))
-					fail_msg("stop in %s, then %s: not down", guest_state_to_string(from),
-						cell_name(si, e));
+					fail_msg("stop in %s, then %s: not down",
+						guest_state_to_string(from), cell_name(si, e));
 		}
 	}
 }
 
-/* A pause says nothing: whatever the guest is said to have done meanwhile, it comes back as it was. */
+/* A pause says nothing: whatever the guest is said to have done meanwhile, it comes back as it
+ * was. */
 static void test_pause_holds(void **state)
 {
 	static const enum guest_event said[] = { GUEST_EV_REBOOT, GUEST_EV_OS_UP, GUEST_EV_READY,
@@ -188,7 +199,8 @@ static void test_inconclusive(void **state)
 	for (unsigned s = 0; s < GUEST_STATE_NUM; s++) {
 		bool doubt = guest_state_inconclusive(s, &why);
 
-		assert_int_equal(doubt, s == GUEST_STOPPING || s == GUEST_SAVING || s == GUEST_PAUSED);
+		assert_int_equal(
+			doubt, s == GUEST_STOPPING || s == GUEST_SAVING || s == GUEST_PAUSED);
 		assert_int_equal(doubt, why != NULL);
 		assert_int_equal(doubt, guest_state_inconclusive(s, NULL));
 		/* Who can't answer is asked all the same, and only where there is somebody. */
@@ -205,8 +217,9 @@ static uint64_t xorshift(uint64_t *x)
 	return *x;
 }
 
-/* Random walks with the world's rules: QEMU exists or not, a start is under way or not, and only what can be
- * true is seen. Whatever happens, the machine agrees with the world once the world has been read. */
+/* Random walks with the world's rules: QEMU exists or not, a start is under way or not, and only
+ * what can be true is seen. Whatever happens, the machine agrees with the world once the world
+ * has been read. */
 static void walk(uint64_t seed)
 {
 	enum guest_state s = GUEST_STOPPED, before = GUEST_BOOTING;
@@ -223,11 +236,14 @@ static void walk(uint64_t seed)
 		if ((e == GUEST_EV_REBOOT || e == GUEST_EV_OS_UP || e == GUEST_EV_READY) && !qemu)
 			continue;
 		/* Nothing is read while a start is under way (core/guest). */
-		if (start_out && (e == GUEST_EV_SEEN_ABSENT || e == GUEST_EV_EXIT_CLEAN || e == GUEST_EV_EXIT_FAULT))
+		if (start_out && (e == GUEST_EV_SEEN_ABSENT || e == GUEST_EV_EXIT_CLEAN ||
+					 e == GUEST_EV_EXIT_FAULT))
 			continue;
-		if (e == GUEST_EV_REFUSED || (e == GUEST_EV_RETRY_DUE && !retry) || (e == GUEST_EV_GIVE_UP && !retry))
+		if (e == GUEST_EV_REFUSED || (e == GUEST_EV_RETRY_DUE && !retry) ||
+			(e == GUEST_EV_GIVE_UP && !retry))
 			continue;
-		if (e == GUEST_EV_EXIT_CLEAN || e == GUEST_EV_EXIT_FAULT || e == GUEST_EV_SEEN_ABSENT)
+		if (e == GUEST_EV_EXIT_CLEAN || e == GUEST_EV_EXIT_FAULT ||
+			e == GUEST_EV_SEEN_ABSENT)
 			qemu = false;
 		if (e == GUEST_EV_STARTED)
 			qemu = true;
@@ -236,7 +252,8 @@ static void walk(uint64_t seed)
 
 		struct lifecycle_step step = lifecycle_step(s, e);
 		enum guest_state next = step.back ? before : step.next;
-		if ((next == GUEST_PAUSED || next == GUEST_SAVING) && s != GUEST_PAUSED && s != GUEST_SAVING)
+		if ((next == GUEST_PAUSED || next == GUEST_SAVING) && s != GUEST_PAUSED &&
+			s != GUEST_SAVING)
 			before = s == GUEST_RUNNING || s == GUEST_READY ? s : GUEST_BOOTING;
 		s = next;
 		if (step.action == GUEST_ACT_START) {

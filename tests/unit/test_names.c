@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every enum's name table, in both directions: no value without a name, no name twice, nothing found that is none. */
+/* Every enum's name table, in both directions: no value without a name, no name twice, nothing
+ * found that is none. */
 /* LINK: base model policy io/hv io/disk io/program core/operation */
 /* LIBS: libcbor jansson inih libsystemd */
 #include <errno.h>
@@ -85,12 +86,14 @@ static void check_values(const struct name_table *t)
 		if (!word || !*word || strcmp(word, "invalid") == 0)
 			fail_msg("%s: value %d has no name", t->enum_name, v);
 		/* Words travel in JSON, in state files and on command lines. */
-		if (strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") !=
+		if (strspn(word,
+			    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") !=
 			strlen(word))
 			fail_msg("%s: \"%s\" is no word", t->enum_name, word);
 		/* Found again under its own number, so no name stands twice. */
 		if (t->from_string(word) != v)
-			fail_msg("%s: \"%s\" is %d and %d", t->enum_name, word, v, t->from_string(word));
+			fail_msg("%s: \"%s\" is %d and %d", t->enum_name, word, v,
+				t->from_string(word));
 	}
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests that wait: each is answered exactly once, also when the answer makes or forgets others. */
+/* Requests that wait: each is answered exactly once, also when the answer makes or forgets
+ * others. */
 /* LINK: base/time core/operation */
 #include "core/operation.h"
 
@@ -103,11 +104,13 @@ static void test_forget(void **state)
 	}
 }
 
-/* In the callback: another is forgotten, and a new one is made. The new one is answered in the same go, once. */
+/* In the callback: another is forgotten, and a new one is made. The new one is answered in the
+ * same go, once. */
 static void test_callback_changes_the_list(void **state)
 {
 	struct operations list = { 0 };
-	struct caller first = { .list = &list }, second = { .list = &list }, again = { .list = &list };
+	struct caller first = { .list = &list }, second = { .list = &list },
+		      again = { .list = &list };
 
 	(void)state;
 	struct operation *op = operation_add(&list, OPERATION_STOP, done, &second, 0, S);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ports that are free, taken, and whose. Real sockets on loopback; no port is assumed to be free. */
+/* Ports that are free, taken, and whose. Real sockets on loopback; no port is assumed to be
+ * free. */
 /* LINK: model/utf8 io/ports */
 #include "io/ports.h"
 
@@ -21,7 +22,8 @@ static int socket_on(int family, const char *address, uint16_t *port, bool liste
 {
 	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6, .sin6_port = htons(*port) };
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(*port) };
-	struct sockaddr *sa = family == AF_INET ? (struct sockaddr *)&sin : (struct sockaddr *)&sin6;
+	struct sockaddr *sa =
+		family == AF_INET ? (struct sockaddr *)&sin : (struct sockaddr *)&sin6;
 	const int reuse = listening; /* as servers do */
 	socklen_t len = family == AF_INET ? sizeof(sin) : sizeof(sin6);
 	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -29,8 +31,9 @@ static int socket_on(int family, const char *address, uint16_t *port, bool liste
 	if (fd < 0)
 		return -errno;
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
-	assert_int_equal(inet_pton(family, address,
-				 family == AF_INET ? (void *)&sin.sin_addr : (void *)&sin6.sin6_addr),
+	assert_int_equal(
+		inet_pton(family, address,
+			family == AF_INET ? (void *)&sin.sin_addr : (void *)&sin6.sin6_addr),
 		1);
 	if (bind(fd, sa, len) < 0 || (listening && listen(fd, 1) < 0)) {
 		int r = -errno;
@@ -52,7 +55,8 @@ static void assert_ours(const char *owner, bool listed)
 	assert_string_equal(owner, expected);
 }
 
-/* What stands in the way of 127.0.0.1 and of 0.0.0.0. The kernel lists no socket that is bound and does not listen. */
+/* What stands in the way of 127.0.0.1 and of 0.0.0.0. The kernel lists no socket that is bound
+ * and does not listen. */
 static const struct {
 	int family;
 	const char *address;

@@ -31,7 +31,8 @@ static void test_causes(void **state)
 
 static void test_backoff(void **state)
 {
-	static const usec_t delays[] = { 1 * S, 2 * S, 4 * S, 8 * S, 16 * S, 32 * S, 60 * S, 60 * S, 60 * S };
+	static const usec_t delays[] = { 1 * S, 2 * S, 4 * S, 8 * S, 16 * S, 32 * S, 60 * S, 60 * S,
+		60 * S };
 	const struct restart_policy policy = { .limit = 9, .window = USEC_PER_DAY };
 	struct restart r = { 0 };
 	usec_t now = 1000 * S, at;
@@ -96,14 +97,16 @@ static void test_clear(void **state)
 	assert_int_equal(at, 4 * S);
 }
 
-/* Whatever the configuration and the state file say, the array's end holds and it ends some time. */
+/* Whatever the configuration and the state file say, the array's end holds and it ends some
+ * time. */
 static void test_bounds(void **state)
 {
 	static const unsigned limits[] = { 0, 1, 15, 16, 17, 1000, UINT32_MAX };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-		const struct restart_policy policy = { .limit = limits[i], .window = USEC_INFINITY };
+		const struct restart_policy policy = { .limit = limits[i],
+			.window = USEC_INFINITY };
 		struct restart r = { 0 };
 		unsigned starts = 0;
 		usec_t at;

@@ -24,7 +24,8 @@ static void test_nothing_runs(void **state)
 	assert_int_equal(shutdown_step(&s, true, USEC_INFINITY), RUNG_NONE);
 }
 
-/* A press is lost until logind runs, so it is repeated; then the power is cut, exactly at the end, once per 30 s. */
+/* A press is lost until logind runs, so it is repeated; then the power is cut, exactly at the
+ * end, once per 30 s. */
 static void test_acpi(void **state)
 {
 	struct shutdown s;
@@ -102,7 +103,8 @@ static void test_force(void **state)
 	assert_int_equal(shutdown_step(&s, false, T0 + 2 * S), RUNG_DESTROY);
 }
 
-/* The host was suspended in the middle: one look, one press, and the budget is what is left of it. */
+/* The host was suspended in the middle: one look, one press, and the budget is what is left of
+ * it. */
 static void test_late(void **state)
 {
 	struct shutdown s;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state file: round trip, and everything that is not one: torn, random, newer, of wrong types, hostile. */
+/* The state file: round trip, and everything that is not one: torn, random, newer, of wrong
+ * types, hostile. */
 /* LINK: model/utf8 model/state */
 /* LIBS: jansson */
 #include "model/state.h"
@@ -44,7 +45,8 @@ static void fill(struct state_record *r)
 	for (unsigned i = 0; i < SPEC_SERVICES_MAX; i++) {
 		struct state_service *s = &r->services[r->n_services++];
 
-		(void)snprintf(s->name, sizeof(s->name), "service-%02u-with-a-name-of-forty-bytes", i % 100);
+		(void)snprintf(s->name, sizeof(s->name), "service-%02u-with-a-name-of-forty-bytes",
+			i % 100);
 		COPY(s->state, "degraded");
 		COPY(s->verdict, "wrong-service");
 		memset(s->reason, 'r', sizeof(s->reason) - 1);
@@ -103,7 +105,8 @@ static void test_largest_text(void **state)
 	assert_true(strlen(text) < STORE_TEXT_MAX);
 }
 
-/* A field that is no UTF-8 (a reason cut in the middle of a character) must not cost the whole record. */
+/* A field that is no UTF-8 (a reason cut in the middle of a character) must not cost the whole
+ * record. */
 static void test_no_utf8(void **state)
 {
 	static struct state_record in, out;
@@ -163,7 +166,8 @@ static void test_garbage(void **state)
 	static const char *const texts[] = { "", " ", "null", "1", "\"version\"", "[]", "{}", "[1]",
 		"{\"version\":null}", "{\"version\":\"1\"}", "{\"version\":1.0}", "{\"version\":0}",
 		"{\"version\":-1}", "{\"version\":1}x", "{\"version\":1,\"version\":1}",
-		"{\"version\":99999999999999999999}", "<html>", "\xff\xfe", "{\"version\":1,\"want\":\"\xff\"}" };
+		"{\"version\":99999999999999999999}", "<html>", "\xff\xfe",
+		"{\"version\":1,\"want\":\"\xff\"}" };
 	uint64_t x = (uint64_t)time(NULL);
 	char junk[512];
 
@@ -188,7 +192,8 @@ static void test_garbage(void **state)
 
 static void test_newer(void **state)
 {
-	static const char *const texts[] = { "{\"version\":2}", "{\"version\":9223372036854775807,\"want\":7}" };
+	static const char *const texts[] = { "{\"version\":2}",
+		"{\"version\":9223372036854775807,\"want\":7}" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
@@ -200,9 +205,12 @@ static void test_wrong_types(void **state)
 {
 	static const char text[] =
 		"{\"version\":1,\"want\":7,\"state\":null,\"since_realtime\":\"x\",\"boot_id\":[],"
-		"\"boot_id_by_agent\":1,\"exit_took\":-5,\"exit_uptime\":1.5,\"exit_words\":\"kept\","
-		"\"faults\":[1,\"two\",null,-4],\"services\":[7,null,{\"name\":3},{\"name\":\"s\",\"successes\":"
-		"99999999999,\"failures\":-1,\"proven\":\"yes\",\"latency\":9223372036854775807}],\"unknown\":{}}";
+		"\"boot_id_by_agent\":1,\"exit_took\":-5,\"exit_uptime\":1.5,\"exit_words\":"
+		"\"kept\","
+		"\"faults\":[1,\"two\",null,-4],\"services\":[7,null,{\"name\":3},{\"name\":\"s\","
+		"\"successes\":"
+		"99999999999,\"failures\":-1,\"proven\":\"yes\",\"latency\":9223372036854775807}],"
+		"\"unknown\":{}}";
 	static struct state_record r;
 
 	(void)state;

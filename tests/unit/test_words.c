@@ -13,7 +13,10 @@
 
 static void test_every_cut(void **state)
 {
-	static const char text[] = "a\xc3\xa9" "b\xe2\x80\xa6" "c\xf0\x9f\x98\x80" "d\xe2\x80\xa6\xc3\xa9";
+	static const char text[] = "a\xc3\xa9"
+				   "b\xe2\x80\xa6"
+				   "c\xf0\x9f\x98\x80"
+				   "d\xe2\x80\xa6\xc3\xa9";
 	char buf[sizeof(text)];
 
 	(void)state;
