@@ -106,7 +106,7 @@ struct guest {
 	usec_t read_due, stats_due, retry_due, boot_due, ready_due, ladder_due, agent_due,
 		balloon_due, save_due;
 
-	/* What came in since guest_run() last looked. Everything asynchronous lands here and is
+	/* What came in since life_run() last looked. Everything asynchronous lands here and is
 	 * turned into events in one place, in one order. */
 	unsigned news; /* of enum guest_news */
 	int start_error;
@@ -126,15 +126,18 @@ struct guest {
 	bool dirty;
 };
 
-/* The guest's whole life: turns news and timers into events and events into requests. Returns when
- * to be called next. */
-usec_t guest_run(struct guest *g, usec_t now);
-
 /* One event through the table of policy/lifecycle, with its action. */
 void guest_event(struct guest *g, enum guest_event event, usec_t now);
+/* The setter of the state, for the few changes that no event of the table describes. */
+void guest_set_state(struct guest *g, enum guest_state next, usec_t now);
 
-/* Serial bytes, as they came. */
-void guest_console(struct guest *g, const void *data, size_t len, uint64_t lost, usec_t now);
+/* Why it is in its state, or what it waits for; "" for nothing to tell. */
+void guest_set_reason(struct guest *g, const char *text);
+void guest_set_healthy(struct guest *g, bool healthy);
+/* It runs without our start: watch it, and ask its services, whose states stand. */
+void guest_adopt(struct guest *g, usec_t now);
+/* The run is over, however: nothing of it may leak into the next. */
+void guest_forget_run(struct guest *g);
 
 /* Removed from the configuration: asks nothing more, answers who waits. What runs goes on running.
  * It may be freed once hv_in_flight is 0. */

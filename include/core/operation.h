@@ -18,6 +18,10 @@ enum operation_kind {
 };
 NAME_TABLE_DECLARE(operation_kind, enum operation_kind);
 
+/* Sets of kinds: those answered by a guest that is down, and by one that runs. */
+#define OPERATIONS_STOP  (1u << OPERATION_STOP | 1u << OPERATION_KILL)
+#define OPERATIONS_START (1u << OPERATION_START | 1u << OPERATION_RESTART)
+
 #define OPERATIONS_MAX 32u /* waiting on one guest; one more is refused with -EBUSY */
 
 /* `error` is 0 or -errno, `message` one line for the operator (what it came to, or what to do

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "core/life.h"
 #include "core/probing.h"
 #include "core/record.h"
 #include "io/confdir.h"
@@ -164,7 +165,7 @@ static void hv_console(
 	struct guest *g = find_uuid(userdata, uuid);
 
 	if (g)
-		guest_console(g, data, len, lost, now);
+		life_console(g, data, len, lost, now);
 }
 
 static void read_host_boot_id(struct supervisor *s)
@@ -242,7 +243,7 @@ usec_t supervisor_run(struct supervisor *s, usec_t now)
 
 	for (unsigned i = 0; i < s->n_guests; i++) {
 		struct guest *g = s->guests[i];
-		next = MIN(next, guest_run(g, now));
+		next = MIN(next, life_run(g, now));
 		dirty |= g->dirty;
 		for (unsigned k = 0; k < g->n_services && !dirty; k++)
 			dirty = g->services[k].dirty;

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One guest's life.
+ *
+ * Theory of operation: everything asynchronous (answers of the hypervisor, of services, of the
+ * agent, serial bytes) lands in the guest's fields and in `news`. life_run() is called after every
+ * dispatch; it has core/news turn news into events in one fixed order, events go through the table
+ * of policy/lifecycle, and core/guest does the table's actions, which put new requests. So there is
+ * one place where the state changes, one where events are made, and no callback that finds the
+ * guest half-way through another change. */
+#include "core/life.h"
+
+#include "base/log.h"
+#include "core/exit.h"
+#include "core/hvlink.h"
+#include "core/news.h"
+#include "core/probing.h"
+#include "core/record.h"
+#include "core/supervisor.h"
+#include "model/agent.h"
+#include "model/utf8.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Events are hints, so what runs is read again this often even if nothing happens. */
+#define READ_EVERY  (15 * USEC_PER_SEC)
+#define STATS_EVERY (5 * USEC_PER_SEC)
+/* The boot_id and cloud-init's result are asked for this often until both are known; the boot_id
+ * again this often afterwards, in case a reset event was missed. */
+#define AGENT_EVERY      (5 * USEC_PER_SEC)
+#define AGENT_CALM_EVERY (60 * USEC_PER_SEC)
+#define RETRY_WHEN_AWAY  (5 * USEC_PER_SEC)
+/* A timer this late means that the host was suspended. */
+#define SLEPT (10 * USEC_PER_SEC)
+
+static void watch_boot(struct guest *g, usec_t now)
+{
+	usec_t late = usec_sub(now, g->boot_due);
+	const char *why = NULL;
+
+	/* The host slept, and the guest with it: it had no time in which to speak. */
+	if (late > SLEPT) {
+		g->boot.stage_since = usec_add(g->boot.stage_since, late);
+		g->boot.heard_at = usec_add(g->boot.heard_at, late);
+	}
+	g->boot_due = USEC_INFINITY;
+	if (g->state != GUEST_BOOTING || !boot_dead(&g->boot, now, &g->boot_due, &why))
+		return;
+	char words[BOOT_HINT_MAX + 128];
+	/* The hint names the cause, so it stands where no cut reaches it. */
+	(void)snprintf(words, sizeof(words), "%s%s%s (stage %s)", why, g->boot.hint[0] ? ": " : "",
+		g->boot.hint, boot_stage_to_string(g->boot.stage));
+	exit_record(g, CAUSE_BOOT_DEAD, words, now);
+	guest_event(g, GUEST_EV_BOOT_DEAD, now);
+}
+
+static void climb(struct guest *g, usec_t now)
+{
+	switch (shutdown_step(&g->ladder, g->facts.agent_connected, now)) {
+	case RUNG_AGENT:
+		hvlink_shutdown(g, true);
+		break;
+	case RUNG_ACPI:
+		hvlink_shutdown(g, false);
+		break;
+	case RUNG_DESTROY:
+		log_full(g->kill_asked ? LOG_NOTICE : LOG_WARNING, g->spec->name, NULL,
+			"cutting the power");
+		hvlink_destroy(g);
+		break;
+	case RUNG_NONE:
+	case RUNG_NUM:
+		break;
+	}
+	g->ladder_due = g->ladder.began ? g->ladder.next : USEC_INFINITY;
+	g->dirty = true;
+}
+
+/* The boot_id on the first line, then cloud-init's result once it is there. */
+static void identity_answered(
+	struct guest *g, int error, int exit_status, const char *output, usec_t now)
+{
+	char id[sizeof(g->boot_id)] = "";
+	unsigned errors;
+
+	(void)exit_status; /* not zero while there is no result yet */
+	(void)now;
+	size_t len = strcspn(output, "\n");
+	if (error != 0 || len != sizeof(id) - 1 || !utf8_printable(output, len))
+		return;
+	memcpy(id, output, len);
+	if (g->boot_id[0] && strcmp(g->boot_id, id) != 0 && g->boot_id_by_agent) {
+		/* A boot that nobody told us of. The id we have is the past one now; the new one is
+		 * asked for again at once, by that boot. */
+		g->news |= NEWS_BOOT_ID;
+		return;
+	}
+	if (strcmp(g->boot_id, id) != 0 || !g->boot_id_by_agent) {
+		memcpy(g->boot_id, id, sizeof(id));
+		g->boot_id_by_agent = true;
+		g->dirty = true;
+	}
+	if (agent_parse_cloudinit_result(output + len, &errors) == 0) {
+		g->news |= NEWS_READY;
+		g->cloudinit_errors = errors;
+	}
+}
+
+static void ask_identity(struct guest *g, usec_t now)
+{
+	static const char *const argv[] = { "/bin/cat", "/proc/sys/kernel/random/boot_id",
+		"/run/cloud-init/result.json", NULL };
+	bool calm = g->boot_id_by_agent && g->state == GUEST_READY;
+
+	g->agent_due = usec_add(now, calm ? AGENT_CALM_EVERY : AGENT_EVERY);
+	if (g->facts.agent_connected)
+		(void)agent_run_command(g, argv, identity_answered, now);
+}
+
+static void run_timers(struct guest *g, usec_t now)
+{
+	if (now >= g->ready_due) {
+		g->ready_due = USEC_INFINITY;
+		guest_event(g, GUEST_EV_READY, now);
+	}
+	if (now >= g->boot_due)
+		watch_boot(g, now);
+	if (now >= g->ladder_due)
+		climb(g, now);
+	/* While libvirt is away an attempt would fail for that alone, and use up the guest's
+	 * budget. */
+	if (now >= g->retry_due && !g->supervisor->hv_health.connected) {
+		g->retry_due = usec_add(now, RETRY_WHEN_AWAY);
+	} else if (now >= g->retry_due) {
+		g->retry_due = USEC_INFINITY;
+		guest_event(g, GUEST_EV_RETRY_DUE, now);
+	}
+	if (now >= g->read_due) {
+		g->read_due = usec_add(now, READ_EVERY);
+		hvlink_read(g, now);
+	}
+	if (now >= g->stats_due) {
+		g->stats_due = usec_add(now, STATS_EVERY);
+		hvlink_stats(g, now);
+	}
+	if (now >= g->agent_due)
+		ask_identity(g, now);
+	if (now >= g->save_due) {
+		g->save_due = USEC_INFINITY;
+		record_save(g);
+	}
+}
+
+usec_t life_run(struct guest *g, usec_t now)
+{
+	/* An event may make news itself (a start refused at once). Four rounds are more than any
+	 * chain of the table takes; what is left is taken at the next call, at once. */
+	for (unsigned i = 0; i < 4 && g->news; i++)
+		news_take(g, now);
+	run_timers(g, now);
+	const usec_t dues[] = {
+		probing_run(g, now),
+		agent_tick(g, now),
+		operations_expire(&g->operations, now),
+		g->boot_due,
+		g->ready_due,
+		g->ladder_due,
+		g->retry_due,
+		g->read_due,
+		g->stats_due,
+		g->agent_due,
+		g->save_due,
+	};
+	usec_t next = USEC_INFINITY;
+	for (size_t i = 0; i < ARRAY_SIZE(dues); i++)
+		next = MIN(next, dues[i]);
+	return g->news ? now : next;
+}
+
+void life_console(struct guest *g, const void *data, size_t len, uint64_t lost, usec_t now)
+{
+	struct store *store = g->supervisor->config.store;
+
+	console_write(&g->console, data, len, lost);
+	store->vtable->console(store, g->spec->name, data, len);
+	if (!guest_state_has_qemu(g->state))
+		return;
+	bool panicked = g->boot.panicked;
+	if (boot_console(&g->boot, data, len, now)) {
+		log_full(LOG_INFO, g->spec->name, NULL, "boot: %s",
+			boot_stage_to_string(g->boot.stage));
+		probing_progress(g, now);
+		g->dirty = true;
+	}
+	if (g->boot.panicked && !panicked) {
+		log_full(
+			LOG_WARNING, g->spec->name, NULL, "the serial line says: %s", g->boot.hint);
+		g->boot_due = now;
+		g->dirty = true;
+	}
+	if (g->state == GUEST_BOOTING && g->boot_due == USEC_INFINITY)
+		g->boot_due = now;
+	if (g->boot.stage >= BOOT_SERVICES)
+		g->news |= NEWS_USERSPACE;
+	if (g->boot.finished_mark)
+		g->news |= NEWS_READY;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What came in, turned into events, in one fixed order. */
+#include "core/news.h"
+
+#include "base/log.h"
+#include "base/parse.h"
+#include "core/exit.h"
+#include "core/hvlink.h"
+#include "core/probing.h"
+#include "core/starting.h"
+#include "core/supervisor.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* How far from its target the balloon may settle: QEMU rounds to pages, the guest driver to its own
+ * chunks. */
+#define BALLOON_SLACK_KIB (16u * 1024u)
+
+/* A guest all of whose services answer, and whose cloud-init has not said for this long that it
+ * ended, is ready: the image may have cloud-init switched off, or no agent and a quiet serial line.
+ * One without an image has no cloud-init. */
+#define READY_ANYWAY (120 * USEC_PER_SEC)
+
+/* QEMU is gone, or the domain is. */
+static void take_exit(struct guest *g, enum guest_event absent_event, usec_t now)
+{
+	if (!guest_state_has_qemu(g->state) || g->state == GUEST_STARTING) {
+		guest_event(g, absent_event, now);
+		return;
+	}
+	/* A retry already scheduled means that this end was dealt with. */
+	if (g->state == GUEST_CRASHED && g->retry_due != USEC_INFINITY)
+		return;
+	enum exit_cause cause = exit_cause_of(g);
+	if (g->state != GUEST_CRASHED)
+		exit_record(g, cause, NULL, now);
+	guest_forget_run(g);
+	if (absent_event == GUEST_EV_SEEN_ABSENT)
+		guest_event(g, absent_event, now);
+	else
+		guest_event(
+			g, cause_is_fault(cause) ? GUEST_EV_EXIT_FAULT : GUEST_EV_EXIT_CLEAN, now);
+}
+
+/* The first look since the daemon began, after its facts were taken: settles whether an unfinished
+ * wish is to be fulfilled. `was` is the state that was kept. */
+static void first_look(struct guest *g, enum guest_state was, usec_t now)
+{
+	bool was_down = was == GUEST_STOPPED || was == GUEST_ABSENT;
+
+	g->seen = true;
+	g->news |= NEWS_HEALTH;
+	/* What ended while nobody looked was dealt with by its cause: by itself or by a person's
+	 * hand, and it stays so. */
+	if ((g->state == GUEST_STOPPED || g->state == GUEST_ABSENT) && was_down &&
+		g->want == WANT_UP && !g->rests)
+		guest_event(g, GUEST_EV_START, now);
+	else if (guest_state_probes(g->state))
+		guest_adopt(g, now);
+	/* It was being stopped: the ladder is climbed again from its foot. */
+	if (g->state == GUEST_STOPPING && g->ladder.began == 0) {
+		shutdown_begin(&g->ladder, g->spec->shutdown_timeout, now);
+		g->ladder_due = now;
+	}
+}
+
+static void take_facts(struct guest *g, usec_t now)
+{
+	enum guest_state was = g->state;
+
+	/* Read before the start that is under way: it says nothing about what comes. */
+	if (g->start_in_flight)
+		return;
+	/* Its end was under way and never came. Whether it has written since is not known, so it is
+	 * adopted. */
+	if (!g->seen && was == GUEST_CRASHED && g->facts.state == HV_DOMAIN_RUNNING)
+		guest_set_state(g, GUEST_STOPPED, now);
+	switch (g->facts.state) {
+	case HV_DOMAIN_ABSENT:
+		take_exit(g, GUEST_EV_SEEN_ABSENT, now);
+		break;
+	case HV_DOMAIN_OFF:
+		take_exit(g, GUEST_EV_EXIT_CLEAN, now);
+		break;
+	case HV_DOMAIN_RUNNING:
+		guest_event(g, GUEST_EV_SEEN_RUNNING, now);
+		break;
+	case HV_DOMAIN_PAUSED:
+		if (g->facts.reason == HV_REASON_SAVING)
+			guest_event(g, GUEST_EV_SEEN_SAVING, now);
+		else if (g->facts.reason == HV_REASON_PANICKED)
+			g->news |= NEWS_PANIC;
+		else if (g->facts.reason != HV_REASON_STARTING_UP)
+			guest_event(g, GUEST_EV_SEEN_PAUSED, now);
+		break;
+	case HV_DOMAIN_CRASHED:
+		g->news |= NEWS_PANIC;
+		break;
+	case HV_DOMAIN_SHUTDOWN: /* halted, QEMU about to go: its end comes as an event */
+	case HV_DOMAIN_STATE_NUM:
+		break;
+	}
+	if (!g->seen)
+		first_look(g, was, now);
+	if (g->start_waits) {
+		g->start_waits = false;
+		guest_event(g, GUEST_EV_START, now);
+		if (g->state != GUEST_STARTING)
+			operations_answer(&g->operations, OPERATIONS_START, 0, "it runs already");
+	}
+	if (g->facts.agent_connected)
+		g->news |= NEWS_USERSPACE;
+	g->dirty = true;
+}
+
+static void take_start(struct guest *g, usec_t now)
+{
+	/* libvirt says that it runs already: then it is ours to adopt. */
+	if (g->start_error == 0 || g->start_error == -EEXIST) {
+		if (g->state == GUEST_STARTING)
+			operations_answer(&g->operations, OPERATIONS_START, 0, "started");
+		guest_event(g, GUEST_EV_STARTED, now);
+		return;
+	}
+	starting_release_lock(g);
+	exit_record(g, CAUSE_START_FAILED, g->start_message, now);
+	/* The first attempt of somebody who waits: he is told at once, while the policy goes on
+	 * trying. */
+	char text[HV_ERROR_MAX + 64];
+	(void)snprintf(text, sizeof(text), "the start failed: %s", g->start_message);
+	operations_answer(&g->operations, OPERATIONS_START, g->start_error, text);
+	guest_event(g, GUEST_EV_START_FAILED, now);
+}
+
+static void take_health(struct guest *g, usec_t now)
+{
+	unsigned active, up;
+
+	probing_count(g, &active, &up);
+	bool all_up = active > 0 && up == active;
+	if (!all_up || (g->state != GUEST_BOOTING && g->state != GUEST_RUNNING))
+		g->ready_due = USEC_INFINITY;
+	else if (g->ready_due == USEC_INFINITY)
+		g->ready_due = g->spec->image_path ? usec_add(now, READY_ANYWAY) : now;
+	/* Paused, saved: what was believed stands. */
+	if (g->state == GUEST_PAUSED || g->state == GUEST_SAVING)
+		return;
+	guest_set_healthy(g, g->state == GUEST_READY && up == active);
+	if (g->save_due == USEC_INFINITY)
+		g->save_due = usec_add(now, USEC_PER_SEC);
+}
+
+static void take_stats(struct guest *g)
+{
+	uint64_t target = g->balloon_target_kib, actual = g->stats.balloon_kib;
+	char message[96], text[SIZE_TEXT_MAX];
+
+	if (target == 0 || actual == HV_STAT_ABSENT)
+		return;
+	if (actual > target + BALLOON_SLACK_KIB || actual + BALLOON_SLACK_KIB < target)
+		return;
+	(void)snprintf(message, sizeof(message), "the guest has %s now",
+		format_size_kib(text, sizeof(text), actual));
+	operations_answer(&g->operations, 1u << OPERATION_BALLOON, 0, message);
+}
+
+static void take_panic(struct guest *g, usec_t now)
+{
+	if (g->state != GUEST_STOPPING && g->state != GUEST_CRASHED &&
+		guest_state_has_qemu(g->state))
+		exit_record(g, CAUSE_GUEST_PANIC, g->boot.hint, now);
+	guest_event(g, GUEST_EV_SEEN_PANICKED, now);
+}
+
+/* Nothing runs, and nothing shall: the attempt that was to come is called off. */
+static void call_off(struct guest *g, usec_t now)
+{
+	g->retry_due = USEC_INFINITY;
+	guest_set_state(g, GUEST_STOPPED, now);
+	guest_set_reason(g, "");
+	operations_answer(&g->operations, OPERATIONS_STOP, 0,
+		"it was down; the next attempt to start it is called off");
+}
+
+/* Before the first look nobody knows what runs, so a start waits for it. */
+static void take_asked_start(struct guest *g, usec_t now)
+{
+	g->start_waits = !g->seen || !g->supervisor->hv_health.connected;
+	if (g->start_waits)
+		guest_set_reason(g, "the start waits for libvirt");
+	else
+		guest_event(g, GUEST_EV_START, now);
+}
+
+/* In this order: what was asked for, what is, what it did, what its inhabitants say. */
+void news_take(struct guest *g, usec_t now)
+{
+	unsigned news = g->news;
+
+	g->news = 0;
+	if (news & (NEWS_ASKED_STOP | NEWS_ASKED_KILL) && g->state == GUEST_CRASHED &&
+		g->retry_due != USEC_INFINITY) {
+		call_off(g, now);
+		news &= ~(unsigned)(NEWS_ASKED_STOP | NEWS_ASKED_KILL);
+	}
+	if (news & (NEWS_ASKED_STOP | NEWS_ASKED_KILL))
+		g->start_waits = false;
+	if (news & NEWS_ASKED_STOP)
+		guest_event(g, GUEST_EV_STOP, now);
+	if (news & NEWS_ASKED_KILL)
+		guest_event(g, GUEST_EV_KILL, now);
+	if (news & NEWS_ASKED_START)
+		take_asked_start(g, now);
+	if (news & NEWS_START)
+		take_start(g, now);
+	if (news & NEWS_FACTS)
+		take_facts(g, now);
+	if (news & NEWS_PANIC)
+		take_panic(g, now);
+	if (news & (NEWS_RESET | NEWS_BOOT_ID))
+		guest_event(g, GUEST_EV_REBOOT, now);
+	if (news & NEWS_USERSPACE && (g->state == GUEST_BOOTING || g->state == GUEST_RUNNING)) {
+		(void)boot_userspace(&g->boot, now);
+		guest_event(g, GUEST_EV_OS_UP, now);
+	}
+	if (news & NEWS_READY)
+		guest_event(g, GUEST_EV_READY, now);
+	if (news & NEWS_STATS)
+		take_stats(g);
+	if (news & NEWS_HEALTH)
+		take_health(g, now);
+}
