@@ -16,8 +16,9 @@
 #include <stddef.h>
 #include <systemd/sd-event.h>
 
-/* libvirt's deepest call was seen to touch a fifth of it. */
-#define WORKER_STACK_KIB 256u
+/* Starting a guest in the embedded driver was seen to touch 136 KiB; what is not touched costs
+ * nothing. */
+#define WORKER_STACK_KIB 512u
 /* An idle thread ends after that; the next job makes another. */
 #define WORKER_LINGER    (30 * USEC_PER_SEC)
 

@@ -17,10 +17,10 @@
 
 struct console;
 
-/* Counted: the stream's callback holds one. NULL: out of memory. */
+/* Counted: an open one holds a reference to itself. NULL: out of memory. */
 struct console *console_new(struct mailbox *mailbox);
 struct console *console_ref(struct console *console);
-void console_unref(struct console *console); /* NULL is fine. The stream must have been closed */
+void console_unref(struct console *console); /* NULL is fine. */
 
 /* In the guest's worker, and only there. `generation` and `id` name the connection and the run of
  * the domain. */

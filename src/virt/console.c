@@ -18,6 +18,9 @@
 #define CONSOLE_READS_MAX  4u
 #define CONSOLE_READ_BYTES 4096u
 
+#define STREAM_EVENTS                                                                              \
+	(VIR_STREAM_EVENT_READABLE | VIR_STREAM_EVENT_ERROR | VIR_STREAM_EVENT_HANGUP)
+
 struct console {
 	atomic_uint refs;
 	struct mailbox *mailbox;
@@ -26,6 +29,10 @@ struct console {
 	virStreamPtr stream;
 	unsigned generation;
 	int id;
+
+	/* seats_lock */
+	struct console *next_seat;
+	uintptr_t seat;
 
 	pthread_mutex_t lock; /* over all below */
 	bool open;
@@ -62,6 +69,59 @@ void console_unref(struct console *console)
 	pthread_mutex_destroy(&console->lock);
 	free(console->ring);
 	free(console);
+}
+
+/* A stream's callback is handed a number instead of a pointer: libvirt's remote driver never calls
+ * the function that would free what the pointer holds (remoteStreamCallbackFree asks for a callback
+ * that is NULL, and none ever is), and its event thread may be in the callback while the stream is
+ * closed. A number that nobody has any more finds nothing. */
+static pthread_mutex_t seats_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct console *seats; /* the open ones, each a reference */
+static uintptr_t seats_given;
+
+static void *seat_take(struct console *console)
+{
+	void *seat;
+
+	pthread_mutex_lock(&seats_lock);
+	console->seat = ++seats_given;
+	console->next_seat = seats;
+	seats = console_ref(console);
+	seat = (void *)console->seat;
+	pthread_mutex_unlock(&seats_lock);
+	return seat;
+}
+
+/* Nothing is done where it has none. */
+static void seat_leave(struct console *console)
+{
+	struct console **p = &seats;
+	bool found;
+
+	pthread_mutex_lock(&seats_lock);
+	while (*p && *p != console)
+		p = &(*p)->next_seat;
+	found = *p != NULL;
+	if (found)
+		*p = console->next_seat;
+	pthread_mutex_unlock(&seats_lock);
+	if (found)
+		console_unref(console);
+}
+
+/* To be unreferenced; NULL when it was closed. */
+static struct console *seat_find(const void *seat)
+{
+	struct console *console;
+
+	pthread_mutex_lock(&seats_lock);
+	for (console = seats; console; console = console->next_seat)
+		if (console->seat == (uintptr_t)seat)
+			break;
+	if (console)
+		(void)console_ref(console);
+	pthread_mutex_unlock(&seats_lock);
+	return console;
 }
 
 /* Called locked. The oldest bytes give way: what a guest wrote last is what tells why it died. */
@@ -125,25 +185,24 @@ static bool stream_drain(virStreamPtr stream, struct console *console)
  * callback would be called for ever; the worker closes it when the guest is next read. */
 static void on_stream(virStreamPtr stream, int revents, void *userdata)
 {
-	struct console *console = userdata;
-	bool on = true;
+	struct console *console = seat_find(userdata);
+	bool on = console != NULL;
 
-	if (revents & VIR_STREAM_EVENT_READABLE)
+	if (on && (revents & VIR_STREAM_EVENT_READABLE))
 		on = stream_drain(stream, console);
 	else if (revents & (VIR_STREAM_EVENT_ERROR | VIR_STREAM_EVENT_HANGUP))
 		on = false;
+	if (!on)
+		(void)virStreamEventRemoveCallback(stream);
+	if (!console)
+		return;
 	if (!on) {
 		pthread_mutex_lock(&console->lock);
 		console->open = false;
 		pthread_mutex_unlock(&console->lock);
-		(void)virStreamEventRemoveCallback(stream);
 	}
 	mailbox_wake(console->mailbox);
-}
-
-static void on_stream_free(void *userdata)
-{
-	console_unref(userdata);
+	console_unref(console);
 }
 
 bool console_opened(struct console *console)
@@ -168,6 +227,7 @@ void console_close(struct console *console)
 
 	if (!stream)
 		return;
+	seat_leave(console);
 	pthread_mutex_lock(&console->lock);
 	console->open = false;
 	console->typed_len = 0;
@@ -220,16 +280,9 @@ int console_open(struct console *console, virConnectPtr conn, virDomainPtr dom, 
 	console->generation = generation;
 	console->id = (int)virDomainGetID(dom);
 	r = console_prepare(console);
-	if (r == 0) {
-		(void)console_ref(console);
-		if (virStreamEventAddCallback(stream,
-			    VIR_STREAM_EVENT_READABLE | VIR_STREAM_EVENT_ERROR |
-				    VIR_STREAM_EVENT_HANGUP,
-			    on_stream, console, on_stream_free) < 0) {
-			r = facts_errno(virGetLastError());
-			console_unref(console);
-		}
-	}
+	if (r == 0 && virStreamEventAddCallback(stream, STREAM_EVENTS, on_stream,
+			      seat_take(console), NULL) < 0)
+		r = facts_errno(virGetLastError());
 	if (r < 0)
 		console_close(console);
 	return r;

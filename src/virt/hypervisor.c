@@ -206,8 +206,6 @@ static int virt_submit(struct hv *hv, const struct hv_request *from, hv_done_t d
 
 /* The console. */
 
-static int guest_flush(struct virt *virt, struct guest *guest);
-
 static void typed_done(void *arg, int error, usec_t now)
 {
 	struct request *request = arg;
@@ -253,7 +251,8 @@ static int virt_console_write(struct hv *hv, const char *uuid, const void *data,
 	struct guest *guest = guests_find(&virt->guests, uuid);
 	int r;
 
-	if (!guest || guest->forgotten)
+	/* A stream may not have noticed that its connection is gone. */
+	if (!guest || guest->forgotten || !connection_up(virt->connection))
 		return -ENOTCONN;
 	r = console_type(guest->memo->console, data, len);
 	return r < 0 ? r : guest_flush(virt, guest);
@@ -473,8 +472,9 @@ int virt_new(sd_event *event, const char *uri, struct hv **ret)
 
 	if (!virt)
 		return -ENOMEM;
-	/* Few threads, little to allocate: two arenas do, instead of eight per core. */
-	(void)mallopt(M_ARENA_MAX, 2);
+	/* Private memory with a guest in the embedded driver: 5.1 MiB with as many arenas as glibc
+	 * likes, 4.6 with two, 4.2 with one. */
+	(void)mallopt(M_ARENA_MAX, 1);
 	virt->hv.vtable = &virt_vtable;
 	virt->event = sd_event_ref(event);
 	virt->links = links_new();
