@@ -65,6 +65,18 @@ static void first_look(struct guest *g, enum guest_state was, usec_t now)
 	}
 }
 
+/* It counts as crashed, nobody is ending it, and it is there: the answer to its start was lost, a
+ * person started it, or its end was a former daemon's doing and never came. Whether it has written
+ * since is not known, so it is adopted. */
+static bool runs_after_all(const struct guest *g)
+{
+	bool there = g->facts.state == HV_DOMAIN_RUNNING ||
+		(g->facts.state == HV_DOMAIN_PAUSED && g->facts.reason != HV_REASON_PANICKED &&
+			g->facts.reason != HV_REASON_STARTING_UP);
+
+	return there && !g->destroy_in_flight && g->ladder.began == 0;
+}
+
 static void take_facts(struct guest *g, usec_t now)
 {
 	enum guest_state was = g->state;
@@ -72,10 +84,10 @@ static void take_facts(struct guest *g, usec_t now)
 	/* Read before the start that is under way: it says nothing about what comes. */
 	if (g->start_in_flight)
 		return;
-	/* Its end was under way and never came. Whether it has written since is not known, so it is
-	 * adopted. */
-	if (!g->seen && was == GUEST_CRASHED && g->facts.state == HV_DOMAIN_RUNNING)
+	if (was == GUEST_CRASHED && runs_after_all(g)) {
+		g->retry_due = USEC_INFINITY;
 		guest_set_state(g, GUEST_STOPPED, now);
+	}
 	switch (g->facts.state) {
 	case HV_DOMAIN_ABSENT:
 		take_exit(g, GUEST_EV_SEEN_ABSENT, now);
@@ -121,6 +133,8 @@ static void take_start(struct guest *g, usec_t now)
 		if (g->state == GUEST_STARTING)
 			operations_answer(&g->operations, OPERATIONS_START, 0, "started");
 		guest_event(g, GUEST_EV_STARTED, now);
+		/* Not by us, and nobody knows how long ago. */
+		g->boot.root_writable |= g->start_error == -EEXIST;
 		return;
 	}
 	starting_release_lock(g);

@@ -99,8 +99,11 @@ static void test_start_answer_lost(void **state)
 	fake_hv_disconnect(sim->hv, "gone");
 	sim_run(sim, 20 * S);
 	connect_again(sim);
-	sim_wait_healthy(sim, VM, 120 * S);
+	sim_wait_healthy(sim, VM, 150 * S);
 	assert_int_equal(sim_fake(sim, VM)->boots, 1);
+	assert_int_equal(sim_fake(sim, VM)->starts, 1);
+	/* It may have written by the time it was found, so nothing that it says can end it. */
+	assert_true(sim_guest(sim, VM)->boot.root_writable);
 }
 
 static void test_requests_without_connection(void **state)

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Everything at once, in random order: operators, crashes, reboots, pauses, hangs, lost
+ * connections, dying daemons and reloads. Whatever came, there was never a second QEMU on a disk
+ * (the fake hypervisor asserts it), no request was answered twice or forgotten, the loop never
+ * spun, and once it is quiet the guests are as they are wanted. */
+/* LINK: base model policy core io/layout io/hv io/confdir */
+/* LIBS: libcbor jansson inih libsystemd */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "sim.h"
+
+#define SECOND "vm-intelligence"
+
+static uint64_t x;
+
+static unsigned dice(unsigned n)
+{
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	return (unsigned)(x % n);
+}
+
+/* What the outside world does to a guest, where it can be done. */
+static void disturb(struct sim *sim, struct fake_guest *d)
+{
+	static const enum hv_reason ends[] = { HV_REASON_CRASHED, HV_REASON_SHUTDOWN,
+		HV_REASON_DESTROYED, HV_REASON_UNKNOWN };
+
+	switch (dice(10)) {
+	case 0:
+		d->panics = dice(3);
+		break;
+	case 1:
+		if (fake_guest_has_qemu(d))
+			fake_guest_end(d, ends[dice(4)]);
+		break;
+	case 2:
+		if (fake_guest_runs(d))
+			fake_guest_reboot(d, dice(2));
+		break;
+	case 3:
+		if (fake_guest_runs(d))
+			fake_guest_pause(d, dice(2) ? HV_REASON_USER : HV_REASON_SAVING);
+		break;
+	case 4:
+		if (d->state == HV_DOMAIN_PAUSED)
+			fake_guest_resume(d);
+		break;
+	case 5:
+		d->sigstopped = fake_guest_runs(d);
+		break;
+	case 6:
+		fake_guest_wake(d);
+		break;
+	case 7:
+		d->ignores_acpi = dice(2);
+		d->agent_lies = d->ignores_acpi;
+		break;
+	case 8:
+		d->read_takes = dice(3) ? 5 * MS : 3 * S;
+		break;
+	default:
+		for (struct fake_service *f = sim->prober->services; f; f = f->next)
+			f->manner = dice(4) ? MANNER_OK : (enum manner)dice(MANNER_NO_ROOM + 1);
+		break;
+	}
+}
+
+static void disturb_daemon(struct sim *sim)
+{
+	switch (dice(6)) {
+	case 0:
+		sim_kill_daemon(sim);
+		sim_run(sim, dice(20) * S + MS);
+		sim_daemon(sim);
+		break;
+	case 1:
+		sim_stop_daemon(sim);
+		sim_daemon(sim);
+		break;
+	case 2:
+		if (sim->hv->connected)
+			fake_hv_disconnect(sim->hv, "chaos");
+		break;
+	case 3:
+		if (!sim->hv->connected)
+			(void)sim->hv->hv.vtable->connect(&sim->hv->hv);
+		break;
+	case 4:
+		sim_suspend(sim, dice(7200) * S);
+		break;
+	default:
+		(void)sim_reload(sim);
+		break;
+	}
+}
+
+static void request(struct sim *sim, const char *name)
+{
+	/* Nobody asks for more than there is room for in a test. */
+	if (sim->n_requests < SIM_REQUESTS_MAX)
+		(void)sim_ask(sim, name, (enum operation_kind)dice(OPERATION_KIND_NUM));
+}
+
+/* All is mended, and there is time for whatever is still under way. */
+static void calm(struct sim *sim)
+{
+	for (struct fake_guest *d = sim->hv->guests; d; d = d->next) {
+		fake_guest_wake(d);
+		if (d->state == HV_DOMAIN_PAUSED)
+			fake_guest_resume(d);
+		d->panics = 0;
+		d->ignores_acpi = d->agent_lies = false;
+		d->read_takes = 5 * MS;
+	}
+	for (struct fake_service *f = sim->prober->services; f; f = f->next)
+		f->manner = MANNER_OK;
+	if (!sim->hv->connected)
+		(void)sim->hv->hv.vtable->connect(&sim->hv->hv);
+	sim_run(sim, 1200 * S);
+}
+
+static void assert_settled(struct sim *sim, const char *name)
+{
+	const struct guest *g = sim_guest(sim, name);
+	const struct fake_guest *d = sim_fake(sim, name);
+	bool up = g->state == GUEST_READY && g->healthy && fake_guest_runs(d);
+	bool down = (g->state == GUEST_STOPPED || g->state == GUEST_ABSENT ||
+			    g->state == GUEST_FAILED) &&
+		    !fake_guest_has_qemu(d);
+
+	/* A daemon that came in the middle of a boot takes the disk for written to, and leaves what
+	 * panics then to a person. */
+	if (g->state == GUEST_BOOTING && d->panicked && fake_guest_runs(d))
+		return;
+	if (!up && !down)
+		fail_msg("%s is %s%s", name, guest_state_to_string(g->state), sim_story(sim));
+	/* Wanted down and up all the same: only where it was seen to run by somebody else's
+	 * hand. */
+	if (up && g->want == WANT_DOWN)
+		fail_msg("%s runs and is not wanted%s", name, sim_story(sim));
+	assert_null(g->operations.first);
+}
+
+static void live_through(uint64_t seed)
+{
+	struct sim *sim = sim_new();
+
+	x = seed;
+	sim_configure(sim, VM, 10000, NULL);
+	sim_configure(sim, SECOND, 20000, NULL);
+	sim_daemon(sim);
+	for (unsigned i = 0; i < 120; i++) {
+		const char *name = dice(2) ? VM : SECOND;
+
+		sim_run(sim, dice(4) ? dice(5000) * MS : dice(60) * S);
+		switch (dice(5)) {
+		case 0:
+			request(sim, name);
+			break;
+		case 1:
+			disturb_daemon(sim);
+			break;
+		default:
+			disturb(sim, sim_fake(sim, name));
+			break;
+		}
+	}
+	calm(sim);
+	assert_settled(sim, VM);
+	assert_settled(sim, SECOND);
+	for (unsigned i = 0; i < sim->n_requests; i++)
+		assert_int_equal(sim->requests[i].answers, sim->requests[i].accepted == 1);
+	sim_free(sim);
+}
+
+static void test_chaos(void **state)
+{
+	const char *given = getenv("SEED"), *rounds = getenv("ROUNDS");
+	uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * 1000;
+	unsigned n = rounds ? (unsigned)atoi(rounds) : 40;
+
+	(void)state;
+	for (unsigned i = 0; i < (given ? 1 : n); i++) {
+		/* Before it is lived through: it is what is asked for when that fails. */
+		(void)fprintf(stderr, "SEED=%llu\n", (unsigned long long)(seed + i));
+		live_through(seed + i);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_chaos),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
