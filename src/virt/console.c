@@ -71,10 +71,10 @@ void console_unref(struct console *console)
 	free(console);
 }
 
-/* A stream's callback is handed a number instead of a pointer: libvirt's remote driver never calls
- * the function that would free what the pointer holds (remoteStreamCallbackFree asks for a callback
- * that is NULL, and none ever is), and its event thread may be in the callback while the stream is
- * closed. A number that nobody has any more finds nothing. */
+/* A stream's callback is handed a number instead of a pointer: libvirt's remote driver (9.0) never
+ * calls the function that would free what the pointer holds (remoteStreamCallbackFree asks for a
+ * callback that is NULL, and none ever is), and its event thread may be in the callback while the
+ * stream is closed. A number that nobody has any more finds nothing. */
 static pthread_mutex_t seats_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct console *seats; /* the open ones, each a reference */
 static uintptr_t seats_given;

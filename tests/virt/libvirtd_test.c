@@ -190,7 +190,8 @@ static void test_stopped(void **state)
 	rig_destroyed(&rig);
 }
 
-/* The console is read by somebody else: no error, and no console. When that one goes, it is ours. */
+/* The console is read by somebody else: no error, and no console. When that one goes, it is
+ * ours. */
 static void test_console_taken(void **state)
 {
 	struct rig rig, other;

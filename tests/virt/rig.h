@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of virt/ share: one daemon's worth of loop and hypervisor, requests asked and waited
- * for, a small guest, and cases that run each in a process of its own. */
+/* What the tests of virt/ share: one daemon's worth of loop and hypervisor, requests asked and
+ * waited for, a small guest, and cases that run each in a process of its own. */
 #ifndef TESTS_VIRT_RIG_H
 #define TESTS_VIRT_RIG_H
 
