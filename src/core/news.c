@@ -200,6 +200,7 @@ static void call_off(struct guest *g, usec_t now)
 /* Before the first look nobody knows what runs, so a start waits for it. */
 static void take_asked_start(struct guest *g, usec_t now)
 {
+	guest_set_reason(g, "");
 	g->start_waits = !g->seen || !g->supervisor->hv_health.connected;
 	if (g->start_waits)
 		guest_set_reason(g, "the start waits for libvirt");
