@@ -139,7 +139,7 @@ static void test_stats(void **state)
 		param("balloon.rss", VIR_TYPED_PARAM_ULLONG, 1234),
 		param("balloon.usable", VIR_TYPED_PARAM_ULLONG, 99),
 		param("balloon.last-update", VIR_TYPED_PARAM_ULLONG, 1700000000),
-		param("balloon.major_fault", VIR_TYPED_PARAM_INT, -1),
+		param("balloon.major_fault", VIR_TYPED_PARAM_INT, -2),
 		param("balloon.swap_in", VIR_TYPED_PARAM_DOUBLE, 5),
 		param("balloon.swap_out", VIR_TYPED_PARAM_UINT, 7),
 		param("vcpu.current", VIR_TYPED_PARAM_UINT, 2),
@@ -148,7 +148,7 @@ static void test_stats(void **state)
 		param("vcpu.12.time", VIR_TYPED_PARAM_ULLONG, 20),
 		param("vcpu.12.delay", VIR_TYPED_PARAM_ULLONG, 2),
 		param("vcpu..delay", VIR_TYPED_PARAM_ULLONG, 100),
-		param("vcpu.3delay", VIR_TYPED_PARAM_ULLONG, 100),
+		param("vcpu.3xdelay", VIR_TYPED_PARAM_ULLONG, 100),
 		param("vcpu.3.delays", VIR_TYPED_PARAM_ULLONG, 100),
 	};
 	struct hv_stats s;
