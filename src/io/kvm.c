@@ -198,7 +198,7 @@ static void child_end(pid_t pid, bool hangs)
 static int child_run(
 	const struct rights *rights, bool only_open, usec_t timeout, struct outcome *ret)
 {
-	int fds[2], r;
+	int fds[2], r = 0;
 	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)

@@ -227,7 +227,6 @@ void console_close(struct console *console)
 
 	if (!stream)
 		return;
-	seat_leave(console);
 	pthread_mutex_lock(&console->lock);
 	console->open = false;
 	console->typed_len = 0;
@@ -236,6 +235,7 @@ void console_close(struct console *console)
 	(void)virStreamEventRemoveCallback(stream);
 	(void)virStreamAbort(stream);
 	(void)virStreamFree(stream);
+	seat_leave(console);
 }
 
 /* Marks it open before the callback can run, so that an end seen at once is not overwritten. */
