@@ -21,13 +21,13 @@ void progress_end(struct progress *p)
 	p->painted = false;
 }
 
-/* Two lines that differ only in how long something has lasted tell the same. So the text to compare
- * is made for the moment the state began. */
+/* Two lines that differ only in how long something has lasted, or will last, tell the same. So the
+ * text to compare is made for a moment so late that every age is the same and nothing is to come. */
 static bool is_news(struct progress *p, const struct view_guest *g)
 {
 	char text[PROGRESS_TEXT_MAX];
 
-	(void)progress_text(text, sizeof(text), g, g->state_since);
+	(void)progress_text(text, sizeof(text), g, g->state_since + 1000 * USEC_PER_DAY);
 	if (strcmp(text, p->last) == 0)
 		return false;
 	(void)snprintf(p->last, sizeof(p->last), "%s", text);
