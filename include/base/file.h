@@ -7,6 +7,11 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/* Reads until `len` bytes or the end, and writes all of them, through interruptions. 0 or -errno.
+ */
+int fd_read_all(int fd, void *data, size_t len, size_t *ret_len);
+int fd_write_all(int fd, const void *bytes, size_t len);
+
 /* Reads the whole of a regular file of at most `max` bytes. *ret is NUL-terminated (the NUL not
  * counted in *ret_len, which may be NULL) and the caller's to free. 0; -EFBIG over max;
  * -EISDIR/-EINVAL for what is no regular file; -errno. A symlink is followed; file_read_nofollow

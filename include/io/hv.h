@@ -4,10 +4,10 @@
  *
  * Theory of operation: no libvirt call has a time limit, so none is made on the main loop. A
  * request is queued to the guest's own worker and answered exactly once, on the main loop: with the
- * result, or with -ETIMEDOUT once its deadline passes (the call itself goes on and its late result
- * is thrown away), or with -EBUSY at once while that guest's queue is wedged behind such a call, or
- * with -ENOTCONN while there is no connection. Events carry no truth: they only ask for the state
- * to be read again. */
+ * result, or with -ETIMEDOUT once its deadline passes, counted from the moment the call is made
+ * (the call itself goes on and its late result is thrown away), or with -EBUSY at once while that
+ * guest's queue is wedged behind such a call, or with -ENOTCONN while there is no connection.
+ * Events carry no truth: they only ask for the state to be read again. */
 #ifndef MEDIAKIT_IO_HV_H
 #define MEDIAKIT_IO_HV_H
 
@@ -70,7 +70,7 @@ struct hv_stats {
 	uint64_t swap_in_kib, swap_out_kib, major_faults;
 	uint64_t last_update_sec; /* CLOCK_REALTIME of QEMU */
 	uint64_t vcpu_delay_nsec; /* summed over vCPUs: time they were runnable but not run */
-	uint64_t cpu_time_nsec;
+	uint64_t cpu_time_nsec;   /* of the vCPU threads */
 };
 
 enum hv_verb {

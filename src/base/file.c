@@ -10,8 +10,9 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-static int read_all(int fd, char *buf, size_t len, size_t *ret_len)
+int fd_read_all(int fd, void *data, size_t len, size_t *ret_len)
 {
+	char *buf = data;
 	size_t have = 0;
 
 	while (have < len) {
@@ -51,7 +52,7 @@ static int read_with_flags(const char *path, int flags, size_t max, char **ret, 
 	buf = malloc(room + 1);
 	if (!buf)
 		return -ENOMEM;
-	int r = read_all(fd, buf, room, &have);
+	int r = fd_read_all(fd, buf, room, &have);
 	if (r < 0)
 		return r;
 	if (have == room || have > max)
@@ -73,8 +74,10 @@ int file_read_nofollow(const char *path, size_t max, char **ret, size_t *ret_len
 	return read_with_flags(path, O_NOFOLLOW, max, ret, ret_len);
 }
 
-static int write_all(int fd, const char *data, size_t len)
+int fd_write_all(int fd, const void *bytes, size_t len)
 {
+	const char *data = bytes;
+
 	while (len > 0) {
 		ssize_t n = write(fd, data, len);
 		if (n < 0 && errno == EINTR)
@@ -111,7 +114,7 @@ static int write_temporary(const char *temporary, const void *data, size_t len, 
 		return -errno;
 	if (fchmod(fd, mode) < 0)
 		return -errno;
-	int r = write_all(fd, data, len);
+	int r = fd_write_all(fd, data, len);
 	if (r < 0)
 		return r;
 	return fsync(fd) < 0 ? -errno : 0;

@@ -2,6 +2,7 @@
 /* The decoder of health reports at hand for whoever writes a service. */
 #include "cli/decode.h"
 
+#include "base/file.h"
 #include "base/macro.h"
 #include "cli/args.h"
 #include "cli/verb.h"
@@ -28,23 +29,10 @@ static int read_bytes(const char *path, uint8_t *buf, size_t size, size_t *ret_l
 {
 	CLEANUP_CLOSE int opened = -1;
 	int fd = STDIN_FILENO;
-	size_t len = 0;
 
 	if (strcmp(path, "-") != 0 && (fd = opened = open(path, O_RDONLY | O_CLOEXEC)) < 0)
 		return -errno;
-	while (len < size) {
-		ssize_t n = read(fd, buf + len, size - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	*ret_len = len;
-	return 0;
+	return fd_read_all(fd, buf, size, ret_len);
 }
 
 static void add_text(json_t *o, const char *key, bool has, const char *text)

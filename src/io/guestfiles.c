@@ -70,21 +70,6 @@ int guestfiles_save(const char *state_dir, const char *guest, const char *text, 
 	return path ? file_write_atomic(path, text, len, 0600) : -ENOMEM;
 }
 
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 static int rotate(const char *path, const char *old, size_t len)
 {
 	struct stat st;
@@ -119,8 +104,8 @@ int guestfiles_append(
 	CLEANUP_CLOSE int fd = open_ours(path, O_WRONLY | O_APPEND | O_CREAT);
 	if (fd < 0)
 		return fd;
-	r = write_all(fd, mark, strlen(mark));
-	return r < 0 ? r : write_all(fd, data, len);
+	r = fd_write_all(fd, mark, strlen(mark));
+	return r < 0 ? r : fd_write_all(fd, data, len);
 }
 
 size_t guestfiles_tail(const char *state_dir, const char *guest, char *buf, size_t size)
