@@ -54,7 +54,7 @@ check: check-packages
 
 # In a make of its own, because the libraries it may have installed are looked up when the Makefile is read.
 .PHONY: check-all
-check-all: check-style check-layers all
+check-all: check-style check-layers check-xml all
 	@$(MAKE) --no-print-directory check-unit check-fuzz check-daemon
 	@$(MAKE) --no-print-directory check-provision check-virt
 	@$(MAKE) --no-print-directory check-guest
@@ -67,6 +67,12 @@ check-style:
 
 check-layers:
 	@$(PYTHON) tests/style/layers
+
+# The goldens are what libvirt's own schema takes.
+.PHONY: check-xml
+check-xml:
+	@for f in tests/golden/*.xml; do virt-xml-validate $$f domain >/dev/null || exit 1; done
+	@echo "xml: $(words $(wildcard tests/golden/*.xml)) domains are valid"
 
 # The provisioner on real qemu-img, with images that are broken or hostile.
 check-provision: all
