@@ -225,6 +225,8 @@ void guest_event(struct guest *g, enum guest_event event, usec_t now)
 		break;
 	case GUEST_ACT_ADOPT:
 		guest_adopt(g, now);
+		/* A run that began without us, perhaps just now: its services get their time. */
+		probing_boot(g, now);
 		break;
 	case GUEST_ACT_LADDER:
 		shutdown_begin(&g->ladder, g->spec->shutdown_timeout, now);

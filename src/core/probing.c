@@ -71,11 +71,21 @@ static void drop_question(struct service *s)
 	s->unit_asked = false;
 }
 
-/* The first new boot_id after a start is the current one, until the agent says otherwise. */
+/* The first new boot_id after a start, or after events may have been lost, is the current one,
+ * until the agent says otherwise. */
 static bool learn_boot_id(struct guest *g, const struct judgement *j)
 {
-	if (g->boot_id[0] || !j->boot_id[0] || strcmp(j->boot_id, g->past_boot_id) == 0)
+	if (!j->boot_id[0] || strcmp(j->boot_id, g->past_boot_id) == 0 ||
+		(g->boot_id[0] && !g->boot_id_doubt))
 		return false;
+	g->boot_id_doubt = !g->supervisor->hv_health.connected;
+	if (strcmp(j->boot_id, g->boot_id) == 0)
+		return false;
+	if (g->boot_id[0]) {
+		log_full(LOG_NOTICE, g->spec->name, NULL, "rebooted itself while nobody looked");
+		memcpy(g->past_boot_id, g->boot_id, sizeof(g->past_boot_id));
+		g->boot_id_by_agent = false;
+	}
 	memcpy(g->boot_id, j->boot_id, sizeof(g->boot_id));
 	g->dirty = true;
 	return true;
@@ -248,6 +258,8 @@ void probing_boot(struct guest *g, usec_t now)
 
 void probing_adopt(struct guest *g, usec_t now)
 {
+	/* A reload before the first look has asked already. */
+	probing_drop(g);
 	step_all(g, PROBE_EV_ADOPT, now);
 }
 

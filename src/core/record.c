@@ -127,7 +127,6 @@ static void guest_from_state(struct guest *g, const struct state_record *r, usec
 		g->state = (enum guest_state)state;
 	g->state_since_realtime = r->since_realtime;
 	g->state_since = to_boottime(r->since_realtime, now);
-	g->state_before = GUEST_RUNNING;
 	/* It went down by itself and was left so: our own restart is no reason to start it, the
 	 * host's is. */
 	g->rests = same_host_boot && g->state == GUEST_STOPPED && r->exit_at_realtime != 0;
@@ -146,6 +145,8 @@ static void guest_from_state(struct guest *g, const struct state_record *r, usec
 	int stage = boot_stage_from_string(r->boot_stage);
 	if (stage >= 0)
 		g->restored_stage = (enum boot_stage)stage;
+	/* What a pause came from is not kept. Readiness is seen again soon. */
+	g->state_before = g->restored_stage >= BOOT_SERVICES ? GUEST_RUNNING : GUEST_BOOTING;
 }
 
 /* What the guest said before, for whoever asks the new daemon. */

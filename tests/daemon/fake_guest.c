@@ -150,6 +150,12 @@ static void pump_anew(struct fake_guest *d)
 	pump(d, d->hv->timeline->now);
 }
 
+void fake_guest_go_on(struct fake_guest *d)
+{
+	if (fake_guest_runs(d))
+		pump_anew(d);
+}
+
 static void boot(struct fake_guest *d)
 {
 	struct fake_hv *hv = d->hv;
@@ -217,7 +223,7 @@ void fake_guest_end(struct fake_guest *d, enum hv_reason reason)
 	d->reason = reason;
 	d->agent_told = d->console_open = d->sigstopped = false;
 	/* With its monitor closed, a call that hung on it returns. */
-	d->calls.wedged = false;
+	fake_hv_unhang(d);
 	d->ended_at = d->hv->timeline->now;
 	tell(d, HV_HINT_CHANGED);
 }

@@ -231,7 +231,8 @@ static void begin(struct fake_queue *q)
 	if (!r || q->timer)
 		return;
 	struct timeline *t = r->d->hv->timeline;
-	if (hangs(r)) {
+	q->hangs = hangs(r);
+	if (q->hangs) {
 		q->timer = timeline_at(t, t->now + r->timeout, hung, q);
 		return;
 	}
@@ -300,10 +301,24 @@ void fake_hv_orphan(struct fake_hv *hv)
 	hv->connected = false;
 }
 
+void fake_hv_unhang(struct fake_guest *d)
+{
+	struct timeline *t = d->hv->timeline;
+	struct fake_queue *q = &d->calls;
+
+	q->wedged = false;
+	if (!q->hangs || !q->timer)
+		return;
+	q->hangs = false;
+	timeline_cancel(t, q->timer);
+	q->timer = timeline_at(t, t->now, returned, q);
+}
+
 void fake_guest_wake(struct fake_guest *d)
 {
 	d->sigstopped = false;
-	d->calls.wedged = false;
+	fake_hv_unhang(d);
+	fake_guest_go_on(d);
 }
 
 static void tell(struct fake_hv *hv, enum hv_hint hint, const char *message, usec_t now)

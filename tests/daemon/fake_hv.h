@@ -18,6 +18,7 @@ struct fake_queue {
 	struct fake_request *first;
 	unsigned n;
 	bool wedged;
+	bool hangs; /* the first one will not return by itself */
 	struct happening *timer;
 };
 
@@ -103,6 +104,7 @@ void fake_guest_pvpanic(struct fake_guest *d);
 void fake_guest_say(struct fake_guest *d, const char *text);
 /* A call that hung returns after all. */
 void fake_guest_wake(struct fake_guest *d);
+void fake_hv_unhang(struct fake_guest *d);
 /* Somebody starts it without us. */
 void fake_guest_start(struct fake_guest *d);
 

@@ -85,6 +85,21 @@ static void test_next_boot(void **state)
 	assert_int_equal(d->starts, 1);
 }
 
+/* Before anything was read: the first look finds questions in flight. */
+static void test_before_first_look(void **state)
+{
+	struct sim *sim = *state;
+
+	sim_kill_daemon(sim);
+	sim_daemon(sim);
+	sim_fake_service(sim, VM, ONE)->manner = MANNER_HANG;
+	assert_int_equal(sim_reload(sim), 0);
+	sim_run(sim, 10 * S);
+	sim_fake_service(sim, VM, ONE)->manner = MANNER_OK;
+	sim_run(sim, 30 * S);
+	assert_true(sim_guest(sim, VM)->healthy);
+}
+
 /* A service's interval shortened, one added, one removed, all with questions in flight. */
 static void test_services(void **state)
 {
@@ -244,6 +259,7 @@ int main(void)
 		HEALTHY(test_faults_keep_the_old),
 		HEALTHY(test_live),
 		HEALTHY(test_next_boot),
+		HEALTHY(test_before_first_look),
 		HEALTHY(test_services),
 		HEALTHY(test_guests),
 		HEALTHY(test_removed_in_the_middle),

@@ -270,6 +270,61 @@ static void test_killed_while_starting(void **state)
 	}
 }
 
+/* Started by a person's hand under our eyes: adopted, and its services get the time of a boot. */
+static void test_started_from_outside(void **state)
+{
+	struct sim *sim = *state;
+
+	sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_STOP), 30 * S);
+	fake_guest_start(sim_fake(sim, VM));
+	sim_run(sim, 30 * S);
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_BOOTING);
+	assert_int_equal(sim_service(sim, VM, ONE)->probe.state, SERVICE_STARTING);
+	sim_wait_healthy(sim, VM, 60 * S);
+	assert_false(sim_log_has(sim, "-> down"));
+	assert_int_equal(sim_fake(sim, VM)->starts, 1);
+}
+
+/* It rebooted itself while no daemon looked, and there is no agent to ask: the answers of its
+ * services are believed. */
+static void test_rebooted_meanwhile(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	d->no_agent = true;
+	sim_ask(sim, VM, OPERATION_RESTART);
+	sim_run(sim, 300 * S);
+	assert_true(sim_guest(sim, VM)->healthy);
+	assert_false(sim_guest(sim, VM)->boot_id_by_agent);
+	for (int round = 0; round < 2; round++) {
+		if (round == 0)
+			sim_kill_daemon(sim);
+		else
+			fake_hv_disconnect(sim->hv, "gone");
+		fake_guest_reboot(d, true);
+		sim_run(sim, 300 * S);
+		/* While libvirt is away there is nothing but the answers. */
+		if (round == 1)
+			assert_int_equal(sim_service(sim, VM, ONE)->probe.last.verdict, VERDICT_OK);
+		if (round == 0)
+			sim_daemon(sim);
+		else
+			assert_int_equal(sim->hv->hv.vtable->connect(&sim->hv->hv), 0);
+		sim_run(sim, 60 * S);
+		assert_string_equal(sim_guest(sim, VM)->boot_id, d->boot_id);
+		assert_int_equal(sim_service(sim, VM, ONE)->probe.last.verdict, VERDICT_OK);
+		assert_true(sim_service(sim, VM, ONE)->probe.last.proven);
+		assert_true(sim_guest(sim, VM)->healthy);
+		/* From then on another one is stale again. */
+		sim_fake_service(sim, VM, ONE)->manner = MANNER_STALE_BOOT;
+		sim_run(sim, 15 * S);
+		assert_int_equal(sim_service(sim, VM, ONE)->probe.last.verdict, VERDICT_STALE_BOOT);
+		sim_fake_service(sim, VM, ONE)->manner = MANNER_OK;
+		sim_wait_healthy(sim, VM, 30 * S);
+	}
+}
+
 /* Killed in the middle of a stop: it is still wanted down, so the ladder is climbed again. */
 static void test_killed_while_stopping(void **state)
 {
@@ -391,6 +446,8 @@ int main(void)
 		HEALTHY(test_rests),
 		HEALTHY(test_stopped_stays),
 		FRESH(test_killed_while_starting),
+		HEALTHY(test_started_from_outside),
+		HEALTHY(test_rebooted_meanwhile),
 		HEALTHY(test_killed_while_stopping),
 		HEALTHY(test_paused),
 		HEALTHY(test_unreadable_state),
