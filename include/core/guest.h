@@ -97,7 +97,7 @@ struct guest {
 	char boot_id[37];      /* the current one; "" unknown */
 	char past_boot_id[37]; /* the one before; a report that shows it is stale */
 	bool boot_id_by_agent;
-	bool boot_id_doubt; /* nobody looked for a while, and it may have rebooted itself meanwhile */
+	bool boot_id_doubt; /* nobody looked for a while: it may have rebooted itself */
 	unsigned cloudinit_errors; /* that cloud-init itself counted at the end of this boot */
 	enum boot_stage restored_stage;
 
