@@ -1,34 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzzes conf_parse() and conf_diff(). With -DFUZZ_REPLAY: runs files instead, see main(). */
+/* Fuzzes conf_parse() and conf_diff(). */
 /* LINK: base model */
 /* LIBS: inih libcbor jansson libsystemd */
-#include <dirent.h>
+#include "replay.h"
+
 #include <errno.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "model/conf.h"
 #include "model/utf8.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 /* An input is up to four texts, parted by this byte, which no good text holds. */
 #define SEPARATOR 0x1e
 
-/* assert() might be compiled out. */
-static void require(bool holds, const char *what)
-{
-	if (!holds) {
-		(void)fprintf(stderr, "does not hold: %s\n", what);
-		abort();
-	}
-}
-
 static void check_faults(const struct conf_faults *faults, int r)
 {
-	require((r == -EINVAL) == (faults->n_errors > 0), "refused if and only if there are errors");
+	require((r == -EINVAL) == (faults->n_errors > 0),
+		"refused if and only if there are errors");
 	for (unsigned i = 0; i < faults->n; i++) {
 		const struct conf_fault *f = &faults->list[i];
 
@@ -70,8 +58,10 @@ static void count_change(void *userdata, const struct conf_change *change)
 
 static void check_spec(const struct spec *spec)
 {
-	struct spec none = { .connection = spec->connection, .state_dir = spec->state_dir,
-		.runtime_dir = spec->runtime_dir, .reserve_kib = spec->reserve_kib,
+	struct spec none = { .connection = spec->connection,
+		.state_dir = spec->state_dir,
+		.runtime_dir = spec->runtime_dir,
+		.reserve_kib = spec->reserve_kib,
 		.critical_kib = spec->critical_kib };
 	unsigned changes = 0;
 
@@ -112,64 +102,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	spec_free(spec);
 	return 0;
 }
-
-#ifdef FUZZ_REPLAY
-static int replay_file(const char *path)
-{
-	static uint8_t bytes[2 * CONF_FILE_MAX];
-	FILE *f = fopen(path, "re");
-
-	if (!f) {
-		perror(path);
-		return -1;
-	}
-	size_t n = fread(bytes, 1, sizeof(bytes), f);
-	(void)fclose(f);
-
-	/* Sized exactly, for memory checkers. */
-	uint8_t *copy = malloc(n > 0 ? n : 1);
-	if (!copy)
-		return -1;
-	memcpy(copy, bytes, n);
-	(void)LLVMFuzzerTestOneInput(copy, n);
-	free(copy);
-	return 0;
-}
-
-/* Returns the number of files, or -1. */
-static int replay_directory(const char *path)
-{
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-	char name[4096];
-	int count = 0;
-
-	if (!dir) {
-		perror(path);
-		return -1;
-	}
-	while (count >= 0 && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		(void)snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
-		count = replay_file(name) < 0 ? -1 : count + 1;
-	}
-	(void)closedir(dir);
-	return count;
-}
-
-/* Each argument is a directory of inputs. An empty one is an error: it would test nothing. */
-int main(int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++) {
-		int count = replay_directory(argv[i]);
-
-		if (count <= 0) {
-			(void)fprintf(stderr, "%s: nothing replayed\n", argv[i]);
-			return 1;
-		}
-		(void)printf("%s: %d inputs\n", argv[i], count);
-	}
-	return argc > 1 ? 0 : 2;
-}
-#endif

@@ -1,28 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzzes report_decode() and utf8_escape(). With -DFUZZ_REPLAY: runs files instead, see main(). */
+/* Fuzzes report_decode() and utf8_escape(). */
 /* LINK: model/report model/cborscan model/utf8 */
 /* LIBS: libcbor */
-#include <dirent.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "replay.h"
+
 #include <string.h>
 
 #include "../vectors/sound.h"
 #include "model/cborscan.h"
 #include "model/report.h"
 #include "model/utf8.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* assert() might be compiled out. */
-static void require(bool holds, const char *what)
-{
-	if (!holds) {
-		(void)fprintf(stderr, "does not hold: %s\n", what);
-		abort();
-	}
-}
 
 static void check_report(const uint8_t *data, size_t size)
 {
@@ -72,67 +59,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_escape(data, size);
 	return 0;
 }
-
-#ifdef FUZZ_REPLAY
-/* Larger than any input that is looked at. */
-#define FILE_MAX (REPORT_BYTES_MAX + 64)
-
-static int replay_file(const char *path)
-{
-	static uint8_t bytes[FILE_MAX];
-	FILE *f = fopen(path, "re");
-
-	if (!f) {
-		perror(path);
-		return -1;
-	}
-	size_t n = fread(bytes, 1, sizeof(bytes), f);
-	(void)fclose(f);
-
-	/* Sized exactly, for memory checkers. */
-	uint8_t *copy = malloc(n > 0 ? n : 1);
-	if (!copy)
-		return -1;
-	memcpy(copy, bytes, n);
-	(void)LLVMFuzzerTestOneInput(copy, n);
-	free(copy);
-	return 0;
-}
-
-/* Returns the number of files, or -1. */
-static int replay_directory(const char *path)
-{
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-	char name[4096];
-	int count = 0;
-
-	if (!dir) {
-		perror(path);
-		return -1;
-	}
-	while (count >= 0 && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		(void)snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
-		count = replay_file(name) < 0 ? -1 : count + 1;
-	}
-	(void)closedir(dir);
-	return count;
-}
-
-/* Each argument is a directory of inputs. An empty one is an error: it would test nothing. */
-int main(int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++) {
-		int count = replay_directory(argv[i]);
-
-		if (count <= 0) {
-			(void)fprintf(stderr, "%s: nothing replayed\n", argv[i]);
-			return 1;
-		}
-		(void)printf("%s: %d inputs\n", argv[i], count);
-	}
-	return argc > 1 ? 0 : 2;
-}
-#endif

@@ -40,7 +40,7 @@ static bool replay_file(const char *path)
 		(void)LLVMFuzzerTestOneInput(copy, len);
 	}
 	free(copy);
-	return f != NULL;
+	return f && copy;
 }
 
 /* An empty directory is an error: it would test nothing. */
