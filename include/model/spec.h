@@ -14,7 +14,7 @@
 /* Limits. A guest beyond them is a fault of the configuration, told with the limit. */
 #define SPEC_GUESTS_MAX   256u
 #define SPEC_SERVICES_MAX 32u /* of one guest */
-#define SPEC_NAME_MAX     40u /* bytes of a guest's or service's name; wire.md bounds `service` so */
+#define SPEC_NAME_MAX     40u /* bytes of a guest's or service's name, as the wire's `service` */
 #define SPEC_DEPENDS_MAX  8u
 #define SPEC_KEYS_MAX     16u /* authorized keys of one guest */
 #define SPEC_PACKAGES_MAX 64u

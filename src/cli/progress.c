@@ -22,7 +22,8 @@ void progress_end(struct progress *p)
 }
 
 /* Two lines that differ only in how long something has lasted, or will last, tell the same. So the
- * text to compare is made for a moment so late that every age is the same and nothing is to come. */
+ * text to compare is made for a moment so late that every age is the same and nothing is to
+ * come. */
 static bool is_news(struct progress *p, const struct view_guest *g)
 {
 	char text[PROGRESS_TEXT_MAX];

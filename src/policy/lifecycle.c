@@ -134,7 +134,8 @@ static const struct cell table[GUEST_STATE_NUM][GUEST_EV_NUM] = {
 	[GUEST_EV_RETRY_DUE]     = stay,
 	[GUEST_EV_GIVE_UP]       = stay,
 },
-/* Until the start is answered nothing that is read means anything: it is from before or from the middle. */
+/* Until the start is answered nothing that is read means anything: it is from before or from the
+ * middle. */
 [GUEST_STARTING] = {
 	[GUEST_EV_START]         = stay,
 	[GUEST_EV_STOP]          = go(STOPPING, LADDER),
@@ -223,8 +224,9 @@ static const struct cell table[GUEST_STATE_NUM][GUEST_EV_NUM] = {
 	[GUEST_EV_RETRY_DUE]     = stay,
 	[GUEST_EV_GIVE_UP]       = stay,
 },
-/* A start that was in flight when the stop came may still be answered here: the ladder goes on either way. A
- * guest that reboots while it is being stopped is stopping all the same: the next press will find it. */
+/* A start that was in flight when the stop came may still be answered here: the ladder goes on
+ * either way. A guest that reboots while it is being stopped is stopping all the same: the next
+ * press will find it. */
 [GUEST_STOPPING] = {
 	[GUEST_EV_START]         = stay,
 	[GUEST_EV_STOP]          = stay,
@@ -269,7 +271,8 @@ static const struct cell table[GUEST_STATE_NUM][GUEST_EV_NUM] = {
 	[GUEST_EV_RETRY_DUE]     = stay,
 	[GUEST_EV_GIVE_UP]       = stay,
 },
-/* What a paused guest is said to have done happened before the pause, and is read again when it runs. */
+/* What a paused guest is said to have done happened before the pause, and is read again when it
+ * runs. */
 [GUEST_PAUSED] = {
 	[GUEST_EV_START]         = do_(REFUSE),
 	[GUEST_EV_STOP]          = go(STOPPING, LADDER),

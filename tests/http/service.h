@@ -15,7 +15,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* One service: a socket, a thread that plays a row on `connections` connections, and what came of the question. */
+/* One service: a socket, a thread that plays a row on `connections` connections, and what came of
+ * the question. */
 struct service {
 	const struct row *row;
 	int fd, connections;
@@ -74,13 +75,13 @@ static void play(struct service *s, int fd)
 		up = send_all(fd, row->head, strlen(row->head));
 	for (int i = 0; up && row->again && (row->times == FOREVER || i < row->times); i++)
 		up = (row->pause_ms == 0 || !hung_up(fd, row->pause_ms)) &&
-			send_all(fd, row->again, strlen(row->again));
+		     send_all(fd, row->again, strlen(row->again));
 	if (row->end == HOLDS || row->end == HOLDS_UNASKED)
 		while (up && !hung_up(fd, 5000))
 			;
 	if (row->end == RESETS || row->end == RESETS_AT_ONCE)
-		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger) { 1, 0 },
-			sizeof(struct linger));
+		(void)setsockopt(
+			fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
 }
 
 static void *serve(void *userdata)
@@ -102,7 +103,7 @@ static void service_start(struct service *s, const struct row *row, int connecti
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(a);
 
-	*s = (struct service) { .row = row, .connections = connections };
+	*s = (struct service){ .row = row, .connections = connections };
 	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(s->fd, (struct sockaddr *)&a, len), 0);
 	assert_int_equal(getsockname(s->fd, (struct sockaddr *)&a, &len), 0);

@@ -29,10 +29,13 @@
 #define S10   "aaaaaaaaaa"
 #define S40   S10 S10 S10 S10
 
+/* clang-format off */
 #define TEXT(path, guest, text) { path, guest, text, sizeof(text) - 1 }
+/* clang-format on */
 
 /* What one guest text of the file "g" gives; one that is not read is NULL. */
-static int parse2(const char *daemon, const char *guest, struct spec **ret, struct conf_faults *faults)
+static int parse2(
+	const char *daemon, const char *guest, struct spec **ret, struct conf_faults *faults)
 {
 	struct conf_text texts[2];
 	size_t n = 0;
@@ -56,8 +59,8 @@ static struct spec *parse_good(const char *daemon, const char *guest)
 	return spec;
 }
 
-/* One text, the faults it must give: the beginning of each line, in order, and no others. A '!' before it
- * marks a warning. */
+/* One text, the faults it must give: the beginning of each line, in order, and no others. A '!'
+ * before it marks a warning. */
 struct fault_case {
 	bool daemon;
 	const char *text;
@@ -87,10 +90,13 @@ static const struct fault_case fault_cases[] = {
 	{ 0, OK "[]\n", { "g:3: '[]' is no section header" } },
 	{ 0, OK "[[Guest]]\n", { "g:3: '[[Guest]]' is no section header" } },
 	{ 0, OK "[Gest]\nFoo=1\n", { "g:3: [Gest] is no known section; did you mean [Guest]?" } },
-	{ 0, OK "[Servce a]\n", { "g:3: [Servce a] is no known section; did you mean [Service]?" } },
-	{ 0, OK "[Elephant]\n", { "g:3: [Elephant] is no known section; allowed: [Guest] [Image]" } },
+	{ 0, OK "[Servce a]\n",
+		{ "g:3: [Servce a] is no known section; did you mean [Service]?" } },
+	{ 0, OK "[Elephant]\n",
+		{ "g:3: [Elephant] is no known section; allowed: [Guest] [Image]" } },
 	{ 1, "[Elephant]\n", { "d:1: [Elephant] is no known section; allowed: [Daemon] [Pool]" } },
-	{ 0, OK "[Pool]\nReserve=1G\n", { "g:3: [Pool] does not belong here; allowed: in mediakitd" } },
+	{ 0, OK "[Pool]\nReserve=1G\n",
+		{ "g:3: [Pool] does not belong here; allowed: in mediakitd" } },
 	{ 1, "[Guest]\n", { "d:1: [Guest] does not belong here; allowed: in guests.d/" } },
 	{ 1, "[Service x]\n", { "d:1: [Service] does not belong here" } },
 	{ 0, OK "[Service]\n", { "g:3: [Service]: the name is missing" } },
@@ -100,11 +106,14 @@ static const struct fault_case fault_cases[] = {
 	{ 0, OK "[Service " S40 "a]\n", { "g:3: [Service]: '" S40 "a' is no service name" } },
 	{ 0, OK "[Service " S40 S10 "]\n", { "g:3: '[Service " S40 S10 "]' is too long" } },
 	/* Keys. */
-	{ 0, OK "[Guest]\nMemroy=6G\n", { "g:4: Memroy: is no key of [Guest]; did you mean Memory?" } },
-	{ 0, OK "[Guest]\nmemory=6G\n", { "g:4: memory: is no key of [Guest]; did you mean Memory?" } },
+	{ 0, OK "[Guest]\nMemroy=6G\n",
+		{ "g:4: Memroy: is no key of [Guest]; did you mean Memory?" } },
+	{ 0, OK "[Guest]\nmemory=6G\n",
+		{ "g:4: memory: is no key of [Guest]; did you mean Memory?" } },
 	{ 0, OK "[Guest]\nMemoryMin=1G\n",
 		{ "g:4: MemoryMin: is no key of [Guest]; it belongs in [Memory]" } },
-	{ 0, OK "[Guest]\nBanana=1\n", { "g:4: Banana: is no key of [Guest]; allowed: Hostname User" } },
+	{ 0, OK "[Guest]\nBanana=1\n",
+		{ "g:4: Banana: is no key of [Guest]; allowed: Hostname User" } },
 	{ 0, OK "[Service a]\nProt=1\n",
 		{ "g:4: Prot: is no key of [Service a]; did you mean Port?" } },
 	{ 0, OK "[Guest]\nMemory=1G\nMemory=2G\n", { "!g:5: Memory: was set on line 4 already" } },
@@ -112,15 +121,18 @@ static const struct fault_case fault_cases[] = {
 	{ 0, OK "[Guest]\nMemory=1G\nMemory=\nMemory=2G\n", { NULL } },
 	/* Values, type by type. */
 	{ 1, "[Daemon]\nConnection=qemu\n", { "d:2: Connection: 'qemu' is no libvirt URI" } },
-	{ 1, "[Daemon]\nConnection=qemu:/// x\n", { "d:2: Connection: 'qemu:/// x' is no libvirt" } },
-	{ 1, "[Daemon]\nStateDirectory=var\n", { "d:2: StateDirectory: 'var' is no absolute path" } },
+	{ 1, "[Daemon]\nConnection=qemu:/// x\n",
+		{ "d:2: Connection: 'qemu:/// x' is no libvirt" } },
+	{ 1, "[Daemon]\nStateDirectory=var\n",
+		{ "d:2: StateDirectory: 'var' is no absolute path" } },
 	{ 1, "[Daemon]\nRuntimeDirectory=/" S40 S40 S10 S10 "\n",
 		{ "d:2: RuntimeDirectory: '/" S40 } },
 	{ 1, "[Pool]\nReserve=1.5G\n", { "d:2: Reserve: '1.5G' is no size" } },
 	{ 1, "[Pool]\nReserve=17T\n", { "d:2: Reserve: '17T' is out of bounds" } },
 	{ 1, "[Pool]\nReserve=-1\n", { "d:2: Reserve: '-1' is no size" } },
 	{ 1, "[Pool]\nReserve=1023\n", { "d:2: Reserve: '1023' is no size" } },
-	{ 0, OK "[Guest]\nMemory=127M\n", { "g:4: Memory: '127M' is out of bounds; allowed: 128M" } },
+	{ 0, OK "[Guest]\nMemory=127M\n",
+		{ "g:4: Memory: '127M' is out of bounds; allowed: 128M" } },
 	{ 0, OK "[Guest]\nMemory=99999999999999999999G\n", { "g:4: Memory: '9999" } },
 	{ 0, OK "[Guest]\nDisk=1023M\n", { "g:4: Disk: '1023M' is out of bounds; allowed: 1G" } },
 	{ 0, OK "[Guest]\nCPUs=0\n", { "g:4: CPUs: '0' is out of bounds; allowed: 1 to 64" } },
@@ -131,7 +143,8 @@ static const struct fault_case fault_cases[] = {
 	{ 0, OK "[Guest]\nCPUQuota=50\n", { "g:4: CPUQuota: '50' is no percentage" } },
 	{ 0, OK "[Guest]\nCPUQuota=0%\n", { "g:4: CPUQuota: '0%' is out of bounds" } },
 	{ 0, OK "[Guest]\nCPUQuota=%\n", { "g:4: CPUQuota: '%' is no percentage" } },
-	{ 0, OK "[Guest]\nAccel=hvf\n", { "g:4: Accel: 'hvf' is no known word; allowed: auto, tcg" } },
+	{ 0, OK "[Guest]\nAccel=hvf\n",
+		{ "g:4: Accel: 'hvf' is no known word; allowed: auto, tcg" } },
 	{ 0, OK "[Guest]\nArch=riscv64\n", { "g:4: Arch: 'riscv64' is no known word" } },
 	{ 0, OK "[Guest]\nAutostart=maybe\n", { "g:4: Autostart: 'maybe' is no yes or no" } },
 	{ 0, OK "[Guest]\nHostname=a_b\n", { "g:4: Hostname: 'a_b' is no host name" } },
@@ -149,28 +162,37 @@ static const struct fault_case fault_cases[] = {
 	{ 0, OK "[Network]\nBind=10.0.0\n", { "g:4: Bind: '10.0.0' is no numeric IPv4" } },
 	{ 0, OK "[Network]\nBind=255.255.255.255\n", { "g:4: Bind: '255.255.255.255' is out of" } },
 	{ 0, OK "[Network]\nPortOffset=65535\n", { "g:4: PortOffset: '65535' is out of bounds" } },
-	{ 0, OK "[Network]\nSSHPort=0\n", { "g:4: SSHPort: '0' is out of bounds; allowed: 1 to 65535, or" } },
+	{ 0, OK "[Network]\nSSHPort=0\n",
+		{ "g:4: SSHPort: '0' is out of bounds; allowed: 1 to 65535, or" } },
 	{ 0, OK "[Network]\nEgress=some\n", { "g:4: Egress: 'some' is no known word" } },
-	{ 0, OK "[CloudInit]\nAuthorizedKeys=me\n", { "g:4: AuthorizedKeys: 'me' is no SSH public" } },
+	{ 0, OK "[CloudInit]\nAuthorizedKeys=me\n",
+		{ "g:4: AuthorizedKeys: 'me' is no SSH public" } },
 	{ 0, OK "[CloudInit]\nAuthorizedKeys=ssh-ed25519 AAAA me\n", { "g:4: AuthorizedKeys: " } },
 	{ 0, OK "[CloudInit]\nAuthorizedKeys=ssh-rsa " BLOB1 "\n", { "g:4: AuthorizedKeys: " } },
 	{ 0, OK "[CloudInit]\nAuthorizedKeys=ssh-dss " BLOB1 "\n", { "g:4: AuthorizedKeys: " } },
-	{ 0, OK "[CloudInit]\nAuthorizedKeys=ssh-ed25519 " BLOB1 "*AAA\n", { "g:4: AuthorizedKeys: " } },
-	{ 0, OK "[CloudInit]\nAuthorizedKeys=ssh-ed25519 " BLOB1 "A\n", { "g:4: AuthorizedKeys: " } },
-	{ 0, OK "[CloudInit]\nAuthorizedKeys=command=\"x\" " KEY1 "\n", { "g:4: AuthorizedKeys: " } },
-	{ 0, OK "[CloudInit]\nAuthorizedKeysFile=~/k\n", { "g:4: AuthorizedKeysFile: '~/k' is no" } },
+	{ 0, OK "[CloudInit]\nAuthorizedKeys=ssh-ed25519 " BLOB1 "*AAA\n",
+		{ "g:4: AuthorizedKeys: " } },
+	{ 0, OK "[CloudInit]\nAuthorizedKeys=ssh-ed25519 " BLOB1 "A\n",
+		{ "g:4: AuthorizedKeys: " } },
+	{ 0, OK "[CloudInit]\nAuthorizedKeys=command=\"x\" " KEY1 "\n",
+		{ "g:4: AuthorizedKeys: " } },
+	{ 0, OK "[CloudInit]\nAuthorizedKeysFile=~/k\n",
+		{ "g:4: AuthorizedKeysFile: '~/k' is no" } },
 	{ 0, OK "[CloudInit]\nPackages=ok Bad\n",
-		{ "g:4: Packages: 'Bad' is no package name", "g:4: Packages: a guest with Egress=none" } },
+		{ "g:4: Packages: 'Bad' is no package name",
+			"g:4: Packages: a guest with Egress=none" } },
 	{ 0, OK "[Shutdown]\nTimeout=0\n", { "g:4: Timeout: '0' is out of bounds" } },
 	{ 0, OK "[Shutdown]\nTimeout=infinity\n", { "g:4: Timeout: 'infinity' is out of bounds" } },
-	{ 0, OK "[Shutdown]\nTimeout=3 parsecs\n", { "g:4: Timeout: '3 parsecs' is no time span" } },
+	{ 0, OK "[Shutdown]\nTimeout=3 parsecs\n",
+		{ "g:4: Timeout: '3 parsecs' is no time span" } },
 	{ 0, OK "[Restart]\nLimit=0\n", { "g:4: Limit: '0' is out of bounds" } },
 	{ 0, OK "[Restart]\nWindow=8d\n", { "g:4: Window: '8d' is out of bounds" } },
 	{ 0, OK "[Memory]\nWeight=0\n", { "g:4: Weight: '0' is out of bounds" } },
 	{ 0, OK "[Service a]\nPort=65536\n", { "g:4: Port: '65536' is out of bounds" } },
 	{ 0, OK "[Service a]\nPort=0\n", { "g:4: Port: '0' is out of bounds" } },
 	{ 0, OK "[Service a]\nPort=none\n", { "g:4: Port: 'none' is no port" } },
-	{ 0, OK "[Service a]\nProbe=icmp\n", { "g:4: Probe: 'icmp' is no known word; allowed: cbor," } },
+	{ 0, OK "[Service a]\nProbe=icmp\n",
+		{ "g:4: Probe: 'icmp' is no known word; allowed: cbor," } },
 	{ 0, OK "[Service a]\nPath=healthz\n", { "g:4: Path: 'healthz' is no request path" } },
 	{ 0, OK "[Service a]\nPath=/a b\n", { "g:4: Path: '/a b' is no request path" } },
 	{ 0, OK "[Service a]\nInterval=99ms\n", { "g:4: Interval: '99ms' is out of bounds" } },
@@ -180,51 +202,73 @@ static const struct fault_case fault_cases[] = {
 	{ 0, OK "[Service a]\nStartBudget=2d\n", { "g:4: StartBudget: '2d' is out of bounds" } },
 	{ 0, OK "[Service a]\nExpect=hope\n", { "g:4: Expect: 'hope' is no known word" } },
 	{ 0, OK "[Service a]\nDependsOn=B\n", { "g:4: DependsOn: 'B' is no service name" } },
-	{ 0, OK "[Service a]\nDependsOn=b c d e f g h i j\n[Service b]\n[Service c]\n[Service d]\n"
+	{ 0,
+		OK
+		"[Service a]\nDependsOn=b c d e f g h i j\n[Service b]\n[Service c]\n[Service d]\n"
 		"[Service e]\n[Service f]\n[Service g]\n[Service h]\n[Service i]\n[Service j]\n",
-		{ "g:4: DependsOn: 'j' is one too many; allowed: names of services of this guest, parted" } },
+		{ "g:4: DependsOn: 'j' is one too many; allowed: names of services of this guest, "
+		  "parted" } },
 	{ 0, OK "[Service a]\nUnit=nginx\n", { "g:4: Unit: 'nginx' is no systemd unit name" } },
-	{ 0, OK "[Service a]\nUnit=a@.service\n", { "g:4: Unit: 'a@.service' is no systemd unit" } },
+	{ 0, OK "[Service a]\nUnit=a@.service\n",
+		{ "g:4: Unit: 'a@.service' is no systemd unit" } },
 	{ 0, OK "[Service a]\nUnit=a b.service\n", { "g:4: Unit: 'a b.service' is no systemd" } },
-	{ 0, OK "[Service a]\nPurpose=a\xe2\x80\xae" "b\n", { "g:4: Purpose: 'a\\xe2\\x80\\xaeb' is no printable" } },
+	{ 0,
+		OK "[Service a]\nPurpose=a\xe2\x80\xae"
+		   "b\n",
+		{ "g:4: Purpose: 'a\\xe2\\x80\\xaeb' is no printable" } },
 	{ 0, OK "[Service a]\nPurpose=" S40 S40 S40 "a\n", { "g:4: Purpose: '" S40 } },
 	/* Across values. */
-	{ 1, "[Pool]\nReserve=1G\nCritical=2G\n", { "d:3: Critical: 2.0 GiB is over Reserve=1.0 GiB" } },
+	{ 1, "[Pool]\nReserve=1G\nCritical=2G\n",
+		{ "d:3: Critical: 2.0 GiB is over Reserve=1.0 GiB" } },
 	{ 1, "[Pool]\nReserve=256M\n", { "d:2: Critical: 512 MiB is over Reserve=256 MiB" } },
 	{ 1, "[Pool]\nReserve=x\nCritical=2G\n", { "d:2: Reserve: 'x' is no size" } },
 	{ 0, OK "[Memory]\nMemoryMin=7G\n", { "g:4: MemoryMin: 7.0 GiB is over Memory=6.0 GiB" } },
-	{ 0, OK "[Guest]\nMemory=1X\n[Memory]\nMemoryMin=7G\n", { "g:4: Memory: '1X' is no size" } },
+	{ 0, OK "[Guest]\nMemory=1X\n[Memory]\nMemoryMin=7G\n",
+		{ "g:4: Memory: '1X' is no size" } },
 	{ 0, "[Guest]\nMemory=1G\n", { "g: Path: the guest has nothing to boot" } },
 	{ 0, "[Image]\nPath=x\n", { "g:2: Path: 'x' is no absolute path" } },
-	{ 0, "[Image]\nPath=/x\n", { "!g:2: Path: no SHA256= is given, so the image is unverified" } },
+	{ 0, "[Image]\nPath=/x\n",
+		{ "!g:2: Path: no SHA256= is given, so the image is unverified" } },
 	{ 0, OK "SHA256=" S40 S10 S10 "aaaa\n", { "g:3: SHA256: there is no image to check" } },
 	{ 0, "[Image]\nPath=/x\nSHA256=" S40 S10 S10 "aaaa\nInitrd=/i\nCmdline=ro\n",
 		{ "g:4: Initrd: means nothing without", "g:5: Cmdline: means nothing without" } },
 	{ 0, "[Guest]\nArch=aarch64\n[Image]\nPath=/x\nSHA256=" S40 S10 S10 "AAAA\n",
 		{ "g:2: Arch: an aarch64 guest is booted directly" } },
-	{ 0, OK "[CloudInit]\nPackages=nginx\n", { "g:4: Packages: a guest with Egress=none cannot" } },
+	{ 0, OK "[CloudInit]\nPackages=nginx\n",
+		{ "g:4: Packages: a guest with Egress=none cannot" } },
 	{ 0, OK "[Network]\nEgress=all\n[CloudInit]\nPackages=nginx\n",
-		{ "!g:4: Egress: all opens more than the way out: the guest reaches every service on "
+		{ "!g:4: Egress: all opens more than the way out: the guest reaches every service "
+		  "on "
 		  "this host's loopback, at 10.0.2.2" } },
 	{ 0, OK "[Network]\nBind=0.0.0.0\n", { "!g:4: Bind: 0.0.0.0 opens" } },
-	{ 0, OK "[Network]\nPortOffset=65530\n", { "g:4: PortOffset: 65530 leaves no port for SSH" } },
+	{ 0, OK "[Network]\nPortOffset=65530\n",
+		{ "g:4: PortOffset: 65530 leaves no port for SSH" } },
 	{ 0, OK "[Network]\nPortOffset=65530\nSSHPort=none\n", { NULL } },
-	{ 0, OK "[Service a]\nPort=60000\n", { "g:4: Port: 60000 and PortOffset 10000 make 70000" } },
+	{ 0, OK "[Service a]\nPort=60000\n",
+		{ "g:4: Port: 60000 and PortOffset 10000 make 70000" } },
 	{ 0, OK "[Service a]\nPort=60000\nHostPort=60000\n", { NULL } },
-	{ 0, OK "[Service a]\nHostPort=80\n", { "g:4: HostPort: service a has no port to forward" } },
-	{ 0, OK "[Service a]\nProbe=http\n", { "g:4: Probe: service a has no port to probe by http" } },
-	{ 0, OK "[Service a]\nProbe=tcp\n", { "g:4: Probe: service a has no port to probe by tcp" } },
-	{ 0, OK "[Service a]\nProbe=cbor\n", { "g:4: Probe: service a has no port to probe by cbor" } },
+	{ 0, OK "[Service a]\nHostPort=80\n",
+		{ "g:4: HostPort: service a has no port to forward" } },
+	{ 0, OK "[Service a]\nProbe=http\n",
+		{ "g:4: Probe: service a has no port to probe by http" } },
+	{ 0, OK "[Service a]\nProbe=tcp\n",
+		{ "g:4: Probe: service a has no port to probe by tcp" } },
+	{ 0, OK "[Service a]\nProbe=cbor\n",
+		{ "g:4: Probe: service a has no port to probe by cbor" } },
 	{ 0, OK "[Service a]\nProbe=unit\n[Service b]\nProbe=none\n[Service c]\n", { NULL } },
 	{ 0, OK "[Service a]\nPort=x\nProbe=http\n", { "g:4: Port: 'x' is no port" } },
-	{ 0, OK "[Service a]\nFastInterval=11s\n", { "g:4: FastInterval: 11s is over Interval=10s" } },
-	{ 0, OK "[Service a]\nInterval=1s\nFastInterval=2s\n", { "g:5: FastInterval: 2.0s is over" } },
+	{ 0, OK "[Service a]\nFastInterval=11s\n",
+		{ "g:4: FastInterval: 11s is over Interval=10s" } },
+	{ 0, OK "[Service a]\nInterval=1s\nFastInterval=2s\n",
+		{ "g:5: FastInterval: 2.0s is over" } },
 	{ 0, OK "[Service a]\nTimeout=11s\n", { "!g:4: Timeout: 11s is over Interval=10s" } },
 	{ 0, OK "[Service a]\nInterval=500ms\n", { NULL } },
 	{ 0, OK "[Service a]\nPort=9\n[Service b]\nPort=9\n",
-		{ "g:6: Port: host port 10009 of service b of guest vm is taken by service a of guest vm" } },
+		{ "g:6: Port: host port 10009 of service b of guest vm is taken by service a of "
+		  "guest vm" } },
 	{ 0, OK "[Service a]\nPort=9\nHostPort=10022\n",
-		{ "g:5: HostPort: host port 10022 of service a of guest vm is taken by SSH of guest vm" } },
+		{ "g:5: HostPort: host port 10022 of service a of guest vm is taken by SSH of "
+		  "guest vm" } },
 	{ 0, OK "[Service a]\nPort=9\nHostPort=9\n[Service b]\nPort=9\n", { NULL } },
 	{ 0, OK "[Service abc]\nDependsOn=abcd\n[Service abce]\n",
 		{ "g:4: DependsOn: guest vm has no service abcd; did you mean abc?" } },
@@ -232,12 +276,14 @@ static const struct fault_case fault_cases[] = {
 		{ "g:4: DependsOn: guest vm has no service elephant; allowed: services of" } },
 	{ 0, OK "[Service a]\nDependsOn=a\n", { "g:4: DependsOn: service a depends on itself" } },
 	{ 0, OK "[Service a]\nDependsOn=b\n[Service b]\nDependsOn=c\n[Service c]\nDependsOn=b\n",
-		{ "g:8: DependsOn: the services wait for each other: b -> c -> b; allowed: no cycle" } },
+		{ "g:8: DependsOn: the services wait for each other: b -> c -> b; allowed: no "
+		  "cycle" } },
 	{ 0, OK "[Service a]\nDependsOn=b c\n[Service b]\nDependsOn=c\n[Service c]\n", { NULL } },
-	{ 0, OK "[Service a]\nDependsOn=b\n[Service b]\nDependsOn=a\n"
-		"[Service c]\nDependsOn=d\n[Service d]\nDependsOn=c a\n",
+	{ 0,
+		OK "[Service a]\nDependsOn=b\n[Service b]\nDependsOn=a\n"
+		   "[Service c]\nDependsOn=d\n[Service d]\nDependsOn=c a\n",
 		{ "g:6: DependsOn: the services wait for each other: a -> b -> a",
-		  "g:10: DependsOn: the services wait for each other: c -> d -> c" } },
+			"g:10: DependsOn: the services wait for each other: c -> d -> c" } },
 	/* Nothing wrong with any of these. */
 	{ 0, "\xef\xbb\xbf" OK, { NULL } },
 	{ 0, "[Image]\r\nKernel=/k\r\n\r\n", { NULL } },
@@ -257,10 +303,11 @@ static bool fault_fits(const struct conf_fault *f, const char *want)
 		return false;
 	/* What is wrong and what is allowed, or what was meant. */
 	return warning || strstr(f->text, "allowed: ") || strstr(f->text, "did you mean ") ||
-		strstr(f->text, "it belongs in ");
+	       strstr(f->text, "it belongs in ");
 }
 
-static void expect_faults(const char *what, const struct conf_faults *faults, const char *const *want)
+static void expect_faults(
+	const char *what, const struct conf_faults *faults, const char *const *want)
 {
 	unsigned n = 0;
 
@@ -279,13 +326,15 @@ static void test_faults(void **state)
 		const struct fault_case *c = &fault_cases[i];
 		struct conf_faults faults = { 0 };
 		struct spec *spec = NULL;
-		int r = parse2(c->daemon ? c->text : NULL, c->daemon ? NULL : c->text, &spec, &faults);
+		int r = parse2(
+			c->daemon ? c->text : NULL, c->daemon ? NULL : c->text, &spec, &faults);
 
 		expect_faults(c->text, &faults, c->faults);
 		assert_int_equal(r, faults.n_errors ? -EINVAL : 0);
 		assert_true((spec != NULL) == (r == 0));
 		for (unsigned f = 0; f < faults.n; f++)
-			assert_true(utf8_printable(faults.list[f].text, strlen(faults.list[f].text)));
+			assert_true(
+				utf8_printable(faults.list[f].text, strlen(faults.list[f].text)));
 		conf_faults_clear(&faults);
 		spec_free(spec);
 	}
@@ -315,7 +364,8 @@ static void test_long_lines(void **state)
 
 	(void)state;
 	assert_non_null(text);
-	/* The longest line is read whole, by us and by inih, and the lines behind keep their numbers. */
+	/* The longest line is read whole, by us and by inih, and the lines behind keep their
+	 * numbers. */
 	memcpy(text, head, sizeof(head));
 	memset(text + sizeof(head) - 1, 'x', CONF_LINE_MAX - 1);
 	strcpy(text + sizeof(head) - 1 + CONF_LINE_MAX - 1, "\nCmdline=a\nx\n");
@@ -325,8 +375,9 @@ static void test_long_lines(void **state)
 	conf_faults_clear(&faults);
 
 	strcpy(text + sizeof(head) - 1 + CONF_LINE_MAX - 1, "x\nCmdline=a\nx\n");
-	static const char *const over[4] = { "g:3: the line has 16385 bytes; allowed: at most 16384",
-		"g:5: 'x' is no assignment" };
+	static const char *const over[4] = {
+		"g:3: the line has 16385 bytes; allowed: at most 16384", "g:5: 'x' is no assignment"
+	};
 	assert_int_equal(parse2(NULL, text, &spec, &faults), -EINVAL);
 	expect_faults("too long a line", &faults, over);
 	conf_faults_clear(&faults);
@@ -357,7 +408,8 @@ static void test_all_at_once(void **state)
 		"a.conf.d/1.conf:1: 'oops' is no assignment",
 		"a.conf.d/1.conf:3: Expect: 'no' is no known word",
 		"b.conf: SSHPort: host port 10022 of SSH of guest b is taken by SSH of guest a",
-		"b.conf:4: Port: host port 10080 of service web of guest b is taken by service web of "
+		"b.conf:4: Port: host port 10080 of service web of guest b is taken by service web "
+		"of "
 		"guest a",
 	};
 	struct conf_faults faults = { 0 };
@@ -398,8 +450,12 @@ static void test_limits(void **state)
 {
 	static char names[SPEC_GUESTS_MAX + 1][16], text[SPEC_GUESTS_MAX + 1][64];
 	static struct conf_text texts[SPEC_GUESTS_MAX + 1];
-	static const char *const one_guest[4] = { "g: 'g256' is one guest too many; allowed: at most 256" };
-	static const char *const one_service[4] = { "g:35: [Service]: 's32' is one service too many" };
+	static const char *const one_guest[4] = {
+		"g: 'g256' is one guest too many; allowed: at most 256"
+	};
+	static const char *const one_service[4] = {
+		"g:35: [Service]: 's32' is one service too many"
+	};
 	struct conf_faults faults = { 0 };
 	struct spec *spec = NULL;
 	char services[1024] = OK;
@@ -593,8 +649,9 @@ static void test_memory_min_default(void **state)
 static void test_precedence(void **state)
 {
 	static const char *const files[] = {
-		OK "[Guest]\nMemory=2G\nCPUs=4\n[CloudInit]\nPackages=a1 b1\n[Network]\nEgress=all\n"
-		   "[Service web]\nPort=80\nTimeout=3s\nUnit=x.service\n",
+		OK
+		"[Guest]\nMemory=2G\nCPUs=4\n[CloudInit]\nPackages=a1 b1\n[Network]\nEgress=all\n"
+		"[Service web]\nPort=80\nTimeout=3s\nUnit=x.service\n",
 		"[Guest]\nMemory=3G\n[CloudInit]\nPackages=c1\n[Service web]\nTimeout=\nUnit=\n",
 		"[CloudInit]\nPackages=\nPackages=d1\n[Guest]\nCPUs=\n[Service new]\nPort=81\n",
 	};
@@ -677,7 +734,8 @@ static const struct {
 	{ "", OK WEB "[Guest]\nHostname=x\nCPUs=1\nCPUWeight=5\nAutostart=no\n",
 		"vm:=Hostname,provision vm:=CPUs,next-boot vm:=CPUWeight,live vm:=Autostart,live" },
 	{ "", OK WEB "[Guest]\nMemory=8G\n", "vm:=Memory,next-boot vm:=MemoryMin,live" },
-	{ "", OK WEB "[Network]\nPortOffset=1000\n", "vm:=PortOffset,next-boot vm:=SSHPort,next-boot" },
+	{ "", OK WEB "[Network]\nPortOffset=1000\n",
+		"vm:=PortOffset,next-boot vm:=SSHPort,next-boot" },
 	{ "", OK WEB "HostPort=80\n", "vm/web:=HostPort,next-boot" },
 	{ "", OK "[Service web]\nPort=81\n", "vm/web:=Port,next-boot" },
 	{ "", OK WEB "Interval=20s\nRise=1\nExpect=pending\nPurpose=x\nUnit=y.service\n",
@@ -732,7 +790,7 @@ static void test_table(void **state)
 		assert_true(*keys[i].allowed && *keys[i].help);
 		assert_in_range(strlen(keys[i].help), 1, 80);
 		assert_true(keys[i].type->kind == CONF_BOOL || keys[i].type->kind == CONF_ENUM ||
-			keys[i].max > 0);
+			    keys[i].max > 0);
 		assert_true((keys[i].type->kind == CONF_ENUM) == (keys[i].from_string != NULL));
 		assert_non_null(conf_key_default(&keys[i]));
 	}
@@ -765,9 +823,15 @@ static void test_nearest(void **state)
 		const char *a, *b;
 		unsigned distance;
 	} rows[] = {
-		{ "", "", 0 }, { "", "abc", 3 }, { "abc", "", 3 }, { "Port", "port", 0 },
-		{ "Prot", "Port", 1 }, { "Potr", "Port", 1 }, { "Memroy", "Memory", 1 },
-		{ "kitten", "sitting", 3 }, { "ca", "abc", 3 },
+		{ "", "", 0 },
+		{ "", "abc", 3 },
+		{ "abc", "", 3 },
+		{ "Port", "port", 0 },
+		{ "Prot", "Port", 1 },
+		{ "Potr", "Port", 1 },
+		{ "Memroy", "Memory", 1 },
+		{ "kitten", "sitting", 3 },
+		{ "ca", "abc", 3 },
 	};
 	static const char *const known[] = { "Port", "HostPort", "Path" };
 
@@ -783,7 +847,8 @@ static void test_nearest(void **state)
 	assert_null(conf_nearest("Port", known, 0));
 }
 
-/* Worked out with a program in another language; a guest keeps its domain only while these stand. */
+/* Worked out with a program in another language; a guest keeps its domain only while these stand.
+ */
 static void test_uuid(void **state)
 {
 	char uuid[SPEC_UUID_TEXT];

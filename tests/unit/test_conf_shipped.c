@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration we ship: no fault in it, the guest and the ten services it is to describe, and defaults in its
- * comments that are the defaults. */
+/* The configuration we ship: no fault in it, the guest and the ten services it is to describe, and
+ * defaults in its comments that are the defaults. */
 /* LINK: base model io/confdir */
 /* LIBS: inih libcbor jansson libsystemd */
 #include <errno.h>
@@ -101,8 +101,8 @@ static void count_change(void *userdata, const struct conf_change *change)
 	++*(unsigned *)userdata;
 }
 
-/* Every "#Key=value" uncommented gives the same specs: the comments name the defaults. Keys shown without
- * value have none, and the example of an SSH key is no key. */
+/* Every "#Key=value" uncommented gives the same specs: the comments name the defaults. Keys shown
+ * without value have none, and the example of an SSH key is no key. */
 static char *uncomment(const char *path)
 {
 	char *text = NULL;
@@ -154,10 +154,12 @@ static void test_all_keys_shown(void **state)
 
 	(void)state;
 	assert_int_equal(file_read("units/mediakitd.conf", CONF_FILE_MAX, &daemon, NULL), 0);
-	assert_int_equal(file_read("units/guests.d/vm-mediakit.conf", CONF_FILE_MAX, &guest, NULL), 0);
+	assert_int_equal(
+		file_read("units/guests.d/vm-mediakit.conf", CONF_FILE_MAX, &guest, NULL), 0);
 	for (unsigned i = 0; i < n; i++) {
 		snprintf(wanted, sizeof(wanted), "%s=", keys[i].name);
-		if (!strstr(conf_section_object(keys[i].section) == CONF_OBJECT_DAEMON ? daemon : guest,
+		if (!strstr(conf_section_object(keys[i].section) == CONF_OBJECT_DAEMON ? daemon
+										       : guest,
 			    wanted))
 			fail_msg("no word of %s", wanted);
 	}

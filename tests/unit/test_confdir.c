@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A configuration directory: which files are read, in which order, and what is said of those that cannot be. */
+/* A configuration directory: which files are read, in which order, and what is said of those that
+ * cannot be. */
 /* LINK: base model io/confdir cli/check */
 /* LIBS: inih libcbor jansson libsystemd */
 #include <errno.h>
@@ -177,7 +178,8 @@ static void test_odd_files(void **state)
 	assert_int_equal(unlink("c/guests.d/a.conf"), 0);
 	put("c/guests.d/a.conf", "");
 	assert_int_equal(truncate("c/guests.d/a.conf", CONF_FILE_MAX + 1), 0);
-	expect_fault("c", "c/guests.d/a.conf: the file is too large; allowed: at most 262144 bytes");
+	expect_fault(
+		"c", "c/guests.d/a.conf: the file is too large; allowed: at most 262144 bytes");
 }
 
 static void test_bad_name(void **state)
@@ -234,8 +236,9 @@ static void test_overrides(void **state)
 	assert_int_equal(confdir_load("c", "s", "r", &spec, &faults), -EINVAL);
 	assert_null(spec);
 	assert_int_equal(faults.n, 2);
-	assert_string_equal(faults.list[0].text, "--state: 's' is no absolute path; allowed: a path "
-						 "that begins with '/', at most 4095 printable bytes");
+	assert_string_equal(faults.list[0].text,
+		"--state: 's' is no absolute path; allowed: a path "
+		"that begins with '/', at most 4095 printable bytes");
 	assert_non_null(strstr(faults.list[1].text, "--runtime: 'r' is no absolute path"));
 	conf_faults_clear(&faults);
 }
@@ -292,8 +295,9 @@ static void test_verb(void **state)
 	put("c/guests.d/a.conf", "[Image]\nPath=/x\n");
 	assert_int_equal(check("--config", "c"), 0);
 	assert_string_equal(out, "1 guest, 0 services, no faults, 1 warning\n");
-	assert_string_equal(err, "c/guests.d/a.conf:2: warning: Path: no SHA256= is given, so the image "
-				 "is unverified\n");
+	assert_string_equal(err,
+		"c/guests.d/a.conf:2: warning: Path: no SHA256= is given, so the image "
+		"is unverified\n");
 
 	put("c/guests.d/a.conf", "[Image]\nPath=/x\nFoo=\n[Guest]\nCPUs=0\n");
 	assert_int_equal(check("--config=c", NULL), 2);

@@ -57,8 +57,8 @@ static void compare(const char *file, const char *xml)
 	assert_string_equal(xml, golden);
 }
 
-static void build_and_compare(const char *file, const struct guest_spec *guest,
-	const struct domxml_paths *p, bool kvm)
+static void build_and_compare(
+	const char *file, const struct guest_spec *guest, const struct domxml_paths *p, bool kvm)
 {
 	CLEANUP_FREE char *xml = NULL;
 
@@ -120,7 +120,8 @@ static void aarch64(void **state)
 /* What a configuration could say if its own checks had a hole. */
 static void hostile(void **state)
 {
-	static char name[] = "a'b\"<c>&d", cmdline[] = "x='1' && \"</cmdline><devices>\" \t\n\xc3\xa9";
+	static char name[] = "a'b\"<c>&d",
+		    cmdline[] = "x='1' && \"</cmdline><devices>\" \t\n\xc3\xa9";
 	static char bind[] = "127.0.0.1:1-:2,restrict=off";
 	struct guest_spec guest = mediakit();
 	const struct domxml_paths p = {
@@ -157,9 +158,9 @@ static void forwards(void **state)
 		size_t n_address, n_loopback;
 	} rows[] = {
 		{ loopback, "hostfwd=tcp:127.0.0.1:", 9, 9 },
-		{ all,      "hostfwd=tcp:0.0.0.0:",   9, 0 },
-		{ other,    "hostfwd=tcp:10.8.0.1:",  9, 9 },
-		{ NULL,     "hostfwd=tcp:127.0.0.1:", 9, 9 },
+		{ all, "hostfwd=tcp:0.0.0.0:", 9, 0 },
+		{ other, "hostfwd=tcp:10.8.0.1:", 9, 9 },
+		{ NULL, "hostfwd=tcp:127.0.0.1:", 9, 9 },
 	};
 
 	(void)state;
@@ -171,8 +172,7 @@ static void forwards(void **state)
 		assert_int_equal(domxml_build(&guest, &paths, false, &xml), 0);
 		assert_int_equal(occurrences(xml, rows[i].address), rows[i].n_address);
 		assert_int_equal(occurrences(xml, "hostfwd=tcp:127.0.0.1:"), rows[i].n_loopback);
-		assert_int_equal(occurrences(xml, ":10022-:22"),
-			rows[i].bind == other ? 2 : 1);
+		assert_int_equal(occurrences(xml, ":10022-:22"), rows[i].bind == other ? 2 : 1);
 	}
 }
 

@@ -23,21 +23,21 @@ static void test_root(void **state)
 		int error;
 		const char *root;
 	} rows[] = {
-		{"qemu:///embed?root=/var/lib/x", 0, "/var/lib/x"},
-		{"qemu:///embed?a=b&root=/x", 0, "/x"},
-		{"qemu:///embed?a=b;root=/x;c=d", 0, "/x"},
-		{"qemu:///embed?root=/a%20b%2Fc", 0, "/a b/c"},
-		{"qemu:///embed?root=/a%2", -EINVAL, NULL},
-		{"qemu:///embed?root=/a%zz", -EINVAL, NULL},
-		{"qemu:///embed?root=/a%00b", -EINVAL, NULL},
-		{"qemu:///embed?root=a", -EINVAL, NULL},
-		{"qemu:///embed?root=", -EINVAL, NULL},
-		{"qemu:///embed?xroot=/a", -EINVAL, NULL},
-		{"qemu:///embed", -EINVAL, NULL},
-		{"qemu:///embedded?root=/a", -ENOENT, NULL},
-		{"qemu:///system", -ENOENT, NULL},
-		{"test:///default", -ENOENT, NULL},
-		{"", -ENOENT, NULL},
+		{ "qemu:///embed?root=/var/lib/x", 0, "/var/lib/x" },
+		{ "qemu:///embed?a=b&root=/x", 0, "/x" },
+		{ "qemu:///embed?a=b;root=/x;c=d", 0, "/x" },
+		{ "qemu:///embed?root=/a%20b%2Fc", 0, "/a b/c" },
+		{ "qemu:///embed?root=/a%2", -EINVAL, NULL },
+		{ "qemu:///embed?root=/a%zz", -EINVAL, NULL },
+		{ "qemu:///embed?root=/a%00b", -EINVAL, NULL },
+		{ "qemu:///embed?root=a", -EINVAL, NULL },
+		{ "qemu:///embed?root=", -EINVAL, NULL },
+		{ "qemu:///embed?xroot=/a", -EINVAL, NULL },
+		{ "qemu:///embed", -EINVAL, NULL },
+		{ "qemu:///embedded?root=/a", -ENOENT, NULL },
+		{ "qemu:///system", -ENOENT, NULL },
+		{ "test:///default", -ENOENT, NULL },
+		{ "", -ENOENT, NULL },
 	};
 
 	(void)state;
@@ -57,10 +57,10 @@ static void test_pid_dir(void **state)
 	static const struct {
 		const char *uri, *dir;
 	} rows[] = {
-		{"qemu:///embed?root=/x", "/x/run/qemu"},
-		{"qemu:///system", "/run/libvirt/qemu"},
-		{"qemu:///session", NULL},
-		{"test:///default", NULL},
+		{ "qemu:///embed?root=/x", "/x/run/qemu" },
+		{ "qemu:///system", "/run/libvirt/qemu" },
+		{ "qemu:///session", NULL },
+		{ "test:///default", NULL },
 	};
 
 	(void)state;
@@ -75,7 +75,8 @@ static void test_pid_dir(void **state)
 	}
 }
 
-/* As root it may warn that QEMU's user is missing, and works in a mount namespace of its own then. */
+/* As root it may warn that QEMU's user is missing, and then works in a mount namespace of its
+ * own. */
 static void test_prepare(void **state)
 {
 	static const char ours[] = "stdio_handler = \"file\"";
@@ -105,7 +106,8 @@ static void test_prepare(void **state)
 	assert_int_equal(virt_embed_prepare("qemu:///system", err, sizeof(err)), 0);
 
 	(void)unlink(conf);
-	for (const char *const *p = (const char *const[]){"a/b/etc", "a/b", "a", ".", NULL}; *p; p++) {
+	for (const char *const *p = (const char *const[]){ "a/b/etc", "a/b", "a", ".", NULL }; *p;
+		p++) {
 		char path[128];
 
 		(void)snprintf(path, sizeof(path), "%s/%s", dir, strcmp(*p, ".") ? *p : "");

@@ -13,14 +13,15 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/resource.h>
+
 #include <cmocka.h>
 
 #include "http/service.h"
 
 #define TIMEOUT USEC_PER_SEC
 /* For a loaded machine; the strict bound is asserted in simulated time. */
-#define GRACE   (500 * USEC_PER_MSEC)
-#define NONCE   "0123456789abcdef"
+#define GRACE (500 * USEC_PER_MSEC)
+#define NONCE "0123456789abcdef"
 
 /* The test's side: a loop and a prober, and what a `done` does besides noting. */
 struct asker {
@@ -33,7 +34,7 @@ struct asker {
 
 static void asker_new(struct asker *a)
 {
-	*a = (struct asker) { 0 };
+	*a = (struct asker){ 0 };
 	assert_int_equal(sd_event_new(&a->event), 0);
 	assert_int_equal(http_prober_new(a->event, &a->prober), 0);
 }
@@ -114,9 +115,9 @@ static bool row_holds(const struct service *s)
 		a->body_len == row->body_len && s->answered <= until &&
 		a->latency <= s->answered - s->asked && (whole_http || a->detail[0]))
 		return true;
-	print_error("%s: done %d, %s (%s), status %d, cbor %d, %zu bytes, %d ms\n", row->name, s->done,
-		answer_kind_to_string(a->kind), a->detail, a->status, a->says_cbor, a->body_len,
-		(int)((s->answered - s->asked) / USEC_PER_MSEC));
+	print_error("%s: done %d, %s (%s), status %d, cbor %d, %zu bytes, %d ms\n", row->name,
+		s->done, answer_kind_to_string(a->kind), a->detail, a->status, a->says_cbor,
+		a->body_len, (int)((s->answered - s->asked) / USEC_PER_MSEC));
 	return false;
 }
 
@@ -156,12 +157,18 @@ static void test_hostile(void **state)
 }
 
 static const struct row plain = {
-	.name = "plain", .head = CBOR "\r\n\xa0\x01", .end = CLOSES, .status = 200, .cbor = true,
+	.name = "plain",
+	.head = CBOR "\r\n\xa0\x01",
+	.end = CLOSES,
+	.status = 200,
+	.cbor = true,
 	.body_len = 2,
 };
 static const struct row silent = { .name = "silent", .end = HOLDS, .kind = ANSWER_TIMEOUT };
 static const struct row silent_tcp = {
-	.name = "silent tcp", .protocol = ANSWER_TCP, .end = HOLDS_UNASKED,
+	.name = "silent tcp",
+	.protocol = ANSWER_TCP,
+	.end = HOLDS_UNASKED,
 };
 
 /* With nothing else going on, so that only the timers can bring the answer. */
@@ -198,8 +205,9 @@ static void test_question(void **state)
 	asker_free(&a);
 	assert_true(row_holds(&s));
 	(void)snprintf(expected, sizeof(expected),
-		"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUser-Agent: mediakitd/" MEDIAKIT_VERSION
-		"\r\nMediaKit-Nonce: " NONCE "\r\nAccept: application/cbor, */*;q=0.1\r\n\r\n",
+		"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUser-Agent: "
+		"mediakitd/" MEDIAKIT_VERSION "\r\nMediaKit-Nonce: " NONCE
+		"\r\nAccept: application/cbor, */*;q=0.1\r\n\r\n",
 		s.port);
 	assert_string_equal(s.question, expected);
 }
@@ -243,7 +251,8 @@ static void test_refused_questions(void **state)
 	asker_free(&a);
 }
 
-/* The done of one question cancels the other, whichever transport it uses and although both may be due. */
+/* The done of one question cancels the other, whichever transport it uses and although both may be
+ * due. */
 static void test_cancel(void **state)
 {
 	static const struct row *const others[] = { &plain, &silent, &silent_tcp };
@@ -311,7 +320,9 @@ static void test_limits(void **state)
 	static struct service s[PROBER_QUESTIONS_MAX + 1], tcp;
 	static const struct row unasked = { .end = REFUSES, .kind = ANSWER_LOCAL_ERROR };
 	static const struct row unasked_tcp = {
-		.end = REFUSES, .protocol = ANSWER_TCP, .kind = ANSWER_LOCAL_ERROR,
+		.end = REFUSES,
+		.protocol = ANSWER_TCP,
+		.kind = ANSWER_LOCAL_ERROR,
 	};
 	struct rlimit old, none = { 0, 0 };
 	struct asker a;
@@ -320,7 +331,7 @@ static void test_limits(void **state)
 	(void)state;
 	asker_new(&a);
 	for (size_t i = 0; i < ARRAY_SIZE(s); i++) {
-		s[i] = (struct service) { .row = &unasked, .port = 9 };
+		s[i] = (struct service){ .row = &unasked, .port = 9 };
 		assert_true(!!ask(&a, &s[i], &error) == (i < PROBER_QUESTIONS_MAX));
 	}
 	assert_int_equal(error, -ENOBUFS);
@@ -331,7 +342,7 @@ static void test_limits(void **state)
 	/* Out of descriptors is our fault, not the guest's. */
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
 	none.rlim_max = old.rlim_max;
-	tcp = (struct service) { .row = &unasked_tcp, .port = 9 };
+	tcp = (struct service){ .row = &unasked_tcp, .port = 9 };
 	(void)ask(&a, &s[0], NULL);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	(void)ask(&a, &tcp, NULL);

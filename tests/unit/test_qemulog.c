@@ -28,7 +28,8 @@ static void cuts_what_is_over(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	CLEANUP_FREE char *log = path_join(dir, "guest.log"), *small = path_join(dir, "small.log");
-	CLEANUP_FREE char *other = path_join(dir, "other.txt"), *tail = path_join(dir, "guest.log.1");
+	CLEANUP_FREE char *other = path_join(dir, "other.txt"),
+			  *tail = path_join(dir, "guest.log.1");
 	CLEANUP_CLOSE int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	for (unsigned i = 0; i < 2 * QEMULOG_KEEP / 16; i++)
 		assert_int_equal(write(fd, line, 16), 16);
@@ -46,7 +47,8 @@ static void cuts_what_is_over(void **state)
 	assert_int_equal(size_of(log), 16);
 	assert_int_equal(qemulog_trim(dir, QEMULOG_KEEP), 0);
 
-	assert_int_equal(unlink(log) | unlink(small) | unlink(other) | unlink(tail) | rmdir(dir), 0);
+	assert_int_equal(
+		unlink(log) | unlink(small) | unlink(other) | unlink(tail) | rmdir(dir), 0);
 	assert_int_equal(qemulog_trim(dir, 1), 0);
 }
 

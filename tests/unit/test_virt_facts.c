@@ -76,11 +76,11 @@ static void test_states(void **state)
 static void test_hints(void **state)
 {
 	(void)state;
-	assert_int_equal(facts_lifecycle_hint(VIR_DOMAIN_EVENT_CRASHED,
-				 VIR_DOMAIN_EVENT_CRASHED_PANICKED),
+	assert_int_equal(
+		facts_lifecycle_hint(VIR_DOMAIN_EVENT_CRASHED, VIR_DOMAIN_EVENT_CRASHED_PANICKED),
 		HV_HINT_PANICKED);
-	assert_int_equal(facts_lifecycle_hint(VIR_DOMAIN_EVENT_STOPPED,
-				 VIR_DOMAIN_EVENT_STOPPED_CRASHED),
+	assert_int_equal(
+		facts_lifecycle_hint(VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_CRASHED),
 		HV_HINT_CHANGED);
 	assert_int_equal(facts_lifecycle_hint(77, 77), HV_HINT_CHANGED);
 }
@@ -90,25 +90,25 @@ static void test_errors(void **state)
 	static const struct {
 		int code, int1, error;
 	} rows[] = {
-		{VIR_ERR_NO_DOMAIN, -1, -ENOENT},
-		{VIR_ERR_OPERATION_INVALID, -1, -ESRCH},
-		{VIR_ERR_OPERATION_TIMEOUT, -1, -EBUSY},
-		{VIR_ERR_AGENT_UNRESPONSIVE, -1, -ENOTCONN},
-		{VIR_ERR_AUTH_UNAVAILABLE, -1, -EACCES},
-		{VIR_ERR_XML_ERROR, -1, -EINVAL},
-		{VIR_ERR_NO_SUPPORT, -1, -EOPNOTSUPP},
-		{VIR_ERR_NO_MEMORY, -1, -ENOMEM},
-		{VIR_ERR_SYSTEM_ERROR, ENOSPC, -ENOSPC},
-		{VIR_ERR_SYSTEM_ERROR, 0, -EIO},
-		{VIR_ERR_SYSTEM_ERROR, -7, -EIO},
-		{VIR_ERR_SYSTEM_ERROR, 100000, -EIO},
-		{VIR_ERR_INTERNAL_ERROR, ENOSPC, -EIO},
-		{99999, 0, -EIO},
+		{ VIR_ERR_NO_DOMAIN, -1, -ENOENT },
+		{ VIR_ERR_OPERATION_INVALID, -1, -ESRCH },
+		{ VIR_ERR_OPERATION_TIMEOUT, -1, -EBUSY },
+		{ VIR_ERR_AGENT_UNRESPONSIVE, -1, -ENOTCONN },
+		{ VIR_ERR_AUTH_UNAVAILABLE, -1, -EACCES },
+		{ VIR_ERR_XML_ERROR, -1, -EINVAL },
+		{ VIR_ERR_NO_SUPPORT, -1, -EOPNOTSUPP },
+		{ VIR_ERR_NO_MEMORY, -1, -ENOMEM },
+		{ VIR_ERR_SYSTEM_ERROR, ENOSPC, -ENOSPC },
+		{ VIR_ERR_SYSTEM_ERROR, 0, -EIO },
+		{ VIR_ERR_SYSTEM_ERROR, -7, -EIO },
+		{ VIR_ERR_SYSTEM_ERROR, 100000, -EIO },
+		{ VIR_ERR_INTERNAL_ERROR, ENOSPC, -EIO },
+		{ 99999, 0, -EIO },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const virError error = {.code = rows[i].code, .int1 = rows[i].int1};
+		const virError error = { .code = rows[i].code, .int1 = rows[i].int1 };
 
 		assert_int_equal(facts_errno(&error), rows[i].error);
 	}
@@ -117,7 +117,7 @@ static void test_errors(void **state)
 
 static virTypedParameter param(const char *field, int type, long long value)
 {
-	virTypedParameter p = {.type = type};
+	virTypedParameter p = { .type = type };
 
 	(void)snprintf(p.field, sizeof(p.field), "%s", field);
 	if (type == VIR_TYPED_PARAM_ULLONG)
@@ -200,13 +200,13 @@ static void test_uuid(void **state)
 		const char *uuid;
 		bool valid;
 	} rows[] = {
-		{UUID, true},
-		{"", false},
-		{"6A1F0C52-9d5e-4a40-8f6b-0d3c8e6f1a01", false},
-		{"6a1f0c52-9d5e-4a40-8f6b-0d3c8e6f1a0", false},
-		{"6a1f0c52-9d5e-4a40-8f6b-0d3c8e6f1a010", false},
-		{"6a1f0c52x9d5e-4a40-8f6b-0d3c8e6f1a01", false},
-		{"6a1f0c52-9d5e-4a40-8f6b-0d3c8e6f1a0g", false},
+		{ UUID, true },
+		{ "", false },
+		{ "6A1F0C52-9d5e-4a40-8f6b-0d3c8e6f1a01", false },
+		{ "6a1f0c52-9d5e-4a40-8f6b-0d3c8e6f1a0", false },
+		{ "6a1f0c52-9d5e-4a40-8f6b-0d3c8e6f1a010", false },
+		{ "6a1f0c52x9d5e-4a40-8f6b-0d3c8e6f1a01", false },
+		{ "6a1f0c52-9d5e-4a40-8f6b-0d3c8e6f1a0g", false },
 	};
 
 	(void)state;
@@ -216,7 +216,7 @@ static void test_uuid(void **state)
 
 static bool readable(struct mailbox *mailbox)
 {
-	struct pollfd p = {.fd = mailbox_fd(mailbox), .events = POLLIN};
+	struct pollfd p = { .fd = mailbox_fd(mailbox), .events = POLLIN };
 
 	return poll(&p, 1, 0) == 1;
 }
@@ -298,14 +298,14 @@ static void *poster(void *userdata)
 static void test_mailbox_threads(void **state)
 {
 	struct mailbox *m;
-	struct mail mail = {0};
+	struct mail mail = { 0 };
 	pthread_t id;
 
 	(void)state;
 	assert_int_equal(mailbox_new(&m), 0);
 	assert_int_equal(pthread_create(&id, NULL, poster, mailbox_ref(m)), 0);
 	while (mail.kib != 1999) {
-		struct pollfd p = {.fd = mailbox_fd(m), .events = POLLIN};
+		struct pollfd p = { .fd = mailbox_fd(m), .events = POLLIN };
 
 		assert_int_equal(poll(&p, 1, 10000), 1);
 		mailbox_clear(m);
@@ -321,7 +321,7 @@ static void test_names(void **state)
 	(void)state;
 #define ROUND_TRIP(name, num)                                                                      \
 	for (int i_ = 0; i_ < (num); i_++)                                                         \
-		assert_int_equal(name##_from_string(name##_to_string(i_)), i_)
+	assert_int_equal(name##_from_string(name##_to_string(i_)), i_)
 	ROUND_TRIP(hv_domain_state, HV_DOMAIN_STATE_NUM);
 	ROUND_TRIP(hv_reason, HV_REASON_NUM);
 	ROUND_TRIP(hv_verb, HV_VERB_NUM);

@@ -85,15 +85,15 @@ static void item_free(void *arg)
 	sem_post(&s->freed);
 }
 
-static int submit_to(struct scene *s, struct worker_queue *queue, char letter, bool waits,
-	usec_t timeout)
+static int submit_to(
+	struct scene *s, struct worker_queue *queue, char letter, bool waits, usec_t timeout)
 {
 	struct item *item = calloc(1, sizeof(*item));
-	struct worker_job job = {item_run, item_done, item_undo, item_free, item, timeout};
+	struct worker_job job = { item_run, item_done, item_undo, item_free, item, timeout };
 	int r;
 
 	assert_non_null(item);
-	*item = (struct item){.scene = s, .letter = letter, .waits = waits};
+	*item = (struct item){ .scene = s, .letter = letter, .waits = waits };
 	s->in_submit = true;
 	r = worker_submit(queue, &job);
 	s->in_submit = false;

@@ -99,7 +99,7 @@ static void test_journey(void **state)
 
 static void test_killed(void **state)
 {
-	struct hv_request r = {.verb = HV_READ, .uuid = UUID};
+	struct hv_request r = { .verb = HV_READ, .uuid = UUID };
 	struct hv_health health;
 	struct rig rig;
 	struct answer a;
@@ -149,9 +149,9 @@ static void test_both_killed(void **state)
 	while (a.reply.facts.state == HV_DOMAIN_RUNNING);
 	assert_int_equal(a.reply.facts.state, HV_DOMAIN_OFF);
 	assert_true(a.reply.facts.reason == HV_REASON_CRASHED ||
-		a.reply.facts.reason == HV_REASON_FAILED ||
-		a.reply.facts.reason == HV_REASON_DAEMON ||
-		a.reply.facts.reason == HV_REASON_UNKNOWN);
+		    a.reply.facts.reason == HV_REASON_FAILED ||
+		    a.reply.facts.reason == HV_REASON_DAEMON ||
+		    a.reply.facts.reason == HV_REASON_UNKNOWN);
 	print_message("reason: %s\n", hv_reason_to_string(a.reply.facts.reason));
 	rig_end(&rig);
 }
@@ -160,7 +160,7 @@ static void test_both_killed(void **state)
  * one attempt to connect hangs and the later ones do not pile up; then it goes on. */
 static void test_stopped(void **state)
 {
-	struct hv_request r = {.verb = HV_READ, .uuid = UUID, .timeout = 300 * USEC_PER_MSEC};
+	struct hv_request r = { .verb = HV_READ, .uuid = UUID, .timeout = 300 * USEC_PER_MSEC };
 	struct hv_health health;
 	struct rig rig;
 	struct answer a;

@@ -38,8 +38,8 @@ static void on_event(void *userdata, const struct hv_event *event, usec_t now)
 			event->message ? event->message : "");
 }
 
-static void on_console(void *userdata, const char *uuid, const void *data, size_t len,
-	uint64_t lost, usec_t now)
+static void on_console(
+	void *userdata, const char *uuid, const void *data, size_t len, uint64_t lost, usec_t now)
 {
 	struct rig *rig = userdata;
 	size_t n = MIN(len, sizeof(rig->text) - 1 - rig->text_len);
@@ -56,7 +56,7 @@ static void on_console(void *userdata, const char *uuid, const void *data, size_
 
 void rig_begin(struct rig *rig, const char *uri)
 {
-	const struct hv_observer observer = {on_event, on_console, rig};
+	const struct hv_observer observer = { on_event, on_console, rig };
 
 	memset(rig, 0, sizeof(*rig));
 	assert_int_equal(sd_event_new(&rig->event), 0);
@@ -116,7 +116,7 @@ struct answer ask_full(struct rig *rig, const struct hv_request *request)
 
 struct answer ask(struct rig *rig, enum hv_verb verb)
 {
-	return ask_full(rig, &(struct hv_request){.verb = verb, .uuid = UUID, .name = NAME});
+	return ask_full(rig, &(struct hv_request){ .verb = verb, .uuid = UUID, .name = NAME });
 }
 
 /* A guest of 64 MiB; `serial` and `name` as given. */
@@ -150,7 +150,7 @@ struct answer start(struct rig *rig)
 	CLEANUP_FREE char *xml = domain_xml(UUID, NAME);
 
 	return ask_full(rig,
-		&(struct hv_request){.verb = HV_START, .uuid = UUID, .name = NAME, .text = xml});
+		&(struct hv_request){ .verb = HV_START, .uuid = UUID, .name = NAME, .text = xml });
 }
 
 void rig_connected(struct rig *rig, const char *uri)
@@ -205,8 +205,8 @@ void assert_idle(struct rig *rig)
 
 static int run_case(const struct test_case *one)
 {
-	const struct CMUnitTest test = {one->name, one->function, NULL, NULL, NULL};
-	struct CMUnitTest tests[] = {test};
+	const struct CMUnitTest test = { one->name, one->function, NULL, NULL, NULL };
+	struct CMUnitTest tests[] = { test };
 	int status;
 	pid_t pid;
 

@@ -20,7 +20,7 @@ static void test_refusals(void **state)
 {
 	struct rig rig;
 	struct answer a;
-	struct hv_request r = {.verb = HV_READ, .uuid = UUID};
+	struct hv_request r = { .verb = HV_READ, .uuid = UUID };
 
 	(void)state;
 	rig_begin(&rig, "test:///default");
@@ -30,7 +30,7 @@ static void test_refusals(void **state)
 	assert_int_equal(submit(&rig, &a, &r), -EINVAL);
 	r.uuid = "short";
 	assert_int_equal(submit(&rig, &a, &r), -EINVAL);
-	r = (struct hv_request){.verb = HV_START, .uuid = UUID};
+	r = (struct hv_request){ .verb = HV_START, .uuid = UUID };
 	assert_int_equal(submit(&rig, &a, &r), -EINVAL);
 	r.verb = HV_VERB_NUM;
 	assert_int_equal(submit(&rig, &a, &r), -EINVAL);
@@ -42,7 +42,7 @@ static void test_refusals(void **state)
 static void test_test_driver(void **state)
 {
 	static const char uuid[] = "6695eb01-f6a4-8304-79aa-97f2502e193f";
-	struct hv_request request = {.verb = HV_READ, .uuid = uuid, .name = "test", .kib = 32768};
+	struct hv_request request = { .verb = HV_READ, .uuid = uuid, .name = "test", .kib = 32768 };
 	struct rig rig;
 	struct answer a;
 
@@ -81,7 +81,9 @@ static void test_namesake(void **state)
 {
 	static const char xml[] = "<domain type='test'><name>test</name><uuid>" UUID2
 				  "</uuid><memory>65536</memory><os><type>hvm</type></os></domain>";
-	struct hv_request request = {.verb = HV_START, .uuid = UUID2, .name = "test", .text = xml};
+	struct hv_request request = {
+		.verb = HV_START, .uuid = UUID2, .name = "test", .text = xml
+	};
 	struct rig rig;
 	struct answer a;
 
@@ -102,7 +104,7 @@ static void test_forget(void **state)
 {
 	struct rig rig;
 	struct answer a, b;
-	struct hv_request r = {.verb = HV_READ, .uuid = UUID};
+	struct hv_request r = { .verb = HV_READ, .uuid = UUID };
 
 	(void)state;
 	rig_connected(&rig, "test:///default");
@@ -137,8 +139,8 @@ static void test_no_libvirt(void **state)
 static void test_journey(void **state)
 {
 	struct rig rig;
-	struct answer a = {0};
-	struct hv_request r = {.verb = HV_SETMEM, .uuid = UUID, .kib = 48 * 1024};
+	struct answer a = { 0 };
+	struct hv_request r = { .verb = HV_SETMEM, .uuid = UUID, .kib = 48 * 1024 };
 
 	(void)state;
 	a = rig_started(&rig, embed_uri);
@@ -180,7 +182,7 @@ static void test_journey(void **state)
 	};
 	a = ask_full(&rig, &r);
 	assert_int_equal(a.reply.error, -ENOTCONN);
-	r = (struct hv_request){.verb = HV_CPU_TUNE, .uuid = UUID, .weight = 100};
+	r = (struct hv_request){ .verb = HV_CPU_TUNE, .uuid = UUID, .weight = 100 };
 	a = ask_full(&rig, &r);
 	assert_true(a.reply.error == 0 || a.reply.error == -EOPNOTSUPP);
 
@@ -257,7 +259,7 @@ static void test_killed(void **state)
  * loop goes on turning, and destroy gets through. */
 static void test_stopped(void **state)
 {
-	struct hv_request r = {.verb = HV_STATS, .uuid = UUID, .timeout = 300 * USEC_PER_MSEC};
+	struct hv_request r = { .verb = HV_STATS, .uuid = UUID, .timeout = 300 * USEC_PER_MSEC };
 	struct rig rig;
 	struct answer a, behind;
 	struct hv_health health;
