@@ -22,9 +22,10 @@ enum {
 struct args {
 	const char *config, *state; /* NULL: not given */
 	const char *runtime;        /* never NULL: --runtime=, $MEDIAKIT_RUNTIME, or the default */
+	bool runtime_given;         /* it is not the default */
 	bool json, watch, yes, tail;
-	const char *for_what;       /* NULL: not given */
-	usec_t timeout;             /* USEC_INFINITY: not given */
+	const char *for_what; /* NULL: not given */
+	usec_t timeout;       /* USEC_INFINITY: not given */
 	const char *operands[ARGS_OPERANDS_MAX];
 	unsigned n_operands;
 };

@@ -29,6 +29,7 @@ enum guest_news {
 	NEWS_BOOT_ID = 1 << 6,   /* the agent shows another boot than the one we knew */
 	NEWS_HEALTH = 1 << 7,    /* a service's state or verdict changed */
 	NEWS_STATS = 1 << 8,
+	NEWS_JUDGED = 1 << 12,     /* a service was judged, and nothing changed */
 	NEWS_ASKED_START = 1 << 9, /* an operator asked: taken up here, so that no request is
 				      answered before it returned */
 	NEWS_ASKED_STOP = 1 << 10,
@@ -97,7 +98,7 @@ struct guest {
 	char boot_id[37];      /* the current one; "" unknown */
 	char past_boot_id[37]; /* the one before; a report that shows it is stale */
 	bool boot_id_by_agent;
-	bool boot_id_doubt; /* nobody looked for a while: it may have rebooted itself */
+	bool boot_id_doubt;        /* nobody looked for a while: it may have rebooted itself */
 	unsigned cloudinit_errors; /* that cloud-init itself counted at the end of this boot */
 	enum boot_stage restored_stage;
 

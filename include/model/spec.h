@@ -18,6 +18,7 @@
 #define SPEC_DEPENDS_MAX  8u
 #define SPEC_KEYS_MAX     16u /* authorized keys of one guest */
 #define SPEC_PACKAGES_MAX 64u
+#define SPEC_RESTART_LIMIT_MAX 15u /* one less than policy/restart remembers */
 #define SPEC_UUID_TEXT    37u
 
 enum spec_accel { ACCEL_AUTO, ACCEL_TCG, ACCEL_KVM, ACCEL_NUM };

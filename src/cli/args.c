@@ -18,15 +18,15 @@ static const struct option {
 	unsigned bit; /* 0: every verb takes it */
 	size_t offset;
 } options[] = {
-	{ "config",  VALUE_TEXT, 0,           offsetof(struct args, config)   },
-	{ "state",   VALUE_TEXT, 0,           offsetof(struct args, state)    },
-	{ "runtime", VALUE_TEXT, 0,           offsetof(struct args, runtime)  },
-	{ "json",    VALUE_FLAG, ARG_JSON,    offsetof(struct args, json)     },
-	{ "watch",   VALUE_FLAG, ARG_WATCH,   offsetof(struct args, watch)    },
-	{ "yes",     VALUE_FLAG, ARG_YES,     offsetof(struct args, yes)      },
-	{ "tail",    VALUE_FLAG, ARG_TAIL,    offsetof(struct args, tail)     },
-	{ "for",     VALUE_TEXT, ARG_FOR,     offsetof(struct args, for_what) },
-	{ "timeout", VALUE_SPAN, ARG_TIMEOUT, offsetof(struct args, timeout)  },
+	{ "config", VALUE_TEXT, 0, offsetof(struct args, config) },
+	{ "state", VALUE_TEXT, 0, offsetof(struct args, state) },
+	{ "runtime", VALUE_TEXT, 0, offsetof(struct args, runtime) },
+	{ "json", VALUE_FLAG, ARG_JSON, offsetof(struct args, json) },
+	{ "watch", VALUE_FLAG, ARG_WATCH, offsetof(struct args, watch) },
+	{ "yes", VALUE_FLAG, ARG_YES, offsetof(struct args, yes) },
+	{ "tail", VALUE_FLAG, ARG_TAIL, offsetof(struct args, tail) },
+	{ "for", VALUE_TEXT, ARG_FOR, offsetof(struct args, for_what) },
+	{ "timeout", VALUE_SPAN, ARG_TIMEOUT, offsetof(struct args, timeout) },
 };
 
 static const struct option *option_find(const char *name, size_t len, unsigned allowed)
@@ -141,6 +141,7 @@ int args_parse(int argc, char **argv, const struct args_rule *rule, struct args 
 			rule->words, argv[0]);
 		return CLI_USAGE;
 	}
+	a.runtime_given = (env && *env) || strcmp(a.runtime, BUS_RUNTIME_DEFAULT) != 0;
 	*ret = a;
 	return 0;
 }

@@ -356,7 +356,8 @@ static int verb_run(int argc, char **argv)
 	if (r != 0)
 		return r;
 	const char *config_dir = args.config ? args.config : CONFDIR_DEFAULT;
-	r = confdir_load(config_dir, args.state, args.runtime, &spec, &faults);
+	r = confdir_load(
+		config_dir, args.state, args.runtime_given ? args.runtime : NULL, &spec, &faults);
 	print_faults(&faults);
 	conf_faults_clear(&faults);
 	if (r < 0)

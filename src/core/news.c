@@ -22,6 +22,9 @@
  * One without an image has no cloud-init. */
 #define READY_ANYWAY (120 * USEC_PER_SEC)
 
+/* How old the kept verdicts may be while nothing changes. */
+#define SAVE_CALM (60 * USEC_PER_SEC)
+
 /* QEMU is gone, or the domain is. */
 static void take_exit(struct guest *g, enum guest_event absent_event, usec_t now)
 {
@@ -71,8 +74,8 @@ static void first_look(struct guest *g, enum guest_state was, usec_t now)
 static bool runs_after_all(const struct guest *g)
 {
 	bool there = g->facts.state == HV_DOMAIN_RUNNING ||
-		(g->facts.state == HV_DOMAIN_PAUSED && g->facts.reason != HV_REASON_PANICKED &&
-			g->facts.reason != HV_REASON_STARTING_UP);
+		     (g->facts.state == HV_DOMAIN_PAUSED && g->facts.reason != HV_REASON_PANICKED &&
+			     g->facts.reason != HV_REASON_STARTING_UP);
 
 	return there && !g->destroy_in_flight && g->ladder.began == 0;
 }
@@ -161,8 +164,7 @@ static void take_health(struct guest *g, usec_t now)
 	if (g->state == GUEST_PAUSED || g->state == GUEST_SAVING)
 		return;
 	guest_set_healthy(g, g->state == GUEST_READY && up == active);
-	if (g->save_due == USEC_INFINITY)
-		g->save_due = usec_add(now, USEC_PER_SEC);
+	g->save_due = MIN(g->save_due, usec_add(now, USEC_PER_SEC));
 }
 
 static void take_stats(struct guest *g)
@@ -245,4 +247,7 @@ void news_take(struct guest *g, usec_t now)
 		take_stats(g);
 	if (news & NEWS_HEALTH)
 		take_health(g, now);
+	/* The age of a verdict that stands is worth a sync now and then, not at each question. */
+	if (news & NEWS_JUDGED)
+		g->save_due = MIN(g->save_due, usec_add(now, SAVE_CALM));
 }

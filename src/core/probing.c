@@ -54,10 +54,11 @@ static void step(struct service *s, enum probe_event event, const struct judgeme
 		s->state_since_realtime = now_realtime();
 		log_state(s, ret_act->old_state);
 	}
-	if (ret_act->state_changed || ret_act->verdict_changed || judgement) {
-		s->dirty = true;
+	if (ret_act->state_changed || ret_act->verdict_changed)
 		g->news |= NEWS_HEALTH;
-	}
+	else if (judgement)
+		g->news |= NEWS_JUDGED;
+	s->dirty |= ret_act->state_changed || ret_act->verdict_changed || judgement;
 }
 
 static void drop_question(struct service *s)

@@ -268,9 +268,9 @@ static const struct conf_key keys[] = {
 	},
 	[CONF_KEY_RESTART_LIMIT] = {
 		.section = CONF_SECTION_RESTART, .name = "Limit",
-		.type = &conf_type_number, GUEST(restart_limit), .min = 1, .max = 100,
-		.preset = "3", .effect = CONF_LIVE,
-		.allowed = "1 to 100",
+		.type = &conf_type_number, GUEST(restart_limit), .min = 1,
+		.max = SPEC_RESTART_LIMIT_MAX, .preset = "3", .effect = CONF_LIVE,
+		.allowed = "1 to 15",
 		.help = "boot attempts inside Window= before the guest is given up",
 	},
 	[CONF_KEY_RESTART_WINDOW] = {

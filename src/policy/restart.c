@@ -3,6 +3,7 @@
 #include "policy/restart.h"
 
 #include "base/macro.h"
+#include "model/spec.h"
 
 #include <string.h>
 
@@ -55,6 +56,8 @@ static usec_t backoff(unsigned n_faults, double jitter)
 	delay = MIN(delay, RESTART_DELAY_MAX);
 	return delay + (usec_t)((double)delay * 0.25 * jitter);
 }
+
+static_assert(SPEC_RESTART_LIMIT_MAX < RESTART_HISTORY_MAX, "a limit no history can reach");
 
 bool restart_after_fault(struct restart *r, const struct restart_policy *policy, usec_t now,
 	double jitter, usec_t *ret_at)
