@@ -4,6 +4,7 @@
 
 #include "model/utf8.h"
 #include "virt/facts.h"
+#include "virt/hint.h"
 
 #include <libvirt/libvirt-qemu.h>
 #include <stdarg.h>
@@ -57,9 +58,13 @@ int call_failed(struct call *call, const struct call_on *on, const char *what)
 	const virError *error = virGetLastError();
 	int r = facts_errno(error);
 	const char *words = error && error->message ? error->message : "unknown error";
+	struct reason hint;
 
 	/* The words first: asking about the connection overwrites them. */
-	(void)call_refused(call, r, "%s%s%s", what ? what : "", what ? ": " : "", words);
+	if (hint_find(words, &hint))
+		(void)call_refused(call, r, "%s", hint.text);
+	else
+		(void)call_refused(call, r, "%s%s%s", what ? what : "", what ? ": " : "", words);
 	return link_dead(on->link, on->conn) ? -ENOTCONN : r;
 }
 

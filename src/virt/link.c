@@ -5,6 +5,7 @@
 #include "base/macro.h"
 #include "virt/event_thread.h"
 #include "virt/facts.h"
+#include "virt/hint.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -244,7 +245,10 @@ int links_open(struct links *links, const char *uri, unsigned generation, struct
 	virResetLastError();
 	r = link_open(full, uri);
 	if (r < 0) {
-		(void)snprintf(words, size, "%s", virGetLastErrorMessage());
+		struct reason hint;
+		const char *message = virGetLastErrorMessage();
+
+		(void)snprintf(words, size, "%s", hint_find(message, &hint) ? hint.text : message);
 		link_unwatch(full);
 		link_put(&full->link);
 		return r;
