@@ -63,7 +63,8 @@ static bool wedged(const struct guest *g)
 
 static const char *accelerator(const struct guest *g)
 {
-	if (!runs(g) || !g->seen)
+	/* Until the start's answer the facts are those of the run before. */
+	if (!runs(g) || !g->seen || g->state == GUEST_STARTING)
 		return "";
 	return g->facts.tcg ? "tcg" : "kvm";
 }

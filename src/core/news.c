@@ -120,6 +120,7 @@ static void take_facts(struct guest *g, usec_t now)
 		first_look(g, was, now);
 	if (g->start_waits) {
 		g->start_waits = false;
+		guest_set_reason(g, "");
 		guest_event(g, GUEST_EV_START, now);
 		if (g->state != GUEST_STARTING)
 			operations_answer(&g->operations, OPERATIONS_START, 0, "it runs already");
@@ -202,11 +203,15 @@ static void call_off(struct guest *g, usec_t now)
 /* Before the first look nobody knows what runs, so a start waits for it. */
 static void take_asked_start(struct guest *g, usec_t now)
 {
-	guest_set_reason(g, "");
-	g->start_waits = !g->seen || !g->supervisor->hv_health.connected;
+	const struct hv_health *hv = &g->supervisor->hv_health;
+	char text[HV_ERROR_MAX + 64] = "";
+
+	g->start_waits = !g->seen || !hv->connected;
 	if (g->start_waits)
-		guest_set_reason(g, "the start waits for libvirt");
-	else
+		(void)snprintf(text, sizeof(text), "the start waits for libvirt%s%s",
+			hv->message[0] ? ": " : "", hv->message);
+	guest_set_reason(g, text);
+	if (!g->start_waits)
 		guest_event(g, GUEST_EV_START, now);
 }
 

@@ -120,8 +120,12 @@ static void take_connection(struct supervisor *s, bool connected, const char *me
 {
 	s->dirty = true;
 	s->hv_since_realtime = now_realtime();
-	for (unsigned i = 0; i < s->n_guests; i++)
+	for (unsigned i = 0; i < s->n_guests; i++) {
 		s->guests[i]->boot_id_doubt = true;
+		/* Whoever waits reads why, and the newest why. */
+		if (!connected && s->guests[i]->start_waits)
+			s->guests[i]->news |= NEWS_ASKED_START;
+	}
 	if (!connected) {
 		log_warning("libvirt (%s) is away: %s; probing goes on, states stand",
 			s->spec->connection, message ? message : "no reason given");

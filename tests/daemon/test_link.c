@@ -116,7 +116,7 @@ static void test_requests_without_connection(void **state)
 	const struct sim_request *r = sim_ask(sim, VM, OPERATION_START);
 	sim_run(sim, 60 * S);
 	assert_int_equal(r->answers, 0);
-	assert_non_null(strstr(sim_guest(sim, VM)->reason, "waits for libvirt"));
+	assert_string_equal(sim_guest(sim, VM)->reason, "the start waits for libvirt: gone");
 	connect_again(sim);
 	sim_wait_answer(sim, r, 10 * S);
 	assert_int_equal(r->error, 0);

@@ -80,6 +80,10 @@ static void nothing_is_known_of_a_guest_that_is_down(void **state)
 	sd_bus *b = caller("status");
 
 	(void)state;
+	world->guests[0].state = GUEST_STARTING;
+	load(b, &v);
+	assert_string_equal(view_guest(&v, "vm-mediakit")->accelerator, "");
+	view_free(&v);
 	world->guests[0].state = GUEST_STOPPED;
 	load(b, &v);
 	const struct view_guest *g = view_guest(&v, "vm-mediakit");
