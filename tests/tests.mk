@@ -54,7 +54,8 @@ check: check-packages
 
 # In a make of its own, because the libraries it may have installed are looked up when the Makefile is read.
 .PHONY: check-all
-check-all: check-style check-layers check-xml all
+check-all: check-style check-layers check-xml
+	@$(MAKE) --no-print-directory -j$$(nproc) tests
 	@$(MAKE) --no-print-directory check-unit check-fuzz check-daemon
 	@$(MAKE) --no-print-directory check-provision check-virt
 	@$(MAKE) --no-print-directory check-guest
