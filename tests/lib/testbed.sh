@@ -19,6 +19,11 @@ StateDirectory=$BED/state
 RuntimeDirectory=$BED/run
 END
 	bed_standin "$1" >"$BED/config/guests.d/vm-mediakit.conf.d/50-standin.conf"
+	# OFFSET= moves the host ports where 10000 and up are taken.
+	if [ -n "${OFFSET:-}" ]; then
+		printf '[Network]\nPortOffset=%s\nSSHPort=%s\n' "$OFFSET" $((OFFSET + 22)) \
+			>"$BED/config/guests.d/vm-mediakit.conf.d/60-offset.conf"
+	fi
 	"$TOP/tests/standin/vendor-data" >"$BED/vendor-data.tmp"
 	mv "$BED/vendor-data.tmp" "$BED/vendor-data"
 }
