@@ -87,8 +87,9 @@ class Bench:
             figures.say("the predecessor did not shut down in time; its power was cut")
 
     def boot_ours(self, which):
+        before = self.ours.starts()
         result = boot(self.ours, self.offset)
-        again = self.ours.attempts() - 1
+        again = self.ours.starts() - before - 1
         self.restarts += max(0, again)
         self.note("ours", which, result, f", {again} boots started again" if again > 0 else "")
         self.ours.stop()

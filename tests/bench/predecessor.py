@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The predecessor's guest: QEMU by hand, as vm-mediakit.service ran it. It differs in one thing, that its forwards are bound
-on 127.0.0.1 and not on all interfaces, because a measurement is no reason to open ports."""
+"""The predecessor's guest: QEMU by hand, as vm-mediakit.service ran it. Its forwards are bound on
+127.0.0.1 and not on all interfaces, because a measurement is no reason to open ports; its seed is a virtio disk, as ours is,
+because the stand-in looks for no other."""
 
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import time
 import ports
 
 PANIC = (b"Kernel panic", b"Oops:")
+LOGIN = b" login: "
 STUCK = 90      # seconds without a byte on the serial line, before the ports have answered
 POWER = 5       # seconds between two presses of the power button
 SHUTDOWN = 180  # seconds after which the power is cut, as with ours
@@ -29,7 +31,8 @@ class Predecessor:
         forwards = ",".join(f"hostfwd=tcp:127.0.0.1:{p + self.offset}-:{p}" for p in (22, *ports.SERVICES.values()))
         # In a session of its own Ctrl-C leaves it to us, and it still does not outlive us.
         return ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-accel", "tcg", "-m", "6144M", "-smp", "2",
-                "-drive", f"file={self.overlay},if=virtio,format=qcow2", "-cdrom", str(self.seed),
+                "-drive", f"file={self.overlay},if=virtio,format=qcow2",
+                "-drive", f"file={self.seed},if=virtio,format=raw,readonly=on",
                 "-netdev", f"user,id=net0,{forwards}", "-device", "virtio-net-pci,netdev=net0",
                 "-device", "virtio-balloon-pci", "-monitor", f"unix:{self.monitor},server,nowait",
                 "-display", "none", "-serial", f"file:{self.serial}"]
@@ -57,6 +60,8 @@ class Predecessor:
         if any(word in text for word in PANIC):
             raise Panic("its kernel panicked")
         if self.serial.exists() and time.time() - self.serial.stat().st_mtime > STUCK:
+            if LOGIN in text:
+                raise RuntimeError(f"the guest is up, but not all services answer {STUCK} s later")
             raise Panic(f"its serial line was silent for {STUCK} s")
 
     def stop(self):
