@@ -128,8 +128,10 @@ static void guest_from_state(struct guest *g, const struct state_record *r, usec
 	g->state_since_realtime = r->since_realtime;
 	g->state_since = to_boottime(r->since_realtime, now);
 	/* It went down by itself and was left so: our own restart is no reason to start it, the
-	 * host's is. */
-	g->rests = same_host_boot && g->state == GUEST_STOPPED && r->exit_at_realtime != 0;
+	 * host's is. Where a start was under way, or where a person had stopped it and it is wanted
+	 * up all the same, it was asked for since. */
+	g->rests = same_host_boot && state == GUEST_STOPPED && r->exit_at_realtime != 0 &&
+		   g->last_exit.cause != CAUSE_OPERATOR;
 	g->started_at_realtime = r->started_realtime;
 	g->healthy = r->healthy;
 	g->healthy_since_realtime = r->healthy_since_realtime;

@@ -270,6 +270,35 @@ static void test_killed_while_starting(void **state)
 	}
 }
 
+/* Not its first start: the end before it is no reason to let it rest. */
+static void test_killed_while_starting_again(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+	unsigned starts = 1;
+
+	for (unsigned by_itself = 0; by_itself < 2; by_itself++) {
+		if (by_itself)
+			fake_guest_end(d, HV_REASON_SHUTDOWN);
+		else
+			(void)sim_ask(sim, VM, OPERATION_STOP);
+		sim_wait_state(sim, VM, GUEST_STOPPED, 200 * S);
+		sim_run(sim, 10 * S);
+		assert_int_equal(d->starts, starts);
+		d->start_takes = 5 * S;
+		(void)sim_ask(sim, VM, OPERATION_START);
+		sim_wait_state(sim, VM, GUEST_STARTING, S);
+		sim_run(sim, S);
+		sim_kill_daemon(sim);
+		/* A driver inside the daemon dies with it, before QEMU is there. */
+		timeline_cancel(d->hv->timeline, d->appears);
+		d->appears = NULL;
+		sim_daemon(sim);
+		sim_wait_healthy(sim, VM, 200 * S);
+		starts = d->starts;
+	}
+}
+
 /* Started by a person's hand under our eyes: adopted, and its services get the time of a boot. */
 static void test_started_from_outside(void **state)
 {
@@ -444,6 +473,7 @@ int main(void)
 		HEALTHY(test_died_meanwhile),
 		HEALTHY(test_went_down_meanwhile),
 		HEALTHY(test_rests),
+		HEALTHY(test_killed_while_starting_again),
 		HEALTHY(test_stopped_stays),
 		FRESH(test_killed_while_starting),
 		HEALTHY(test_started_from_outside),
