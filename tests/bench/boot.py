@@ -113,6 +113,8 @@ class Bench:
         return [getattr(b, field) for b in self.boots[who, which]]
 
     def report(self):
+        if not any(self.boots.values()):
+            return
         for which, aim in AIMS.items():
             theirs, our = self.seconds("predecessor", which), self.seconds("ours", which)
             figures.head(f"{which} boot, seconds")
