@@ -16,6 +16,9 @@ static int put(struct guest *g, const char *text, hv_done_t done)
 		.text = text,
 	};
 
+	/* As in core/hvlink: it would hold up everybody. */
+	if (g->destroy_in_flight)
+		return -EBUSY;
 	int r = hv_submit(g->supervisor->config.hv, &request, done, g);
 	g->agent.waits_for_hv = r == 0;
 	g->hv_in_flight += r == 0;

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "core/supervisor.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* Every request is about this guest; the rest is zero until set. */
@@ -15,6 +16,11 @@ static struct hv_request request_for(const struct guest *g, enum hv_verb verb)
 
 static int put(struct guest *g, const struct hv_request *request, hv_done_t done)
 {
+	/* libvirt holds the domain's lock while it ends a QEMU that hangs, 12 s, and who looks the
+	 * domain up meanwhile waits for it with the lock of the list of domains in hand: every
+	 * other guest would wait, too. The end of the destroy has everything read again. */
+	if (g->destroy_in_flight)
+		return -EBUSY;
 	int r = hv_submit(g->supervisor->config.hv, request, done, g);
 
 	g->hv_in_flight += r == 0;

@@ -177,6 +177,13 @@ static void test_wedged(void **state)
 	d->sigstopped = true;
 	sim_run(sim, 60 * S);
 	r = sim_ask(sim, VM, OPERATION_KILL);
+	sim_run(sim, S);
+	/* While it is being ended libvirt is asked nothing about it: whoever asks holds up all
+	 * guests. */
+	uint64_t submitted = sim->hv->submitted;
+	sim_run(sim, 10 * S);
+	assert_int_equal(r->answers, 0);
+	assert_int_equal(sim->hv->submitted, submitted);
 	sim_wait_answer(sim, r, 30 * S);
 	assert_non_null(strstr(r->text, "killed by request"));
 	assert_false(fake_guest_has_qemu(d));
