@@ -239,7 +239,7 @@ static int check_raw(const char *path, bool bootable, struct reason *reason)
 int disk_inspect(const char *path, bool bootable, const struct tick *tick, struct disk_info *ret,
 	struct reason *reason)
 {
-	struct disk_info info;
+	struct disk_info info = { 0 };
 	int r = disk_check_header(path, reason);
 
 	if (r >= 0)

@@ -52,20 +52,20 @@ static int trim_one(const char *dir, const char *name, uint64_t max)
 	return ftruncate(fd, 0) < 0 ? -errno : 1;
 }
 
-int qemulog_trim(const char *path, uint64_t max)
+int qemulog_trim(const char *dir, uint64_t max)
 {
-	DIR *dir = opendir(path);
+	DIR *logs = opendir(dir);
 	const struct dirent *entry;
 	int cut = 0, r = 0;
 
-	if (!dir)
+	if (!logs)
 		return errno == ENOENT ? 0 : -errno;
-	while (r >= 0 && (entry = readdir(dir))) {
+	while (r >= 0 && (entry = readdir(logs))) {
 		if (!is_log(entry->d_name))
 			continue;
-		r = trim_one(path, entry->d_name, max);
+		r = trim_one(dir, entry->d_name, max);
 		cut += r > 0;
 	}
-	(void)closedir(dir);
+	(void)closedir(logs);
 	return r < 0 ? r : cut;
 }

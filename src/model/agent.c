@@ -74,7 +74,9 @@ static void base64_decode(const char *in, char *out, size_t size)
 			continue;
 		bits -= 8;
 		char c = (char)(acc >> bits & 0xff);
-		out[n++] = c ? c : '?';
+		if (c == '\0')
+			c = '?';
+		out[n++] = c;
 	}
 	out[n] = '\0';
 }
