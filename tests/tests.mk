@@ -99,4 +99,5 @@ demo-stop:
 demo-clean:
 	@BUILD=$(abspath $(B)) tests/demo/demo clean
 
+include tests/sanitize/sanitize.mk
 include tests/bench/bench.mk

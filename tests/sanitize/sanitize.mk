@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+# What compilers and their helpers find: sanitizers, fuzzers, static analysis. Kept out of `make check` by their time;
+# each ends with a failure on the first finding.
+
+.PHONY: check-asan asan-run check-valgrind fuzz fuzz-run
+
+# AddressSanitizer (leaks too) and UndefinedBehaviorSanitizer, in a build of their own. test_conf_alloc brings its own
+# malloc and knows that it must leave it to the sanitizer: it then tests without failing allocations.
+ASAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+check-asan:
+	@$(MAKE) --no-print-directory B=$(B)-asan CFLAGS='-O1 -g $(ASAN_FLAGS) -fno-omit-frame-pointer' \
+		LDFLAGS='$(ASAN_FLAGS)' asan-run
+
+asan-run: export ASAN_OPTIONS := detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
+asan-run: export UBSAN_OPTIONS := print_stacktrace=1
+asan-run: export TEST_SECONDS := 360
+asan-run: tests
+	@$(MAKE) --no-print-directory check-unit check-daemon check-fuzz
+	@tests/sanitize/daemon $(abspath $(B))
+
+# Memcheck sees what the sanitizers don't: reads of memory never written, also inside libraries. It runs everything
+# much slower, so it leaves out the tests of many guests and of real time; the one with its own malloc; and test_disk,
+# whose pidfd_open() valgrind 3.19 does not know.
+VALGRIND := valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect,possible --error-exitcode=99 \
+	--suppressions=tests/sanitize/valgrind.supp
+VALGRIND_SKIPS := %/test_conf_alloc %/test_disk %/test_many %/test_http
+check-valgrind: $(UNIT_PROGRAMS) $(DAEMON_PROGRAMS)
+	@tests/lib/packages analysis
+	@TEST_WRAPPER='$(VALGRIND)' TEST_SECONDS=600 tests/lib/run-tests \
+		$(filter-out $(VALGRIND_SKIPS),$(UNIT_PROGRAMS) $(DAEMON_PROGRAMS))
+
+# Fuzzers, each for SECONDS from its corpus. What is found is put under build/fuzz; an input that broke something belongs in
+# tests/fuzz/corpus once it is mended. 64 MiB hold the fuzzer itself and a small quarantine, so they bound what a parser takes.
+SECONDS       ?= 60
+FUZZ_TARGETS  := $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=%)
+FUZZ_PROGRAMS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/%)
+FUZZ_FLAGS    := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+fuzz:
+	@tests/lib/packages build test analysis
+	@$(MAKE) --no-print-directory B=$(B)-fuzz CC=clang CFLAGS='-O1 -g $(FUZZ_FLAGS) -fno-omit-frame-pointer' fuzz-run
+
+$(foreach s,$(FUZZ_SOURCES),$(eval $(call test_rule,$(B)/tests/fuzz/$(patsubst fuzz_%,%,$(basename $(notdir $(s)))),$(s),)))
+$(FUZZ_PROGRAMS): LDFLAGS += -fsanitize=fuzzer,address,undefined
+
+fuzz-run: export ASAN_OPTIONS := quarantine_size_mb=4:malloc_context_size=8
+fuzz-run: $(FUZZ_PROGRAMS)
+	@for t in $(FUZZ_TARGETS); do \
+		echo "fuzz: $$t, $(SECONDS) s"; \
+		mkdir -p $(B)/found/$$t; \
+		$(B)/tests/fuzz/$$t -max_total_time=$(SECONDS) -rss_limit_mb=64 -timeout=5 -print_final_stats=1 -verbosity=0 \
+			-artifact_prefix=$(B)/found/$$t- $(B)/found/$$t tests/fuzz/corpus/$$t || exit 1; \
+	done
