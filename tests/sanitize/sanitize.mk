@@ -2,7 +2,7 @@
 # What compilers and their helpers find: sanitizers, fuzzers, static analysis. Kept out of `make check` by their time;
 # each ends with a failure on the first finding.
 
-.PHONY: check-asan asan-run check-valgrind fuzz fuzz-run
+.PHONY: check-asan asan-run check-valgrind fuzz fuzz-run check-static
 
 # AddressSanitizer (leaks too) and UndefinedBehaviorSanitizer, in a build of their own. test_conf_alloc brings its own
 # malloc and knows that it must leave it to the sanitizer: it then tests without failing allocations.
@@ -50,3 +50,8 @@ fuzz-run: $(FUZZ_PROGRAMS)
 		$(B)/tests/fuzz/$$t -max_total_time=$(SECONDS) -rss_limit_mb=64 -timeout=5 -print_final_stats=1 -verbosity=0 \
 			-artifact_prefix=$(B)/found/$$t- $(B)/found/$$t tests/fuzz/corpus/$$t || exit 1; \
 	done
+
+# One set of flags for all files: a floor's own list of libraries matters to check-layers, not here.
+check-static:
+	@tests/lib/packages build test analysis
+	@$(PYTHON) tests/sanitize/static $(CPPFLAGS_ALL) $(call pkg_cflags,$(sort $(foreach f,$(FLOORS),$(PKG_$(f)))))
