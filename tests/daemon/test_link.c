@@ -177,16 +177,25 @@ static void test_wedged(void **state)
 	d->sigstopped = true;
 	sim_run(sim, 60 * S);
 	r = sim_ask(sim, VM, OPERATION_KILL);
+	sim_wait_answer(sim, r, 30 * S);
+	assert_non_null(strstr(r->text, "killed by request"));
+	assert_false(fake_guest_has_qemu(d));
+}
+
+/* While it is being ended libvirt is asked nothing about it: whoever asks holds up all guests. */
+static void test_nothing_asked_while_ending(void **state)
+{
+	struct sim *sim = *state;
+
+	sim_fake(sim, VM)->sigstopped = true;
+	const struct sim_request *r = sim_ask(sim, VM, OPERATION_KILL);
 	sim_run(sim, S);
-	/* While it is being ended libvirt is asked nothing about it: whoever asks holds up all
-	 * guests. */
 	uint64_t submitted = sim->hv->submitted;
 	sim_run(sim, 10 * S);
 	assert_int_equal(r->answers, 0);
 	assert_int_equal(sim->hv->submitted, submitted);
-	sim_wait_answer(sim, r, 30 * S);
-	assert_non_null(strstr(r->text, "killed by request"));
-	assert_false(fake_guest_has_qemu(d));
+	sim_wait_answer(sim, r, 10 * S);
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_STOPPED);
 }
 
 /* The same without anybody asking: the graceful stop of a wedged guest ends by force, at the
@@ -394,6 +403,7 @@ int main(void)
 		HEALTHY(test_requests_without_connection),
 		HEALTHY(test_start_before_first_look),
 		HEALTHY(test_wedged),
+		HEALTHY(test_nothing_asked_while_ending),
 		HEALTHY(test_stop_wedged),
 		HEALTHY(test_taken_port),
 		FRESH(test_taken_port_at_daemon_start),
