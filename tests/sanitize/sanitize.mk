@@ -29,7 +29,7 @@ check-valgrind: $(UNIT_PROGRAMS) $(DAEMON_PROGRAMS)
 	@TEST_WRAPPER='$(VALGRIND)' TEST_SECONDS=600 tests/lib/run-tests \
 		$(filter-out $(VALGRIND_SKIPS),$(UNIT_PROGRAMS) $(DAEMON_PROGRAMS))
 
-# Fuzzers, each for SECONDS from its corpus. What is found is put under build/fuzz; an input that broke something belongs in
+# Fuzzers, each for SECONDS from its corpus. What is found is put under build-fuzz/found; an input that broke something belongs in
 # tests/fuzz/corpus once it is mended. 64 MiB hold the fuzzer itself and a small quarantine, so they bound what a parser takes.
 SECONDS       ?= 60
 FUZZ_TARGETS  := $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=%)
