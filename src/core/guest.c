@@ -50,6 +50,8 @@ void guest_set_state(struct guest *g, enum guest_state next, usec_t now)
 		old != GUEST_SAVING)
 		g->state_before = old == GUEST_RUNNING || old == GUEST_READY ? old : GUEST_BOOTING;
 	g->state = next;
+	if (next == GUEST_READY)
+		g->boots = 0;
 	g->state_since = now;
 	g->state_since_realtime = now_realtime();
 	g->save_due = now;

@@ -69,6 +69,7 @@ static int request_start(struct guest *g, const struct request *request, usec_t 
 	if (guest_state_probes(g->state) && g->state != GUEST_STOPPING)
 		return say(message, 0, "%s is %s already", name, guest_state_to_string(g->state));
 	restart_clear(&g->restart);
+	g->boots = 0;
 	int r = accept(g, request, now,
 		usec_add(
 			START_DEADLINE, g->state == GUEST_STOPPING ? g->spec->shutdown_timeout : 0),
@@ -107,6 +108,7 @@ static int request_restart(struct guest *g, const struct request *request, usec_
 		return request_start(g, request, now, message, ret_op);
 	want(g, WANT_UP, "restart");
 	restart_clear(&g->restart);
+	g->boots = 0;
 	int r = accept(g, request, now,
 		usec_add(g->spec->shutdown_timeout, START_DEADLINE + REQUEST_GRACE), message,
 		ret_op);

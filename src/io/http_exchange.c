@@ -112,7 +112,7 @@ static CURLcode set_safety(CURL *easy)
 	r |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	r |= curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	r |= curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-	r |= curl_easy_setopt(easy, CURLOPT_IPRESOLVE, CURL_IPRESOLVE_V4);
+	r |= curl_easy_setopt(easy, CURLOPT_IPRESOLVE, (long)CURL_IPRESOLVE_V4);
 	r |= curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
 	r |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 	r |= curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
