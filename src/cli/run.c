@@ -362,9 +362,9 @@ static int verb_run(int argc, char **argv)
 	conf_faults_clear(&faults);
 	if (r < 0)
 		return CLI_USAGE;
-	/* Its warnings (every start "taints" a domain) would drown ours; its errors come back as
-	 * answers. */
-	(void)setenv("LIBVIRT_LOG_OUTPUTS", "4:stderr", 0);
+	/* The embedded driver's own log would drown ours (every start "taints" a domain, every
+	 * look-up that finds none is an error); what matters comes back as answers. */
+	(void)setenv("LIBVIRT_LOG_OUTPUTS", "4:file:/dev/null", 0);
 	/* Still alone: it may enter a mount namespace, which no other thread would follow into. */
 	if (virt_embed_prepare(spec->connection, warning, sizeof(warning)) < 0)
 		log_warning("%s", warning);

@@ -308,7 +308,9 @@ static void judge_whole(struct http_exchange *x, struct answer *a)
 		judge_cut(x, a);
 		return;
 	}
-	if (version != CURL_HTTP_VERSION_1_0 && version != CURL_HTTP_VERSION_1_1) {
+	/* Newer ones take any status line that is shaped like one, and report their own version. */
+	if (!x->take.http1 ||
+		(version != CURL_HTTP_VERSION_1_0 && version != CURL_HTTP_VERSION_1_1)) {
 		judge(a, ANSWER_NOT_HTTP, "no HTTP/1.x status line");
 		return;
 	}
@@ -359,6 +361,9 @@ void http_exchange_judge(struct http_exchange *x, CURLcode code, struct answer *
 		judge_cut(x, ret);
 		break;
 	case CURLE_FILESIZE_EXCEEDED:
+#if LIBCURL_VERSION_NUM >= 0x080600
+	case CURLE_TOO_LARGE: /* a header line over libcurl's own limit */
+#endif
 		judge_too_large(x, ret);
 		break;
 	case CURLE_OUT_OF_MEMORY:

@@ -75,6 +75,7 @@ int take_line(struct take *t, const char *line, size_t len)
 	case TAKE_START:
 		t->part = TAKE_HEAD;
 		t->interim = is_interim(line, len);
+		t->http1 = len > 7 && memcmp(line, "HTTP/1.", 7) == 0;
 		t->types = t->cbor = 0;
 		break;
 	case TAKE_HEAD:
