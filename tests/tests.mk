@@ -48,7 +48,7 @@ check-fuzz: $(REPLAY_PROGRAMS)
 
 # The whole, cheapest first -------------------------------------------------------------------------------------------
 
-.PHONY: check check-packages check-style check-layers check-provision check-virt check-guest image
+.PHONY: check check-packages check-style check-layers check-provision check-virt check-programs check-guest image
 check: check-packages
 	@$(MAKE) --no-print-directory check-all
 
@@ -57,7 +57,7 @@ check: check-packages
 check-all: check-style check-layers check-xml
 	@$(MAKE) --no-print-directory -j$$(nproc) tests
 	@$(MAKE) --no-print-directory check-unit check-fuzz check-daemon
-	@$(MAKE) --no-print-directory check-provision check-virt
+	@$(MAKE) --no-print-directory check-provision check-virt check-programs
 	@$(MAKE) --no-print-directory check-guest
 
 check-packages:
@@ -82,6 +82,10 @@ check-provision: all
 # The libvirt floor on a real QEMU without an OS.
 check-virt: all
 	@tests/lib/needs-root tests/virt/run $(abspath $(B))
+
+# The programs on bad input and bad days, on a real QEMU without an OS.
+check-programs: all
+	@tests/lib/needs-root tests/programs/run $(abspath $(B))
 
 image:
 	@tests/lib/needs-root tests/image/build $(abspath $(B))/image

@@ -38,6 +38,33 @@ static const struct option *option_find(const char *name, size_t len, unsigned a
 	return NULL;
 }
 
+struct allowed {
+	const char *names[ARRAY_SIZE(options)];
+	size_t n;
+};
+
+static const char *allowed_name(const void *userdata, size_t i)
+{
+	return ((const struct allowed *)userdata)->names[i];
+}
+
+static int unknown_option(const char *verb, const char *name, size_t len, unsigned bits)
+{
+	struct allowed allowed = { .n = 0 };
+	CLEANUP_FREE char *word = strndup(name, len);
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (options[i].bit == 0 || (options[i].bit & bits))
+			allowed.names[allowed.n++] = options[i].name;
+	const char *near = word ? verb_nearest(word, allowed_name, &allowed, allowed.n) : NULL;
+	fprintf(stderr, "mediakitd %s: there is no option --%.*s here; ", verb, (int)len, name);
+	if (near)
+		fprintf(stderr, "did you mean --%s?\n", near);
+	else
+		fprintf(stderr, "see `mediakitd %s --help`\n", verb);
+	return CLI_USAGE;
+}
+
 static int option_store(
 	const struct option *o, const char *verb, const char *value, struct args *ret)
 {
@@ -69,12 +96,8 @@ static int take_option(int argc, char **argv, int *i, unsigned allowed, struct a
 	size_t len = equals ? (size_t)(equals - name) : strlen(name);
 	const struct option *o = option_find(name, len, allowed);
 
-	if (!o) {
-		fprintf(stderr,
-			"mediakitd %s: there is no option --%.*s here; see `mediakitd %s --help`\n",
-			argv[0], (int)len, name, argv[0]);
-		return CLI_USAGE;
-	}
+	if (!o)
+		return unknown_option(argv[0], name, len, allowed);
 	if (o->value == VALUE_FLAG) {
 		if (!equals)
 			return option_store(o, argv[0], NULL, ret);

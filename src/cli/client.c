@@ -265,6 +265,11 @@ static void reply_take(
 	if (e && sd_bus_error_is_set(e)) {
 		reply->status = error_exit(e);
 		message = e->message && *e->message ? e->message : e->name;
+		/* sd-bus says "Connection terminated", and nothing of whose. */
+		if (sd_bus_error_has_name(e, SD_BUS_ERROR_NO_REPLY) ||
+			sd_bus_error_has_name(e, SD_BUS_ERROR_DISCONNECTED))
+			message = "the daemon ended before it answered; guests are left as they "
+				  "are";
 	} else if (error < 0) {
 		reply->status = CLI_NO_DAEMON;
 		message = strerror(-error);

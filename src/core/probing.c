@@ -116,8 +116,9 @@ static void judge(struct service *s, const struct answer *answer, usec_t now)
 	s->restored = false;
 	s->judged_at_realtime = now_realtime();
 	step(s, PROBE_EV_ANSWER, &j, now, &act);
-	/* Something in the guest answered, so its userspace runs. */
-	if (verdict_effect(j.verdict) == EFFECT_UP)
+	/* Something in the guest answered, so its userspace runs. A connection alone is taken by
+	 * QEMU's own network stack, and would call off the watch over a boot that hangs. */
+	if (verdict_effect(j.verdict) == EFFECT_UP && s->spec->probe != PROBE_TCP)
 		g->news |= NEWS_USERSPACE;
 }
 

@@ -21,6 +21,9 @@ static const struct {
 	{ "-sock': Connection refused", LIBVIRTD },
 	{ "QEMU binary /usr/bin/qemu-system-x86_64", "QEMU is missing: install qemu-system-x86" },
 	{ "QEMU binary /usr/bin/qemu-system-aarch64", "QEMU is missing: install qemu-system-arm" },
+	{ "UNIX socket path '",
+		"a path is too long: give Connection= a shorter root=, or the guest "
+		"a shorter name" },
 };
 
 /* libvirt names the file that QEMU's user could not open, in quotes, where the fault is mostly a

@@ -32,6 +32,10 @@ static void advice_comes_first_and_libvirt_s_words_after_it(void **state)
 			"libvirtd is not running: start it, or install libvirt-daemon-system (" },
 		{ "Failed to connect socket to '/var/run/libvirt/libvirt-sock': Connection refused",
 			"libvirtd is not running: start it, or install libvirt-daemon-system (" },
+		{ "internal error: UNIX socket path "
+		  "'/srv/v/lib/qemu/channel/target/domain-1-vm-one/org.qemu.guest_agent.0' too "
+		  "long",
+			"a path is too long: give Connection= a shorter root=" },
 	};
 
 	(void)state;
