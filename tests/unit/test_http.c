@@ -392,8 +392,8 @@ static void test_flat(void **state)
 	}
 	asker_free(&a);
 	assert_int_equal(open_files(), files);
-	/* libcurl 8.14 settles 50 KB above its first waves, whether after 250 or after 2000 of them;
-	 * 7.88 stays under 16 KB. A leak of 40 bytes a question would be seen. */
+	/* libcurl 8.14 settles 50 KB above its first waves, after 250 as after 2000 of them; 7.88
+	 * stays under 16 KB. A leak of 40 bytes a question would be seen. */
 	if (end > warm + 65536)
 		fail_msg("%zu bytes in use after %d waves, %zu after %d", warm, WARM, end, WAVES);
 }
