@@ -32,7 +32,8 @@ enum conf_key_id {
 	CONF_KEY_RUNTIME_DIRECTORY,
 	CONF_KEY_RESERVE,
 	CONF_KEY_CRITICAL,
-	CONF_KEY_HOSTNAME,
+	CONF_KEY_GUEST_FIRST,
+	CONF_KEY_HOSTNAME = CONF_KEY_GUEST_FIRST,
 	CONF_KEY_USER,
 	CONF_KEY_MEMORY,
 	CONF_KEY_CPUS,
@@ -60,7 +61,8 @@ enum conf_key_id {
 	CONF_KEY_SHUTDOWN_TIMEOUT,
 	CONF_KEY_RESTART_LIMIT,
 	CONF_KEY_RESTART_WINDOW,
-	CONF_KEY_PORT,
+	CONF_KEY_SERVICE_FIRST,
+	CONF_KEY_PORT = CONF_KEY_SERVICE_FIRST,
 	CONF_KEY_HOST_PORT,
 	CONF_KEY_PROBE,
 	CONF_KEY_PROBE_PATH,
@@ -119,8 +121,8 @@ struct conf_key {
 	const char *help; /* one line for the manual */
 };
 
-/* The table: CONF_KEY_NUM rows in the order of enum conf_key_id. Static storage. */
-const struct conf_key *conf_keys(unsigned *ret_n);
+/* The row of a key; `id` is below CONF_KEY_NUM. Static storage. */
+const struct conf_key *conf_key(unsigned id);
 
 /* The row of a key of a section, or -ENOENT. Names are case-sensitive, as systemd's are. */
 int conf_key_find(enum conf_section section, const char *name);

@@ -242,8 +242,7 @@ static int add_all(struct texts *t, const char *dir)
 static int override(struct conf_faults *faults, enum conf_key_id id, const char *option,
 	const char *path, struct spec *spec)
 {
-	unsigned n;
-	const struct conf_key *key = &conf_keys(&n)[id];
+	const struct conf_key *key = conf_key(id);
 	const char *bad;
 	size_t bad_len;
 	int r = path ? conf_value_set(key, spec, path, &bad, &bad_len) : 0;

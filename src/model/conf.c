@@ -28,12 +28,9 @@ static struct conf_place place_at(const struct parse *p, unsigned line)
 /* Puts every key of the object to its default. */
 static int reset_all(void *object, enum conf_object type)
 {
-	unsigned n;
-	const struct conf_key *keys = conf_keys(&n);
-
-	for (unsigned i = 0; i < n; i++) {
-		int r = conf_section_object(keys[i].section) == type
-				? conf_value_reset(&keys[i], object)
+	for (unsigned i = 0; i < CONF_KEY_NUM; i++) {
+		int r = conf_section_object(conf_key(i)->section) == type
+				? conf_value_reset(conf_key(i), object)
 				: 0;
 		if (r < 0)
 			return r;
@@ -151,27 +148,25 @@ static void take_section(void *userdata, unsigned line, const char *name)
 /* The key's name in a section of this object, the case ignored; or NULL. */
 static const char *elsewhere(const struct parse *p, const char *name)
 {
-	unsigned n;
-	const struct conf_key *keys = conf_keys(&n);
-
-	for (unsigned i = 0; i < n; i++)
-		if (strcasecmp(keys[i].name, name) == 0 && keys[i].section != p->section &&
-			(conf_section_object(keys[i].section) == CONF_OBJECT_DAEMON) == !p->guest)
-			return conf_section_to_string(keys[i].section);
+	for (unsigned i = 0; i < CONF_KEY_NUM; i++)
+		if (strcasecmp(conf_key(i)->name, name) == 0 &&
+			conf_key(i)->section != p->section &&
+			(conf_section_object(conf_key(i)->section) == CONF_OBJECT_DAEMON) ==
+				!p->guest)
+			return conf_section_to_string(conf_key(i)->section);
 	return NULL;
 }
 
 static void unknown_key(struct parse *p, const struct conf_place *at, const char *name)
 {
-	unsigned n, n_known = 0;
-	const struct conf_key *keys = conf_keys(&n);
+	unsigned n_known = 0;
 	const char *known[CONF_KEY_NUM];
 	char safe[64], all[512] = "";
 	size_t len = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		if (keys[i].section == p->section)
-			known[n_known++] = keys[i].name;
+	for (unsigned i = 0; i < CONF_KEY_NUM; i++)
+		if (conf_key(i)->section == p->section)
+			known[n_known++] = conf_key(i)->name;
 	(void)utf8_escape(safe, sizeof(safe), name, strlen(name));
 	const char *near = conf_nearest(name, known, n_known);
 	const char *other = elsewhere(p, name);
@@ -226,8 +221,7 @@ static void take_key(void *userdata, unsigned line, const char *name, const char
 		unknown_key(p, &at, name);
 		return;
 	}
-	unsigned n;
-	const struct conf_key *key = &conf_keys(&n)[id];
+	const struct conf_key *key = conf_key(id);
 	struct conf_place *place = &p->item->places[id];
 	if (!*value) {
 		/* As in systemd: an empty assignment takes back what was said before. */

@@ -51,9 +51,6 @@ static void check_image(
 {
 	static const enum conf_key_id with_kernel[] = { CONF_KEY_INITRD, CONF_KEY_CMDLINE };
 	bool kernel = is_set(at, CONF_KEY_KERNEL), image = is_set(at, CONF_KEY_IMAGE_PATH);
-	unsigned n;
-	const struct conf_key *keys = conf_keys(&n);
-
 	if (!kernel && !image)
 		conf_report(b, false, &at->opened, "Path",
 			"the guest has nothing to boot; allowed: [Image] Path= or Kernel=, or "
@@ -61,7 +58,7 @@ static void check_image(
 	for (size_t i = 0; i < ARRAY_SIZE(with_kernel); i++)
 		if (!kernel && is_set(at, with_kernel[i]))
 			conf_report(b, false, conf_place_of(at, with_kernel[i]),
-				keys[with_kernel[i]].name,
+				conf_key(with_kernel[i])->name,
 				"means nothing without a kernel; "
 				"allowed: together with Kernel=");
 	if (g->arch == ARCH_AARCH64 && !kernel && !is_bad(at, CONF_KEY_ARCH))

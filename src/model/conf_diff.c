@@ -21,15 +21,12 @@ static void tell(const struct diff *d, const char *key, enum conf_effect effect)
 static void diff_object(
 	const struct diff *d, enum conf_object type, const void *from, const void *to)
 {
-	unsigned n;
-	const struct conf_key *keys = conf_keys(&n);
-
-	for (unsigned i = 0; i < n; i++) {
-		if (conf_section_object(keys[i].section) != type ||
-			conf_value_equal(&keys[i], from, to) ||
+	for (unsigned i = 0; i < CONF_KEY_NUM; i++) {
+		if (conf_section_object(conf_key(i)->section) != type ||
+			conf_value_equal(conf_key(i), from, to) ||
 			(i == CONF_KEY_HOST_PORT && d->ports_moved))
 			continue;
-		tell(d, keys[i].name, keys[i].effect);
+		tell(d, conf_key(i)->name, conf_key(i)->effect);
 	}
 }
 

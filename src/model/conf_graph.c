@@ -133,10 +133,9 @@ static void claim_port(struct conf_build *b, struct claim *holders, uint16_t por
 	}
 	if (c.service)
 		id = at->places[CONF_KEY_HOST_PORT].path ? CONF_KEY_HOST_PORT : CONF_KEY_PORT;
-	unsigned n;
 	claim_text(first, sizeof(first), &holders[port]);
 	claim_text(second, sizeof(second), &c);
-	conf_report(b, false, conf_place_of(at, id), conf_keys(&n)[id].name,
+	conf_report(b, false, conf_place_of(at, id), conf_key(id)->name,
 		"host port %u of %s is taken by %s; allowed: a port of its own, by %s= or "
 		"PortOffset=",
 		port, second, first, c.service ? "HostPort" : "SSHPort");

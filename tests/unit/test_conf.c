@@ -779,20 +779,17 @@ static void test_diff(void **state)
 
 static void test_table(void **state)
 {
-	unsigned n;
-	const struct conf_key *keys = conf_keys(&n);
-
 	(void)state;
-	assert_int_equal(n, CONF_KEY_NUM);
-	for (unsigned i = 0; i < n; i++) {
-		assert_int_equal(conf_key_find(keys[i].section, keys[i].name), i);
-		assert_non_null(keys[i].type);
-		assert_true(*keys[i].allowed && *keys[i].help);
-		assert_in_range(strlen(keys[i].help), 1, 80);
-		assert_true(keys[i].type->kind == CONF_BOOL || keys[i].type->kind == CONF_ENUM ||
-			    keys[i].max > 0);
-		assert_true((keys[i].type->kind == CONF_ENUM) == (keys[i].from_string != NULL));
-		assert_non_null(conf_key_default(&keys[i]));
+	for (unsigned i = 0; i < CONF_KEY_NUM; i++) {
+		assert_int_equal(conf_key_find(conf_key(i)->section, conf_key(i)->name), i);
+		assert_non_null(conf_key(i)->type);
+		assert_true(*conf_key(i)->allowed && *conf_key(i)->help);
+		assert_in_range(strlen(conf_key(i)->help), 1, 80);
+		assert_true(conf_key(i)->type->kind == CONF_BOOL ||
+			    conf_key(i)->type->kind == CONF_ENUM || conf_key(i)->max > 0);
+		assert_true((conf_key(i)->type->kind == CONF_ENUM) ==
+			    (conf_key(i)->from_string != NULL));
+		assert_non_null(conf_key_default(conf_key(i)));
 	}
 	assert_int_equal(conf_key_find(CONF_SECTION_GUEST, "Port"), -ENOENT);
 }

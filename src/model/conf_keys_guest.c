@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keys of a guest, but for its services. Every number in them is from the health protocol's or
+ * the product's document, or stands with its reason. */
+#include "model/conf_keys_table.h"
+
+#include "model/conf_value.h"
+
+#define GUEST(member) .offset = offsetof(struct guest_spec, member)
+
+const struct conf_key conf_keys_guest[] = {
+	[CONF_KEY_HOSTNAME - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_GUEST, .name = "Hostname",
+		.type = &conf_type_hostname, GUEST(hostname), .max = 64,
+		.default_text = "the guest's name", .effect = CONF_PROVISION,
+		.allowed = "labels of a-z, A-Z, 0-9 and '-', parted by dots, at most 63 bytes "
+			"each and 64 in all",
+		.help = "host name inside the guest",
+	},
+	[CONF_KEY_USER - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_GUEST, .name = "User",
+		.type = &conf_type_user, GUEST(user), .max = 32, .preset = "foundry",
+		.effect = CONF_PROVISION,
+		.allowed = "a-z, 0-9, '_' and '-', not a digit or '-' first, at most 32 bytes, "
+			"not root",
+		.help = "login made by cloud-init: sudo without password, key only",
+	},
+	[CONF_KEY_MEMORY - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_GUEST, .name = "Memory",
+		.type = &conf_type_size, GUEST(memory_kib), .min = 128 * MIB, .max = TIB,
+		.preset = "6G", .effect = CONF_NEXT_BOOT,
+		.allowed = "128M to 1T, such as 6G",
+		.help = "memory of the guest; the balloon moves below it",
+	},
+	[CONF_KEY_CPUS - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_GUEST, .name = "CPUs",
+		.type = &conf_type_number, GUEST(cpus), .min = 1, .max = 64, .preset = "2",
+		.effect = CONF_NEXT_BOOT,
+		.allowed = "1 to 64",
+		.help = "virtual CPUs",
+	},
+	[CONF_KEY_CPU_WEIGHT - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_GUEST, .name = "CPUWeight",
+		.type = &conf_type_number, GUEST(cpu_weight), .min = 1, .max = 10000,
+		.default_text = "not set", .effect = CONF_LIVE,
+		.allowed = "1 to 10000; 100 is what everything else has",
+		.help = "share of CPU time against other guests and services",
+	},
+	[CONF_KEY_CPU_QUOTA - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_GUEST, .name = "CPUQuota",
+		.type = &conf_type_percent, GUEST(cpu_quota_pct), .min = 1, .max = 6400,
+		.default_text = "no limit", .effect = CONF_LIVE,
+		.allowed = "1% to 6400%; 200% are two whole CPUs",
+		.help = "most CPU time the guest may take, in percent of one CPU",
+	},
+	[CONF_KEY_DISK - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_GUEST, .name = "Disk",
+		.type = &conf_type_size, GUEST(disk_kib), .min = GIB, .max = 16 * TIB,
+		.preset = "20G", .effect = CONF_PROVISION,
+		.allowed = "1G to 16T, such as 20G",
+		.help = "size of the guest's disk when it is made",
+	},
+	[CONF_KEY_ACCEL - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_GUEST, .name = "Accel",
+		.type = &conf_type_word, GUEST(accel), .from_string = accel_from_string,
+		.preset = "auto", .effect = CONF_NEXT_BOOT,
+		.allowed = "auto, tcg or kvm",
+		.help = "how the guest is run; auto takes kvm where it works",
+	},
+	[CONF_KEY_ARCH - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_GUEST, .name = "Arch",
+		.type = &conf_type_word, GUEST(arch), .from_string = arch_from_string,
+		.preset = "x86_64", .effect = CONF_NEXT_BOOT,
+		.allowed = "x86_64 or aarch64",
+		.help = "the guest's processor",
+	},
+	[CONF_KEY_AUTOSTART - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_GUEST, .name = "Autostart",
+		.type = &conf_type_bool, GUEST(autostart), .preset = "yes", .effect = CONF_LIVE,
+		.allowed = "yes or no",
+		.help = "start the guest if nobody has started or stopped it yet",
+	},
+	[CONF_KEY_IMAGE_PATH - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_IMAGE, .name = "Path",
+		.type = &conf_type_path, GUEST(image_path), .max = PATH_BYTES,
+		.default_text = "none; required unless Kernel= is set", .effect = CONF_PROVISION,
+		.allowed = PATH_ALLOWED,
+		.help = "the base image, qcow2, never written to",
+	},
+	[CONF_KEY_SHA256 - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_IMAGE, .name = "SHA256",
+		.type = &conf_type_sha256, GUEST(image_sha256), .max = 64,
+		.default_text = "none; the image counts as unverified", .effect = CONF_PROVISION,
+		.allowed = "64 hexadecimal digits, as sha256sum prints them",
+		.help = "digest the base image must have",
+	},
+	[CONF_KEY_KERNEL - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_IMAGE, .name = "Kernel",
+		.type = &conf_type_path, GUEST(kernel), .max = PATH_BYTES, .default_text = "none",
+		.effect = CONF_NEXT_BOOT,
+		.allowed = PATH_ALLOWED,
+		.help = "kernel to boot directly, past the boot loader",
+	},
+	[CONF_KEY_INITRD - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_IMAGE, .name = "Initrd",
+		.type = &conf_type_path, GUEST(initrd), .max = PATH_BYTES, .default_text = "none",
+		.effect = CONF_NEXT_BOOT,
+		.allowed = PATH_ALLOWED,
+		.help = "initial RAM disk for Kernel=",
+	},
+	[CONF_KEY_CMDLINE - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_IMAGE, .name = "Cmdline",
+		.type = &conf_type_text, GUEST(cmdline), .max = 2047, .default_text = "none",
+		.effect = CONF_NEXT_BOOT,
+		.allowed = "printable text of at most 2047 bytes",
+		.help = "command line for Kernel=",
+	},
+	[CONF_KEY_BIND - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_NETWORK, .name = "Bind",
+		.type = &conf_type_ipv4, GUEST(bind), .max = 15, .preset = "127.0.0.1",
+		.effect = CONF_NEXT_BOOT,
+		.allowed = "a numeric IPv4 address of this host, such as 127.0.0.1",
+		.help = "host address of the forwards; 127.0.0.1 is always bound besides",
+	},
+	[CONF_KEY_PORT_OFFSET - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_NETWORK, .name = "PortOffset",
+		.type = &conf_type_offset, GUEST(port_offset), .min = 0, .max = 65534,
+		.preset = "10000", .effect = CONF_NEXT_BOOT,
+		.allowed = "0 to 65534",
+		.help = "host port = a service's Port= plus this",
+	},
+	[CONF_KEY_SSH_PORT - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_NETWORK, .name = "SSHPort",
+		.type = &conf_type_port_or_none, GUEST(ssh_port), .min = 1, .max = 65535,
+		.default_text = "22 + PortOffset", .effect = CONF_NEXT_BOOT,
+		.allowed = "1 to 65535, or none",
+		.help = "host port of the guest's SSH",
+	},
+	[CONF_KEY_EGRESS - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_NETWORK, .name = "Egress",
+		.type = &conf_type_word, GUEST(egress), .from_string = egress_from_string,
+		.preset = "none", .effect = CONF_NEXT_BOOT,
+		.allowed = "none or all",
+		.help = "what the guest may reach; all opens the host's loopback too",
+	},
+	[CONF_KEY_AUTHORIZED_KEYS - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_CLOUDINIT, .name = "AuthorizedKeys",
+		.type = &conf_type_ssh_keys, GUEST(authorized_keys),
+		.extra_offset = offsetof(struct guest_spec, n_authorized_keys),
+		.max = SPEC_KEYS_MAX, .default_text = "a key made for this guest",
+		.effect = CONF_PROVISION,
+		.allowed = "one public key as in id_ed25519.pub: a type such as ssh-ed25519 or "
+			"ssh-rsa, the key in base64, a comment; at most 16 keys",
+		.help = "SSH public keys that may log in, one an assignment",
+	},
+	[CONF_KEY_AUTHORIZED_KEYS_FILE - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_CLOUDINIT, .name = "AuthorizedKeysFile",
+		.type = &conf_type_path, GUEST(authorized_keys_file), .max = PATH_BYTES,
+		.default_text = "none", .effect = CONF_PROVISION,
+		.allowed = PATH_ALLOWED,
+		.help = "file of more such keys, one a line",
+	},
+	[CONF_KEY_PACKAGES - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_CLOUDINIT, .name = "Packages",
+		.type = &conf_type_packages, GUEST(packages),
+		.extra_offset = offsetof(struct guest_spec, n_packages), .max = SPEC_PACKAGES_MAX,
+		.default_text = "none", .effect = CONF_PROVISION,
+		.allowed = "names of a-z, 0-9, '+', '-' and '.', parted by spaces, at most 64",
+		.help = "packages installed at the first boot; needs Egress=all",
+	},
+	[CONF_KEY_VENDOR_DATA - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_CLOUDINIT, .name = "VendorData",
+		.type = &conf_type_path, GUEST(vendor_data), .max = PATH_BYTES,
+		.default_text = "none", .effect = CONF_PROVISION,
+		.allowed = PATH_ALLOWED,
+		.help = "file put into the seed as vendor-data",
+	},
+	[CONF_KEY_MEMORY_MIN - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_MEMORY, .name = "MemoryMin",
+		.type = &conf_type_size, GUEST(memory_min_kib), .min = 128 * MIB, .max = TIB,
+		.default_text = "a quarter of Memory, at least 512M", .effect = CONF_LIVE,
+		.allowed = "128M to Memory, such as 2G",
+		.help = "floor: the guest is never pushed below it",
+	},
+	[CONF_KEY_MEMORY_WEIGHT - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_MEMORY, .name = "Weight",
+		.type = &conf_type_number, GUEST(memory_weight), .min = 1, .max = 10000,
+		.preset = "100", .effect = CONF_LIVE,
+		.allowed = "1 to 10000",
+		.help = "share of the pool against other guests",
+	},
+	[CONF_KEY_SHUTDOWN_TIMEOUT - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_SHUTDOWN, .name = "Timeout",
+		.type = &conf_type_span, GUEST(shutdown_timeout),
+		.min = USEC_PER_SEC, .max = USEC_PER_HOUR, .preset = "180s", .effect = CONF_LIVE,
+		.allowed = "1s to 1h, such as 180s",
+		.help = "how long a graceful stop may take before the hard one",
+	},
+	[CONF_KEY_RESTART_LIMIT - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_RESTART, .name = "Limit",
+		.type = &conf_type_number, GUEST(restart_limit), .min = 1,
+		.max = SPEC_RESTART_LIMIT_MAX, .preset = "3", .effect = CONF_LIVE,
+		.allowed = "1 to 15",
+		.help = "boot attempts inside Window= before the guest is given up",
+	},
+	[CONF_KEY_RESTART_WINDOW - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_RESTART, .name = "Window",
+		.type = &conf_type_span, GUEST(restart_window),
+		.min = USEC_PER_SEC, .max = 7 * USEC_PER_DAY, .preset = "30min",
+		.effect = CONF_LIVE,
+		.allowed = "1s to 7d, such as 30min",
+		.help = "the time in which attempts are counted",
+	},
+};
+static_assert(ARRAY_SIZE(conf_keys_guest) == CONF_KEY_SERVICE_FIRST - CONF_KEY_GUEST_FIRST,
+	"a key without a row");
