@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every enum's name table, in both directions: no value without a name, no name twice, nothing
  * found that is none. */
-/* LINK: base model policy io/hv io/disk io/program core/operation */
+/* LINK: base model policy io/hv io/disk io/program core/event core/operation */
 /* LIBS: libcbor jansson inih libsystemd */
 #include <errno.h>
 #include <setjmp.h>
@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/macro.h"
+#include "core/event.h"
 #include "core/operation.h"
 #include "io/disk.h"
 #include "io/hv.h"
@@ -50,6 +51,8 @@ struct name_table {
 	TABLE(disk_format, enum disk_format, DISK_FORMAT_NUM)                                      \
 	TABLE(egress, enum spec_egress, EGRESS_NUM)                                                \
 	TABLE(expect, enum spec_expect, EXPECT_NUM)                                                \
+	TABLE(event_kind, enum event_kind, EVENT_KIND_NUM)                                         \
+	TABLE(why_topic, enum why_topic, WHY_TOPIC_NUM)                                            \
 	TABLE(guest_action, enum guest_action, GUEST_ACT_NUM)                                      \
 	TABLE(guest_event, enum guest_event, GUEST_EV_NUM)                                         \
 	TABLE(guest_state, enum guest_state, GUEST_STATE_NUM)                                      \
