@@ -10,6 +10,7 @@
 
 #define CONSOLE_RING      (64u * 1024u)
 #define CONSOLE_LISTENERS 4u
+#define CONSOLE_LINES_MAX 64u
 
 typedef void (*console_listener_t)(void *userdata, const void *data, size_t len);
 
@@ -27,6 +28,13 @@ void console_free(struct console *c);
 void console_write(struct console *c, const void *data, size_t len, uint64_t lost);
 /* Copies at most `size` of the last bytes, oldest first; returns how many. */
 size_t console_tail(const struct console *c, char *buf, size_t size);
+/* The last `n` lines that have words in them (at most CONSOLE_LINES_MAX), for a person or a
+ * journal: without control sequences, each escaped (utf8_printable()) and cut at SERIAL_LINE_MAX
+ * bytes of words, oldest first, with a newline between two and none at the end. A line that has not
+ * ended counts: it may be all that a dead guest said. Where `size` is short the oldest lines are
+ * left out, and of the last one what does not fit. Terminated unless size is 0; returns the length.
+ */
+size_t console_last_lines(const struct console *c, unsigned n, char *buf, size_t size);
 /* 0, or -EBUSY with CONSOLE_LISTENERS there. */
 int console_listen(struct console *c, console_listener_t listener, void *userdata);
 void console_unlisten(struct console *c, console_listener_t listener, void *userdata);

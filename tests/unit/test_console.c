@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ring of serial bytes against a simple model of it, and its listeners. */
-/* LINK: core/console */
+/* LINK: base/time model/utf8 model/serial core/console */
 #include "core/console.h"
 
 #include <errno.h>
@@ -115,12 +115,85 @@ static void test_listeners(void **state)
 	console_free(&c);
 }
 
+static void check_lines(const char *said, unsigned n, size_t size, const char *want)
+{
+	struct console c = { 0 };
+	char buf[512];
+
+	memset(buf, 'X', sizeof(buf));
+	console_write(&c, said, strlen(said), 0);
+	assert_int_equal(console_last_lines(&c, n, buf, size), strlen(want));
+	assert_string_equal(buf, want);
+	assert_int_equal(buf[size], 'X');
+	console_free(&c);
+}
+
+static void test_last_lines(void **state)
+{
+	(void)state;
+	check_lines("", 3, 100, "");
+	check_lines("one", 0, 100, "");
+	check_lines("one", 1, 100, "one");
+	check_lines("one\r\ntwo\r\n\r\n  \t\r\nthree", 2, 100, "two\nthree");
+	check_lines("one\r\ntwo\r\n", 9, 100, "one\ntwo");
+	check_lines("one\r\ntwo\r\n", 1000000, 100, "one\ntwo");
+	/* systemd's colours and contexts, a firmware's clearing, a title, a charset, a cut string.
+	 */
+	check_lines("\x1b[2J\x1b[01;01H\x1b[=3hSeaBIOS\n[\x1b[0;32m  OK  \x1b[0m] Stopped "
+		    "\x1b[0;1;39mnginx\x1b[0m.\n",
+		5, 100, "SeaBIOS\n[  OK  ] Stopped nginx.");
+	check_lines("\x1b]3008;start=ab;type=boot\x1b\\"
+		    "a\x1b]0;title\x07 b\x1b(B c\n",
+		5, 100, "a b c");
+	check_lines("\x1bP+q never closed\nnext\x1b[1;3", 5, 100, "next");
+	/* What is left cannot steer, and an escape cannot be forged. */
+	check_lines("a\x07\xff\xe2\x80\xae"
+		    "b\\x41\tz\n",
+		5, 100, "a\\x07\\xff\\xe2\\x80\\xaeb\\\\x41 z");
+}
+
+static void test_last_lines_bounded(void **state)
+{
+	struct console c = { 0 };
+	char buf[2000];
+
+	(void)state;
+	check_lines("one\ntwo\nthree\n", 9, 14, "one\ntwo\nthree");
+	check_lines("one\ntwo\nthree\n", 9, 13, "two\nthree");
+	check_lines("one\ntwo\nthree\n", 9, 9, "three");
+	check_lines("one\ntwo\nthree\n", 9, 5, "t\xe2\x80\xa6");
+	check_lines("one\ntwo\nthree\n", 9, 1, "");
+	/* The rest of a line whose beginning was overwritten is none. */
+	console_write(&c, "1mred fish\n", 11, 0);
+	for (unsigned i = 0; i < CONSOLE_RING - 11; i++)
+		console_write(&c, " ", 1, 0);
+	console_write(&c, "\nend\n", 5, 0);
+	assert_int_equal(console_last_lines(&c, 4, buf, sizeof(buf)), 3);
+	assert_int_equal(console_last_lines(&c, 4, buf, 0), 0);
+	/* Neither a flood of lines nor one line without an end takes more than its share. */
+	for (unsigned i = 0; i < 70000; i++)
+		console_write(&c, "a\n", 2, 0);
+	console_write(&c, "b\n", 2, 0);
+	assert_int_equal(console_last_lines(&c, 1000, buf, sizeof(buf)), 2 * CONSOLE_LINES_MAX - 1);
+	assert_memory_equal(buf + 2 * CONSOLE_LINES_MAX - 4, "a\nb", 4);
+	for (unsigned i = 0; i < 3 * CONSOLE_RING; i++)
+		console_write(&c, "\x1b", 1, 0);
+	assert_int_equal(console_last_lines(&c, 4, buf, sizeof(buf)), 0);
+	console_write(&c, "\n", 1, 0);
+	for (unsigned i = 0; i < 3000; i++)
+		console_write(&c, "\x01", 1, 0);
+	assert_int_equal(console_last_lines(&c, 4, buf, sizeof(buf)), 1024);
+	console_free(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ring),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_listeners),
+		cmocka_unit_test(test_last_lines),
+		cmocka_unit_test(test_last_lines_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
