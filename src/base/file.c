@@ -2,6 +2,7 @@
 /* Bounded reads, atomic writes, directories and locks. */
 #include "base/file.h"
 
+#include "base/failpoint.h"
 #include "base/macro.h"
 
 #include <errno.h>
@@ -107,6 +108,7 @@ static int sync_parent(const char *path)
 
 static int write_temporary(const char *temporary, const void *data, size_t len, mode_t mode)
 {
+	FAILPOINT_OR_RETURN(FILE_WRITE);
 	CLEANUP_CLOSE int fd =
 		open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 
@@ -117,6 +119,7 @@ static int write_temporary(const char *temporary, const void *data, size_t len, 
 	int r = fd_write_all(fd, data, len);
 	if (r < 0)
 		return r;
+	FAILPOINT_OR_RETURN(FILE_SYNC);
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
@@ -130,13 +133,17 @@ int file_write_atomic(const char *path, const void *data, size_t len, mode_t mod
 		return -ENOMEM;
 	(void)unlink(temporary);
 	int r = write_temporary(temporary, data, len, mode);
+	FAILPOINT(FILE_RENAME);
 	if (r >= 0 && rename(temporary, path) < 0)
 		r = -errno;
 	if (r < 0) {
 		(void)unlink(temporary);
 		return r;
 	}
-	return sync_parent(path);
+	FAILPOINT(FILE_SYNC_DIR);
+	r = sync_parent(path);
+	FAILPOINT(FILE_DONE);
+	return r;
 }
 
 static int make_one(const char *path, mode_t mode)
@@ -178,8 +185,10 @@ int file_lock(const char *path)
 
 	if (fd < 0)
 		return -errno;
+	FAILPOINT_OR_RETURN(LOCK);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return -errno;
+	FAILPOINT(LOCKED);
 	return TAKE_FD(fd);
 }
 

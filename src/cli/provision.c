@@ -2,6 +2,7 @@
 /* The verb: command line, configuration, confirmation, and the table of stages. */
 #include "cli/provision.h"
 
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "cli/args.h"
 #include "cli/provision_job.h"
@@ -132,6 +133,7 @@ static int run_stages(struct provision *p)
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(stages); i++) {
 		stageline_begin(&p->line, stages[i].what);
 		p->reason.text[0] = '\0';
+		FAILPOINT_OR_RETURN(PROVISION_STAGE);
 		r = stages[i].run(p);
 		if (r >= 0 && got_signal)
 			r = -ECANCELED;

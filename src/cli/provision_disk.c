@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The stages around the disk: the image, the base made of it, and the overlay. */
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/parse.h"
 #include "cli/provision_job.h"
@@ -24,9 +25,11 @@ int provision_rename(const char *from, const char *to, struct reason *reason)
 		return -ENOMEM;
 	*strrchr(dir, '/') = '\0';
 	CLEANUP_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	FAILPOINT_OR_RETURN(PROVISION_RENAME);
 	if (fd < 0 || rename(from, to) < 0 || fsync(fd) < 0)
 		r = reason_set(
 			reason, -errno, "cannot rename %s to %s: %s", from, to, strerror(errno));
+	FAILPOINT(PROVISION_RENAMED);
 	return r;
 }
 

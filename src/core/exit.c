@@ -2,6 +2,7 @@
 /* Causes and records of ends. */
 #include "core/exit.h"
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "core/words.h"
 
@@ -88,4 +89,5 @@ void exit_record(struct guest *g, enum exit_cause cause, const char *why, usec_t
 	(void)words_mend(g->last_exit.words);
 	log_full(cause_is_fault(cause) ? LOG_ERR : LOG_NOTICE, g->spec->name, NULL,
 		"ended (%s): %s", cause_to_string(cause), g->last_exit.words);
+	FAILPOINT(EXIT_RECORDED);
 }

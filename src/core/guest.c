@@ -3,6 +3,7 @@
  * policy/lifecycle's table. */
 #include "core/guest.h"
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "core/exit.h"
 #include "core/hvlink.h"
@@ -197,6 +198,7 @@ static void act_retry(struct guest *g, usec_t now)
 			g->restart.n_faults, policy.limit, last);
 		guest_set_reason(g, text);
 		log_full(LOG_NOTICE, g->spec->name, NULL, "%s", text);
+		FAILPOINT(RETRY_SCHEDULED);
 		return;
 	}
 	g->retry_due = USEC_INFINITY;

@@ -2,6 +2,7 @@
 /* Requests to the hypervisor and where their answers land. */
 #include "core/hvlink.h"
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "core/supervisor.h"
 
@@ -90,6 +91,7 @@ static void start_done(void *userdata, const struct hv_reply *reply, usec_t now)
 {
 	struct guest *g = userdata;
 
+	FAILPOINT(START_ANSWERED);
 	g->hv_in_flight--;
 	g->start_in_flight = false;
 	g->start_error = reply->error;

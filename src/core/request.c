@@ -2,6 +2,7 @@
 /* What operators ask for: changes what is wanted, and lets the table do the rest. */
 #include "core/request.h"
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "core/hvlink.h"
@@ -32,11 +33,13 @@ static void want(struct guest *g, enum guest_want w, const char *who)
 {
 	if (g->want != w || !g->want_known)
 		log_full(LOG_NOTICE, g->spec->name, NULL, "wanted %s (%s)", want_to_string(w), who);
+	FAILPOINT(WANT);
 	g->want = w;
 	g->want_known = true;
 	g->rests = false;
 	g->dirty = true;
 	record_save(g);
+	FAILPOINT(WANTED);
 }
 
 static int accept(struct guest *g, const struct request *request, usec_t now, usec_t within,

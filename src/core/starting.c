@@ -2,6 +2,7 @@
 /* Preflight and start. */
 #include "core/starting.h"
 
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "core/hvlink.h"
@@ -120,6 +121,7 @@ int starting_submit(struct guest *g, struct reason *reason)
 	int r = domxml_build(g->spec, &paths, use_kvm(g->supervisor, g->spec), &xml);
 	if (r < 0)
 		return reason_set(reason, r, "the domain cannot be described: %s", strerror(-r));
+	FAILPOINT(START_SUBMIT);
 	r = hvlink_start(g, xml);
 	if (r == -ENOTCONN)
 		return reason_set(reason, r, "no connection to libvirt (%s)",
@@ -143,7 +145,10 @@ void starting_hold_lock(struct guest *g)
 
 void starting_release_lock(struct guest *g)
 {
-	if (g->lock_fd >= 0)
-		(void)close(g->lock_fd);
+	if (g->lock_fd < 0)
+		return;
+	FAILPOINT(UNLOCK);
+	(void)close(g->lock_fd);
 	g->lock_fd = -1;
+	FAILPOINT(UNLOCKED);
 }

@@ -2,6 +2,7 @@
 /* Reflink, copy_file_range, read and write: the first that the two file systems agree on. */
 #include "io/copy.h"
 
+#include "base/failpoint.h"
 #include "base/macro.h"
 
 #include <errno.h>
@@ -104,6 +105,7 @@ int copy_file(int src_fd, const char *path, mode_t mode, const struct tick *tick
 	if (dst < 0)
 		return -errno;
 	r = copy_data(src_fd, dst, st.st_size, tick);
+	FAILPOINT(COPY_SYNC);
 	if (r >= 0 && (fchmod(dst, mode) < 0 || fsync(dst) < 0))
 		r = -errno;
 	if (r < 0)

@@ -2,6 +2,7 @@
 /* The state file, replaced as a whole, and the console log, appended to and rotated. */
 #include "io/guestfiles.h"
 
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/macro.h"
 #include "io/layout.h"
@@ -67,7 +68,10 @@ int guestfiles_save(const char *state_dir, const char *guest, const char *text, 
 
 	if (r < 0)
 		return r;
-	return path ? file_write_atomic(path, text, len, 0600) : -ENOMEM;
+	FAILPOINT_OR_RETURN(STATE_SAVE);
+	r = path ? file_write_atomic(path, text, len, 0600) : -ENOMEM;
+	FAILPOINT(STATE_SAVED);
+	return r;
 }
 
 static int rotate(const char *path, const char *old, size_t len)
@@ -104,8 +108,12 @@ int guestfiles_append(
 	CLEANUP_CLOSE int fd = open_ours(path, O_WRONLY | O_APPEND | O_CREAT);
 	if (fd < 0)
 		return fd;
+	FAILPOINT_OR_RETURN(CONSOLE_APPEND);
 	r = fd_write_all(fd, mark, strlen(mark));
-	return r < 0 ? r : fd_write_all(fd, data, len);
+	if (r >= 0)
+		r = fd_write_all(fd, data, len);
+	FAILPOINT(CONSOLE_APPENDED);
+	return r;
 }
 
 size_t guestfiles_tail(const char *state_dir, const char *guest, char *buf, size_t size)

@@ -2,6 +2,7 @@
 /* The verbs that are one libvirt call each, and the frame around all of them. */
 #include "virt/calls.h"
 
+#include "base/failpoint.h"
 #include "model/utf8.h"
 #include "virt/facts.h"
 #include "virt/hint.h"
@@ -72,8 +73,10 @@ int call_failed(struct call *call, const struct call_on *on, const char *what)
 
 static int call_acpi(struct call *call, const struct call_on *on)
 {
+	FAILPOINT_OR_RETURN(ACPI);
 	if (virDomainShutdownFlags(on->dom, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0)
 		return call_failed(call, on, NULL);
+	FAILPOINT(ACPI_DONE);
 	return 0;
 }
 
@@ -88,24 +91,28 @@ static int agent_failed(struct call *call, const struct call_on *on)
 
 static int call_agent_shutdown(struct call *call, const struct call_on *on)
 {
+	FAILPOINT_OR_RETURN(AGENT_SHUTDOWN);
 	if (virDomainShutdownFlags(on->dom, VIR_DOMAIN_SHUTDOWN_GUEST_AGENT) < 0)
 		return agent_failed(call, on);
+	FAILPOINT(AGENT_SHUTDOWN_DONE);
 	return 0;
 }
 
 static int call_agent(struct call *call, const struct call_on *on)
 {
+	FAILPOINT_OR_RETURN(AGENT);
 	/* libvirt's default wait, 5 s (QEMU_AGENT_WAIT_TIME); its greeting may take as long
 	 * again. */
-	char *answer = virDomainQemuAgentCommand(on->dom, call->text,
-		VIR_DOMAIN_QEMU_AGENT_COMMAND_DEFAULT, 0);
+	char *answer = virDomainQemuAgentCommand(
+		on->dom, call->text, VIR_DOMAIN_QEMU_AGENT_COMMAND_DEFAULT, 0);
 
 	if (!answer)
 		return agent_failed(call, on);
+	FAILPOINT(AGENT_ANSWERED);
 	if (strlen(answer) > HV_AGENT_BYTES_MAX) {
 		free(answer);
-		return call_refused(call, -EMSGSIZE, "the agent's answer is over %u bytes",
-			HV_AGENT_BYTES_MAX);
+		return call_refused(
+			call, -EMSGSIZE, "the agent's answer is over %u bytes", HV_AGENT_BYTES_MAX);
 	}
 	call->answer = answer;
 	return 0;
@@ -118,7 +125,10 @@ static int call_destroy(struct call *call, const struct call_on *on)
 {
 	int r;
 
-	if (!on->dom || virDomainDestroyFlags(on->dom, 0) == 0)
+	FAILPOINT_OR_RETURN(DESTROY);
+	r = on->dom ? virDomainDestroyFlags(on->dom, 0) : 0;
+	FAILPOINT(DESTROYED);
+	if (r == 0)
 		return 0;
 	r = call_failed(call, on, NULL);
 	if (virDomainIsActive(on->dom) != 0)
@@ -129,8 +139,10 @@ static int call_destroy(struct call *call, const struct call_on *on)
 
 static int call_setmem(struct call *call, const struct call_on *on)
 {
+	FAILPOINT_OR_RETURN(SETMEM);
 	if (virDomainSetMemoryFlags(on->dom, call->kib, VIR_DOMAIN_AFFECT_LIVE) < 0)
 		return call_failed(call, on, NULL);
+	FAILPOINT(SETMEM_DONE);
 	return 0;
 }
 
@@ -140,11 +152,10 @@ static int call_setmem(struct call *call, const struct call_on *on)
  * QEMU binary there is (over 30 s under a new embedded root). */
 static int call_stats(struct call *call, const struct call_on *on)
 {
-	virDomainPtr doms[] = {on->dom, NULL};
+	virDomainPtr doms[] = { on->dom, NULL };
 	virDomainStatsRecordPtr *records = NULL;
-	int n = virDomainListGetStats(doms,
-		VIR_DOMAIN_STATS_BALLOON | VIR_DOMAIN_STATS_VCPU, &records,
-		VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT);
+	int n = virDomainListGetStats(doms, VIR_DOMAIN_STATS_BALLOON | VIR_DOMAIN_STATS_VCPU,
+		&records, VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT);
 
 	if (n < 0)
 		return call_failed(call, on, NULL);
@@ -175,8 +186,8 @@ static int call_cpu_tune(struct call *call, const struct call_on *on)
 		r = virTypedParamsAddULLong(&params, &n, &max, VIR_DOMAIN_SCHEDULER_CPU_SHARES,
 			cpu_shares(call->weight));
 	if (r == 0)
-		r = virTypedParamsAddULLong(&params, &n, &max, VIR_DOMAIN_SCHEDULER_GLOBAL_PERIOD,
-			PERIOD_USEC);
+		r = virTypedParamsAddULLong(
+			&params, &n, &max, VIR_DOMAIN_SCHEDULER_GLOBAL_PERIOD, PERIOD_USEC);
 	if (r == 0)
 		r = virTypedParamsAddLLong(
 			&params, &n, &max, VIR_DOMAIN_SCHEDULER_GLOBAL_QUOTA, quota);
@@ -199,20 +210,20 @@ static const struct {
 	bool absent;  /* bears a domain that is not there */
 	bool destroy; /* on the connection for destroy */
 } verbs[HV_VERB_NUM] = {
-	[HV_READ] = {call_read, true, false},
-	[HV_START] = {call_start, true, false},
-	[HV_ACPI] = {call_acpi, false, false},
-	[HV_AGENT_SHUTDOWN] = {call_agent_shutdown, false, false},
-	[HV_DESTROY] = {call_destroy, true, true},
-	[HV_SETMEM] = {call_setmem, false, false},
-	[HV_STATS] = {call_stats, false, false},
-	[HV_AGENT] = {call_agent, false, false},
-	[HV_CPU_TUNE] = {call_cpu_tune, false, false},
+	[HV_READ] = { call_read, true, false },
+	[HV_START] = { call_start, true, false },
+	[HV_ACPI] = { call_acpi, false, false },
+	[HV_AGENT_SHUTDOWN] = { call_agent_shutdown, false, false },
+	[HV_DESTROY] = { call_destroy, true, true },
+	[HV_SETMEM] = { call_setmem, false, false },
+	[HV_STATS] = { call_stats, false, false },
+	[HV_AGENT] = { call_agent, false, false },
+	[HV_CPU_TUNE] = { call_cpu_tune, false, false },
 };
 
 static int call_request(struct call *call, struct link *link)
 {
-	struct call_on on = {.link = link};
+	struct call_on on = { .link = link };
 	int r;
 
 	on.conn = verbs[call->verb].destroy ? link->destroy : link->calls;

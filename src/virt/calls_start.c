@@ -3,6 +3,7 @@
  * behind. */
 #include "virt/calls.h"
 
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/parse.h"
 #include "virt/facts.h"
@@ -44,8 +45,8 @@ static void memo_refresh(struct memo *memo, const struct call_on *on)
 		return;
 	atomic_store(&memo->stale, false);
 	if (!known)
-		(void)virDomainSetMemoryStatsPeriod(on->dom, CALL_STATS_PERIOD_SEC,
-			VIR_DOMAIN_AFFECT_LIVE);
+		(void)virDomainSetMemoryStatsPeriod(
+			on->dom, CALL_STATS_PERIOD_SEC, VIR_DOMAIN_AFFECT_LIVE);
 	xml = virDomainGetXMLDesc(on->dom, 0);
 	if (!xml) {
 		memo->generation = 0;
@@ -75,7 +76,7 @@ static void read_active(struct call *call, const struct call_on *on, struct hv_f
 
 int call_read(struct call *call, const struct call_on *on)
 {
-	struct hv_facts facts = {.state = HV_DOMAIN_ABSENT};
+	struct hv_facts facts = { .state = HV_DOMAIN_ABSENT };
 	int state, reason;
 
 	if (!on->dom) {
@@ -117,12 +118,15 @@ static int refuse_namesake(struct call *call, const struct call_on *on)
 /* From a domain that is created and paused to one that runs. */
 static int start_created(struct call *call, const struct call_on *on)
 {
+	FAILPOINT_OR_RETURN(CREATED);
 	int r = call_read(call, on); /* opens the console */
 
 	if (r < 0)
 		return r;
+	FAILPOINT_OR_RETURN(RESUME);
 	if (virDomainResume(on->dom) < 0)
 		return call_failed(call, on, "to resume it");
+	FAILPOINT_OR_RETURN(RESUMED);
 	return call_read(call, on);
 }
 
@@ -153,17 +157,19 @@ int call_start(struct call *call, const struct call_on *on)
 	int r;
 
 	if (!facts_xml_uuid(call->text, call->uuid))
-		return call_refused(call, -EINVAL, "the domain's XML has another UUID than %s",
-			call->uuid);
+		return call_refused(
+			call, -EINVAL, "the domain's XML has another UUID than %s", call->uuid);
 	if (on->dom && virDomainIsActive(on->dom) != 0)
 		return call_refused(call, -EEXIST, "it runs already");
 	r = refuse_namesake(call, on);
 	if (r < 0)
 		return r;
+	FAILPOINT_OR_RETURN(DEFINE);
 	/* What runs is told, above, before anything is redefined. */
 	defined.dom = virDomainDefineXML(on->conn, call->text);
 	if (!defined.dom)
 		return call_failed(call, on, "to define it");
+	FAILPOINT(DEFINED);
 	r = start_defined(call, &defined);
 	(void)virDomainFree(defined.dom);
 	return r;

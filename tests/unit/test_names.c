@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "base/failpoint.h"
 #include "base/macro.h"
 #include "core/event.h"
 #include "core/operation.h"
@@ -53,6 +54,7 @@ struct name_table {
 	TABLE(expect, enum spec_expect, EXPECT_NUM)                                                \
 	TABLE(event_kind, enum event_kind, EVENT_KIND_NUM)                                         \
 	TABLE(why_topic, enum why_topic, WHY_TOPIC_NUM)                                            \
+	TABLE(failpoint, enum failpoint, FAILPOINT_NUM)                                            \
 	TABLE(guest_action, enum guest_action, GUEST_ACT_NUM)                                      \
 	TABLE(guest_event, enum guest_event, GUEST_EV_NUM)                                         \
 	TABLE(guest_state, enum guest_state, GUEST_STATE_NUM)                                      \
