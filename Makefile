@@ -15,7 +15,7 @@ WERROR   ?= -Werror
 
 WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes -Wimplicit-fallthrough \
 	-Wformat=2 -Wundef $(WERROR)
-CPPFLAGS_ALL := -D_GNU_SOURCE -DMEDIAKIT_VERSION='"$(VERSION)"' -DMEDIAKIT_DATADIR='"$(PREFIX)/share/mediakitd"' \
+CPPFLAGS_ALL := -D_GNU_SOURCE -DMEDIAKIT_VERSION='"$(VERSION)"' \
 	-Iinclude $(CPPFLAGS)
 CFLAGS_ALL := -std=gnu11 $(WARNINGS) -fno-common -fstack-protector-strong -ffunction-sections -fdata-sections \
 	$(CFLAGS)
@@ -93,4 +93,5 @@ $(B)/libexec/mediakitd/mediakitd-offline: $(B)/obj/cli/offline.o $(call archives
 clean:
 	rm -rf $(B)
 
+include units/install.mk
 include tests/tests.mk

@@ -31,6 +31,10 @@ int dir_make(const char *path, mode_t mode);
  * descriptor, or -EWOULDBLOCK where somebody holds it, or -errno. */
 int file_lock(const char *path);
 
+/* The running program's own directory joined with `relative`, so that an installation finds its
+ * parts wherever it was put. The caller's to free; NULL with no memory or without /proc. */
+char *path_beside_program(const char *relative);
+
 /* snprintf into an allocated path; NULL only when memory is out. */
 char *path_join(const char *a, const char *b);
 

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -197,4 +198,18 @@ char *path_join(const char *a, const char *b)
 	char *p = NULL;
 
 	return asprintf(&p, "%s/%s", a, b) < 0 ? NULL : p;
+}
+
+char *path_beside_program(const char *relative)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n < 0)
+		return NULL;
+	self[n] = '\0';
+	char *slash = strrchr(self, '/');
+	if (slash)
+		*slash = '\0';
+	return path_join(self, relative);
 }

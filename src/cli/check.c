@@ -4,12 +4,13 @@
 #include "cli/check.h"
 
 #include "io/confdir.h"
+#include "model/conf_keys.h"
 
 #include <errno.h>
 #include <getopt.h>
 
 static const char usage_check[] =
-	"Usage: mediakitd check [--config=DIR]\n"
+	"Usage: mediakitd check [--config=DIR] [--keys]\n"
 	"\n"
 	"Reads the configuration the way the daemon does and reports everything wrong\n"
 	"with it at once. Needs no daemon, starts nothing and changes nothing.\n"
@@ -17,6 +18,9 @@ static const char usage_check[] =
 	"  --config=DIR    the directory to read (default " CONFDIR_DEFAULT ")\n"
 	"  --state=DIR     stands in for StateDirectory=, as for the daemon\n"
 	"  --runtime=DIR   stands in for RuntimeDirectory=, as for the daemon\n"
+	"  --keys          print every key there is, one a line, and check nothing:\n"
+	"                  section, key, default, when a change takes effect, what is\n"
+	"                  allowed, what it does; parted by tabs\n"
 	"  -h, --help      this text\n"
 	"\n"
 	"Read are mediakitd.conf, guests.d/GUEST.conf and guests.d/GUEST.conf.d/*.conf,\n"
@@ -37,17 +41,19 @@ static const char usage_check[] =
 
 struct options {
 	const char *config, *state, *runtime;
+	bool keys;
 };
 
 /* 0: go on; 1: help was given; -EINVAL: told on stderr. */
 static int parse_options(int argc, char **argv, struct options *ret)
 {
 	static const struct option longs[] = {
-		{"config",   required_argument, NULL, 'c'},
-		{ "state",   required_argument, NULL, 's'},
-		{ "runtime", required_argument, NULL, 'r'},
-		{ "help",    no_argument,       NULL, 'h'},
-		{ NULL,      0,                 NULL, 0  },
+		{ "config", required_argument, NULL, 'c' },
+		{ "state", required_argument, NULL, 's' },
+		{ "runtime", required_argument, NULL, 'r' },
+		{ "keys", no_argument, NULL, 'k' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -60,6 +66,8 @@ static int parse_options(int argc, char **argv, struct options *ret)
 			ret->state = optarg;
 		else if (c == 'r')
 			ret->runtime = optarg;
+		else if (c == 'k')
+			ret->keys = true;
 		else if (c == 'h')
 			return 1;
 		else
@@ -111,6 +119,17 @@ static void print_summary(const struct spec *spec, const struct conf_faults *fau
 	printf("\n");
 }
 
+/* The manual is made of these lines. */
+static void print_keys(void)
+{
+	for (unsigned i = 0; i < CONF_KEY_NUM; i++) {
+		const struct conf_key *k = conf_key(i);
+
+		printf("%s\t%s\t%s\t%s\t%s\t%s\n", conf_section_to_string(k->section), k->name,
+			conf_key_default(k), conf_effect_to_string(k->effect), k->allowed, k->help);
+	}
+}
+
 int verb_check(int argc, char **argv)
 {
 	struct options o = { .config = CONFDIR_DEFAULT };
@@ -122,6 +141,10 @@ int verb_check(int argc, char **argv)
 		fputs(usage_check, stdout);
 	if (r != 0)
 		return r < 0 ? 2 : 0;
+	if (o.keys) {
+		print_keys();
+		return 0;
+	}
 	r = confdir_load(o.config, o.state, o.runtime, &spec, &faults);
 	print_faults(&faults);
 	if (r == -ENOMEM)

@@ -3,38 +3,22 @@
  * more time than all of `status`. */
 #include "cli/asking.h"
 
+#include "base/file.h"
 #include "base/macro.h"
 #include "cli/verb.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 
 /* They lie beside the command, wherever that is: PREFIX/bin and PREFIX/libexec/mediakitd, build/bin
  * and so on. */
-static int program_path(const char *name, char *buf, size_t size)
+static int become(const char *relative, int argc, char **argv)
 {
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	CLEANUP_FREE char *path = path_beside_program(relative);
 
-	if (n < 0)
-		return -errno;
-	self[n] = '\0';
-	char *slash = strrchr(self, '/');
-	if (!slash)
-		return -ENOENT;
-	*slash = '\0';
-	n = snprintf(buf, size, "%s/../libexec/mediakitd/%s", self, name);
-	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
-}
-
-static int become(const char *name, int argc, char **argv)
-{
-	char path[PATH_MAX];
-	int r = program_path(name, path, sizeof(path));
-
-	if (r < 0) {
-		fprintf(stderr, "mediakitd: cannot find %s: %s\n", name, strerror(-r));
+	if (!path) {
+		fputs("mediakitd: cannot find its other programs: no memory, or no /proc\n",
+			stderr);
 		return CLI_FAILED;
 	}
 	char **with_self = calloc((size_t)argc + 2, sizeof(*with_self));
@@ -50,10 +34,10 @@ static int become(const char *name, int argc, char **argv)
 
 int verb_exec_daemon(int argc, char **argv)
 {
-	return become("mediakitd-daemon", argc, argv);
+	return become("../libexec/mediakitd/mediakitd-daemon", argc, argv);
 }
 
 int verb_exec_offline(int argc, char **argv)
 {
-	return become("mediakitd-offline", argc, argv);
+	return become("../libexec/mediakitd/mediakitd-offline", argc, argv);
 }

@@ -11,9 +11,8 @@
 #include <fcntl.h>
 #include <string.h>
 
-#ifndef MEDIAKIT_DATADIR
-#define MEDIAKIT_DATADIR "/usr/share/mediakitd"
-#endif
+/* From PREFIX/libexec/mediakitd. */
+#define TEMPLATES "../../share/mediakitd/cloud-init"
 
 #define KEYGEN_TIMEOUT (1 * USEC_PER_MINUTE)
 #define KEYS_FILE_MAX  (64u * 1024u)
@@ -202,10 +201,13 @@ static void cleanup_texts(struct texts *texts)
 
 static int read_texts(struct provision *p, struct texts *texts)
 {
-	const char *dir = getenv("MEDIAKIT_TEMPLATES") ?: MEDIAKIT_DATADIR "/cloud-init";
+	const char *given = getenv("MEDIAKIT_TEMPLATES");
+	CLEANUP_FREE char *dir = given ? strdup(given) : path_beside_program(TEMPLATES);
 	const char *vendor = p->guest->vendor_data;
 	int r;
 
+	if (!dir)
+		return -ENOMEM;
 	for (unsigned i = 0; i < CLOUDINIT_TEXT_NUM; i++) {
 		if (asprintf(&texts->path[i], "%s/%s.in", dir, cloudinit_text_to_string(i)) < 0) {
 			texts->path[i] = NULL;
