@@ -25,7 +25,9 @@
  * turn. */
 #define BUS_PRIORITY_FLUSH (SD_EVENT_PRIORITY_NORMAL + 10)
 
-enum bus_door { BUS_DOOR_STATUS, BUS_DOOR_CONTROL, BUS_DOOR_NUM };
+/* Two sockets that listen, and the system bus. */
+enum bus_door { BUS_DOOR_STATUS, BUS_DOOR_CONTROL, BUS_DOOR_SYSTEM, BUS_DOOR_NUM };
+#define BUS_SOCKET_NUM BUS_DOOR_SYSTEM
 
 /* One private connection. It may be found dead in its own callback, so it is marked and swept after
  * dispatch. */
@@ -51,6 +53,7 @@ struct bus_target {
 };
 
 struct relay;
+struct polkit;
 
 struct bus {
 	sd_event *event;
@@ -59,12 +62,17 @@ struct bus {
 		int fd;
 		char *path;
 		sd_event_source *source;
-	} doors[BUS_DOOR_NUM];
+	} doors[BUS_SOCKET_NUM];
 	struct peer *peers; /* newest first */
 	unsigned n_peers[BUS_DOOR_NUM];
 	/* runs once at the end of a loop turn: signals, then the dead are swept */
 	sd_event_source *turn;
 	struct bus_target target;
+	struct {
+		struct polkit *polkit; /* of the present connection; NULL without one */
+		sd_event_source *retry;
+		usec_t delay; /* before the next attempt */
+	} system;
 	struct relay *relays;
 	/* of all objects before the set of guests changed, NULL-terminated; or NULL */
 	char **paths;
@@ -72,9 +80,13 @@ struct bus {
 
 /* bus.c: at the end of this loop turn, announce what is dirty and sweep what is dead. */
 void bus_schedule(struct bus *b);
+/* bus.c: does this call only read? What is not listed there is a write. */
+bool bus_method_reads(sd_bus_message *m);
 
 /* peer.c. Takes the descriptor over in any case. */
 void peer_accept(struct bus *b, enum bus_door door, int fd);
+/* A connection that is set up becomes one of those that hear signals and are buried. */
+void peer_add(struct bus *b, struct peer *p);
 void peer_kill(struct peer *p, const char *why);
 void peers_sweep(struct bus *b);
 void peers_free(struct bus *b);

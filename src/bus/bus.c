@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "bus/object.h"
 #include "bus/relay.h"
+#include "bus/system.h"
 
 #include <errno.h>
 #include <string.h>
@@ -32,7 +33,7 @@ static void announce(struct bus *b, const char *path, const char *interface)
 		if (r < 0)
 			peer_kill(p, strerror(-r));
 		else if (sd_bus_get_n_queued_write(p->connection, &queued) >= 0 &&
-			queued > BUS_BACKLOG_SIGNAL)
+			 queued > BUS_BACKLOG_SIGNAL)
 			peer_kill(p, "reads too slowly");
 	}
 }
@@ -137,17 +138,17 @@ static void on_guests_changing(void *userdata, struct supervisor *s, bool after)
 
 /* The status socket answers questions and nothing else: what is not on this list is refused before
  * any handler sees it, so a method added later is closed until somebody opens it. */
-static bool method_reads(sd_bus_message *m)
+bool bus_method_reads(sd_bus_message *m)
 {
 	static const struct {
 		const char *interface, *member; /* member NULL: all of them */
 	} reads[] = {
-		{ "org.freedesktop.DBus.Properties",     "Get"    },
-		{ "org.freedesktop.DBus.Properties",     "GetAll" },
-		{ "org.freedesktop.DBus.ObjectManager",  NULL     },
-		{ "org.freedesktop.DBus.Introspectable", NULL     },
-		{ "org.freedesktop.DBus.Peer",           NULL     },
-		{ BUS_IFACE_MANAGER,                     "Ping"   },
+		{ "org.freedesktop.DBus.Properties", "Get" },
+		{ "org.freedesktop.DBus.Properties", "GetAll" },
+		{ "org.freedesktop.DBus.ObjectManager", NULL },
+		{ "org.freedesktop.DBus.Introspectable", NULL },
+		{ "org.freedesktop.DBus.Peer", NULL },
+		{ BUS_IFACE_MANAGER, "Ping" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(reads); i++)
@@ -159,7 +160,7 @@ static bool method_reads(sd_bus_message *m)
 static int refuse_writes(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	(void)userdata, (void)error;
-	if (sd_bus_message_is_method_call(m, NULL, NULL) <= 0 || method_reads(m))
+	if (sd_bus_message_is_method_call(m, NULL, NULL) <= 0 || bus_method_reads(m))
 		return 0;
 	return sd_bus_reply_method_errorf(m, BUS_ERROR_READ_ONLY,
 		"this socket only reads; %s is asked on the socket '%s' beside it",
@@ -190,8 +191,10 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 
 	(void)events;
 	if (peer >= 0)
-		peer_accept(b, source == b->doors[BUS_DOOR_CONTROL].source ? BUS_DOOR_CONTROL :
-									     BUS_DOOR_STATUS, peer);
+		peer_accept(b,
+			source == b->doors[BUS_DOOR_CONTROL].source ? BUS_DOOR_CONTROL
+								    : BUS_DOOR_STATUS,
+			peer);
 	else if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
 		log_warning("cannot accept a connection: %m");
 	return 0;
@@ -203,7 +206,7 @@ static int door_open(struct bus *b, enum bus_door door, const char *dir)
 		const char *name;
 		mode_t mode;
 		const char *group;
-	} doors[BUS_DOOR_NUM] = {
+	} doors[BUS_SOCKET_NUM] = {
 		[BUS_DOOR_STATUS] = { BUS_SOCKET_STATUS, 0666, NULL },
 		[BUS_DOOR_CONTROL] = { BUS_SOCKET_CONTROL, 0660, BUS_CONTROL_GROUP },
 	};
@@ -221,8 +224,9 @@ static int door_open(struct bus *b, enum bus_door door, const char *dir)
 	b->doors[door].fd = fd;
 
 	int r = sd_event_add_io(b->event, &b->doors[door].source, fd, EPOLLIN, on_connection, b);
-	return r < 0 ? r : sd_event_source_set_ratelimit(b->doors[door].source, USEC_PER_SEC,
-				   BUS_ACCEPTS_PER_SEC);
+	return r < 0 ? r
+		     : sd_event_source_set_ratelimit(
+			       b->doors[door].source, USEC_PER_SEC, BUS_ACCEPTS_PER_SEC);
 }
 
 static int bus_start(struct bus *b, const char *dir)
@@ -236,7 +240,7 @@ static int bus_start(struct bus *b, const char *dir)
 		(r = sd_event_source_set_enabled(b->turn, SD_EVENT_OFF)) < 0 ||
 		(r = sd_event_source_set_priority(b->turn, BUS_PRIORITY_FLUSH)) < 0)
 		return r;
-	for (int door = 0; door < BUS_DOOR_NUM; door++)
+	for (int door = 0; door < BUS_SOCKET_NUM; door++)
 		if ((r = door_open(b, door, dir)) < 0)
 			return r;
 	return 0;
@@ -249,7 +253,7 @@ int bus_new(sd_event *event, struct supervisor *s, const char *runtime_dir, stru
 		return -ENOMEM;
 	b->event = sd_event_ref(event);
 	b->supervisor = s;
-	for (int door = 0; door < BUS_DOOR_NUM; door++)
+	for (int door = 0; door < BUS_SOCKET_NUM; door++)
 		b->doors[door].fd = -1;
 
 	int r = bus_start(b, runtime_dir);
@@ -270,8 +274,9 @@ void bus_free(struct bus *b)
 	if (b->supervisor->observer.userdata == b)
 		supervisor_observe(b->supervisor, &(const struct supervisor_observer){ 0 });
 	relays_free(b);
+	system_close(b);
 	peers_free(b);
-	for (int door = 0; door < BUS_DOOR_NUM; door++) {
+	for (int door = 0; door < BUS_SOCKET_NUM; door++) {
 		sd_event_source_disable_unref(b->doors[door].source);
 		if (b->doors[door].fd >= 0)
 			(void)close(b->doors[door].fd);

@@ -10,7 +10,7 @@
  * the mode of the socket's file: credentials seen from a user namespace would lie. For the same
  * reason the D-Bus handshake is anonymous. */
 #include "base/log.h"
-#include "bus/server.h"
+#include "bus/system.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -47,8 +47,12 @@ void peers_sweep(struct bus *b)
 		struct peer *p = *at;
 
 		if (p->dead) {
+			bool system = p->door == BUS_DOOR_SYSTEM;
+
 			*at = p->next;
 			peer_free(p);
+			if (system)
+				system_lost(b);
 		} else {
 			at = &p->next;
 		}
@@ -169,6 +173,13 @@ static int peer_connect(struct peer *p, int fd)
 	return sd_bus_attach_event(p->connection, p->server->event, SD_EVENT_PRIORITY_NORMAL);
 }
 
+void peer_add(struct bus *b, struct peer *p)
+{
+	p->next = b->peers;
+	b->peers = p;
+	b->n_peers[p->door]++;
+}
+
 void peer_accept(struct bus *b, enum bus_door door, int fd)
 {
 	struct ucred who = { .uid = (uid_t)-1 };
@@ -184,8 +195,12 @@ void peer_accept(struct bus *b, enum bus_door door, int fd)
 		return;
 	}
 	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size);
-	*p = (struct peer){ .server = b, .door = door, .uid = who.uid, .pid = who.pid,
-		.bucket_at = now_boottime(), .bucket = 2 * BUS_REQUESTS_PER_SEC };
+	*p = (struct peer){ .server = b,
+		.door = door,
+		.uid = who.uid,
+		.pid = who.pid,
+		.bucket_at = now_boottime(),
+		.bucket = 2 * BUS_REQUESTS_PER_SEC };
 
 	int r = peer_connect(p, fd);
 	if (r < 0) {
@@ -195,7 +210,5 @@ void peer_accept(struct bus *b, enum bus_door door, int fd)
 		peer_free(p);
 		return;
 	}
-	p->next = b->peers;
-	b->peers = p;
-	b->n_peers[door]++;
+	peer_add(b, p);
 }

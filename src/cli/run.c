@@ -301,6 +301,9 @@ static int make_parts(struct daemon *d, struct spec *spec, const char *config_di
 	r = bus_new(d->event, d->supervisor, spec->runtime_dir, &d->bus);
 	if (r < 0)
 		return CLI_FAILED; /* told by the bus */
+	r = bus_join_system(d->bus);
+	if (r < 0)
+		return failed(r, "system bus");
 	return CLI_OK;
 }
 

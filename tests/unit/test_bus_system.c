@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The system bus: a message bus of the test's own, with a polkit that says what the test wants. */
+/* LINK: base bus core/console core/operation model policy cli/client_read cli/fields cli/view */
+/* LIBS: libsystemd libcbor inih jansson */
+#include "unit/bus_world.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+static struct {
+	pid_t bus;
+	sd_bus *polkit;
+	int allowed, challenge;
+	unsigned asked;
+	char action[64];
+	uint32_t flags;
+} host;
+
+static const char bus_config[] =
+	"<busconfig><type>custom</type><listen>unix:path=%s/bus</listen>"
+	"<auth>EXTERNAL</auth><policy context=\"default\"><allow own=\"*\"/>"
+	"<allow send_destination=\"*\"/><allow receive_sender=\"*\"/></policy></busconfig>";
+
+static int on_check(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	const char *kind, *key, *sender, *action;
+
+	(void)userdata, (void)error;
+	host.asked++;
+	assert_true(sd_bus_message_read(m, "(sa{sv})s", &kind, 1, &key, "s", &sender, &action) > 0);
+	assert_string_equal(kind, "system-bus-name");
+	assert_int_equal(sender[0], ':');
+	snprintf(host.action, sizeof(host.action), "%s", action);
+	assert_true(sd_bus_message_skip(m, "a{ss}") >= 0);
+	assert_true(sd_bus_message_read(m, "u", &host.flags) > 0);
+	return sd_bus_reply_method_return(m, "(bba{ss})", host.allowed, host.challenge, 0);
+}
+
+static const sd_bus_vtable polkit_vtable[] = {
+	SD_BUS_VTABLE_START(0),
+	SD_BUS_METHOD("CheckAuthorization", "(sa{sv})sa{ss}us", "(bba{ss})", on_check,
+		SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_VTABLE_END,
+};
+
+/* Until the pipe of --print-address speaks, the bus is not there. */
+static void start_message_bus(void)
+{
+	char path[64], text[512], line[256];
+	int out[2];
+
+	snprintf(path, sizeof(path), "%s/bus.conf", world->dir);
+	FILE *f = fopen(path, "we");
+	assert_non_null(f);
+	snprintf(text, sizeof(text), bus_config, world->dir);
+	fputs(text, f);
+	fclose(f);
+	assert_int_equal(pipe(out), 0);
+	host.bus = fork();
+	if (host.bus == 0) {
+		snprintf(text, sizeof(text), "--config-file=%s", path);
+		dup2(out[1], STDOUT_FILENO);
+		execlp("dbus-daemon", "dbus-daemon", text, "--nofork", "--print-address", NULL);
+		_exit(127);
+	}
+	close(out[1]);
+	assert_true(read(out[0], line, sizeof(line)) > 0);
+	close(out[0]);
+	unlink(path);
+}
+
+static void stop_message_bus(void)
+{
+	char path[64];
+
+	kill(host.bus, SIGKILL);
+	assert_int_equal(waitpid(host.bus, NULL, 0), host.bus);
+	host.bus = 0;
+	snprintf(path, sizeof(path), "%s/bus", world->dir);
+	unlink(path);
+}
+
+static sd_bus *on_bus(void)
+{
+	sd_bus *b = NULL;
+
+	assert_true(sd_bus_open_system(&b) >= 0);
+	assert_true(sd_bus_attach_event(b, world->event, 0) >= 0);
+	return b;
+}
+
+static int setup_host(void **state)
+{
+	char address[64];
+
+	memset(&host, 0, sizeof(host));
+	setup(state);
+	snprintf(address, sizeof(address), "unix:path=%s/bus", world->dir);
+	setenv("DBUS_SYSTEM_BUS_ADDRESS", address, 1);
+	return 0;
+}
+
+static int teardown_host(void **state)
+{
+	if (host.polkit)
+		sd_bus_close_unref(host.polkit);
+	bus_free(world->bus);
+	world->bus = NULL;
+	if (host.bus)
+		stop_message_bus();
+	return teardown(state);
+}
+
+static void start_polkit(void)
+{
+	host.polkit = on_bus();
+	assert_true(
+		sd_bus_add_object_vtable(host.polkit, NULL, "/org/freedesktop/PolicyKit1/Authority",
+			"org.freedesktop.PolicyKit1.Authority", polkit_vtable, NULL) >= 0);
+	assert_true(sd_bus_request_name(host.polkit, "org.freedesktop.PolicyKit1", 0) >= 0);
+}
+
+/* Waits for events of the bus; a test that waits for nothing fails after ten seconds. */
+static void until(const bool *done, const unsigned *n)
+{
+	for (unsigned i = 0; i < 1000 && !(done ? *done : *n > 0); i++)
+		assert_true(sd_event_run(world->event, 10 * USEC_PER_MSEC) >= 0);
+	assert_true(done ? *done : *n > 0);
+}
+
+static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	const char *name, *old, *new;
+
+	(void)error;
+	assert_true(sd_bus_message_read(m, "sss", &name, &old, &new) > 0);
+	if (strcmp(name, BUS_NAME) == 0 && *new)
+		*(bool *)userdata = true;
+	return 0;
+}
+
+/* Our name is on the bus. */
+static void until_there(sd_bus *b)
+{
+	bool there = false;
+	sd_bus_slot *slot = NULL;
+
+	assert_true(sd_bus_match_signal(b, &slot, "org.freedesktop.DBus", NULL,
+			    "org.freedesktop.DBus", "NameOwnerChanged", on_owner, &there) >= 0);
+	if (sd_bus_get_name_creds(b, BUS_NAME, 0, NULL) < 0)
+		until(&there, NULL);
+	sd_bus_slot_unref(slot);
+}
+
+static void call(sd_bus *b, struct answer_box *box, const char *interface, const char *method,
+	bool interactive)
+{
+	sd_bus_message *m = NULL;
+
+	*box = (struct answer_box){ 0 };
+	assert_true(sd_bus_message_new_method_call(b, &m, BUS_NAME,
+			    strcmp(interface, BUS_IFACE_GUEST) == 0 ? guest_object : BUS_PATH,
+			    interface, method) >= 0);
+	sd_bus_message_set_allow_interactive_authorization(m, interactive);
+	assert_true(sd_bus_call_async(b, NULL, m, on_answer, box, UINT64_MAX) >= 0);
+	sd_bus_message_unref(m);
+	until(NULL, &box->n);
+}
+
+static sd_bus *ready_caller(void)
+{
+	start_message_bus();
+	sd_bus *b = on_bus();
+	assert_int_equal(bus_join_system(world->bus), 0);
+	until_there(b);
+	return b;
+}
+
+static void polkit_is_asked_for_writes_only(void **state)
+{
+	struct answer_box box;
+	sd_bus *b = ready_caller();
+
+	(void)state;
+	start_polkit();
+	call(b, &box, BUS_IFACE_MANAGER, "Ping", false);
+	assert_null(sd_bus_message_get_error(box.m));
+	sd_bus_message_unref(box.m);
+	assert_int_equal(host.asked, 0);
+
+	host.allowed = 1;
+	core.message = "it runs already";
+	call(b, &box, BUS_IFACE_GUEST, "Start", true);
+	assert_text(&box, "it runs already");
+	assert_int_equal(host.asked, 1);
+	assert_string_equal(host.action, "com.pointsav.MediaKit1.manage-guest");
+	assert_int_equal(host.flags, 1);
+	assert_int_equal(core.requests, 1);
+
+	/* Nothing is kept of it: the next call is asked about again. */
+	host.allowed = 0;
+	call(b, &box, BUS_IFACE_GUEST, "Kill", false);
+	assert_error(&box, SD_BUS_ERROR_ACCESS_DENIED, NULL);
+	assert_string_equal(host.action, "com.pointsav.MediaKit1.kill-guest");
+	assert_int_equal(host.flags, 0);
+	host.challenge = 1;
+	call(b, &box, BUS_IFACE_GUEST, "Stop", false);
+	assert_error(&box, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, NULL);
+	assert_int_equal(core.requests, 1);
+	assert_int_equal(host.asked, 3);
+	sd_bus_close_unref(b);
+}
+
+static void without_polkit_only_root(void **state)
+{
+	struct answer_box box;
+	sd_bus *b = ready_caller();
+
+	(void)state;
+	core.message = "done";
+	call(b, &box, BUS_IFACE_GUEST, "Stop", false);
+	if (geteuid() == 0)
+		assert_text(&box, "done");
+	else
+		assert_error(&box, SD_BUS_ERROR_ACCESS_DENIED, NULL);
+	assert_int_equal(core.requests, geteuid() == 0);
+	sd_bus_close_unref(b);
+}
+
+/* A bus that is not there at the start, comes, dies and returns. */
+static void the_bus_comes_and_goes(void **state)
+{
+	struct answer_box box;
+
+	(void)state;
+	assert_int_equal(bus_join_system(world->bus), 0);
+	run_dry();
+	start_message_bus();
+	sd_bus *b = on_bus();
+	until_there(b);
+	call(b, &box, BUS_IFACE_MANAGER, "Ping", false);
+	assert_null(sd_bus_message_get_error(box.m));
+	sd_bus_message_unref(box.m);
+	sd_bus_close_unref(b);
+
+	stop_message_bus();
+	sd_bus *local = caller("status");
+	ask(local, &box, BUS_PATH, BUS_IFACE_MANAGER, "Ping", "", 0);
+	assert_int_equal(box.n, 1);
+	sd_bus_message_unref(box.m);
+	hang_up(local);
+
+	start_message_bus();
+	b = on_bus();
+	until_there(b);
+	sd_bus_close_unref(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			polkit_is_asked_for_writes_only, setup_host, teardown_host),
+		cmocka_unit_test_setup_teardown(
+			without_polkit_only_root, setup_host, teardown_host),
+		cmocka_unit_test_setup_teardown(the_bus_comes_and_goes, setup_host, teardown_host),
+	};
+
+	log_set_sink(take_line);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
