@@ -16,9 +16,9 @@ struct supervisor;
  * method was served the supervisor must be run again: the main loop does that once per wake-up.
  * -ENAMETOOLONG where the socket's path would not fit; -errno, logged. */
 int bus_new(sd_event *event, struct supervisor *s, const char *runtime_dir, struct bus **ret);
-/* Serves the system bus too, as com.pointsav.MediaKit1, from now on and whenever there is one: a bus
- * that is absent, or goes and returns, is no fault. Whoever may write there is polkit's to say. 0 or
- * -errno. */
+/* Serves the system bus too, as com.pointsav.MediaKit1, from now on and whenever there is one: a
+ * bus that is absent, or goes and returns, is no fault. Whoever may write there is polkit's to say.
+ * 0 or -errno. */
 int bus_join_system(struct bus *b);
 /* Drops every peer and removes the socket files. Goes before supervisor_free(), whose answers to
  * requests that still wait then reach nobody. Takes NULL. */

@@ -9,17 +9,17 @@
 #include "core/supervisor.h"
 
 /* Limits of what strangers can make the daemon hold. */
-#define BUS_PEERS_STATUS_MAX  48u  /* one more: the oldest of whoever holds the most goes */
-#define BUS_PEERS_CONTROL_MAX 16u  /* one more: refused */
+#define BUS_PEERS_STATUS_MAX  48u /* one more: the oldest of whoever holds the most goes */
+#define BUS_PEERS_CONTROL_MAX 16u /* one more: refused */
 /* per socket; then the listening socket rests for the rest of the second */
-#define BUS_ACCEPTS_PER_SEC   200u
+#define BUS_ACCEPTS_PER_SEC 200u
 /* per peer, with a burst of twice that; then the peer is dropped */
-#define BUS_REQUESTS_PER_SEC  100u
+#define BUS_REQUESTS_PER_SEC 100u
 /* bytes the kernel holds towards one peer; it doubles the number */
-#define BUS_SEND_BUFFER       (128 * 1024)
-#define BUS_BACKLOG_REQUEST   16u  /* unsent messages with which a peer may still ask */
+#define BUS_SEND_BUFFER     (128 * 1024)
+#define BUS_BACKLOG_REQUEST 16u /* unsent messages with which a peer may still ask */
 /* unsent messages with which a peer is too slow and is dropped */
-#define BUS_BACKLOG_SIGNAL    64u
+#define BUS_BACKLOG_SIGNAL 64u
 
 /* Sources of the floor stand behind those that collect facts, so that one signal tells all of a
  * turn. */
