@@ -119,21 +119,49 @@ static void claim_text(char *buf, size_t size, const struct claim *c)
 		(void)snprintf(buf, size, "SSH of guest %s", c->guest->name);
 }
 
-static void claim_port(struct conf_build *b, struct claim *holders, uint16_t port, struct claim c,
+/* The first who asked for the port; somebody did. Only a fault is worth the search. */
+static struct claim first_claim(const struct spec *spec, uint16_t port)
+{
+	for (unsigned i = 0; i < spec->n_guests; i++) {
+		const struct guest_spec *g = &spec->guests[i];
+
+		if (g->ssh_port == port)
+			return (struct claim){ g, NULL };
+		for (unsigned s = 0; s < g->n_services; s++)
+			if (g->services[s].host_port == port)
+				return (struct claim){ g, &g->services[s] };
+	}
+	return (struct claim){ 0 };
+}
+
+#define WORD_BITS 64u
+
+/* A bit for each port that is asked for already. */
+struct taken {
+	uint64_t words[(UINT16_MAX + 1u) / WORD_BITS];
+};
+
+static bool take(struct taken *taken, uint16_t port)
+{
+	uint64_t *word = &taken->words[port / WORD_BITS], bit = UINT64_C(1) << (port % WORD_BITS);
+	bool was_free = !(*word & bit);
+
+	*word |= bit;
+	return was_free;
+}
+
+static void claim_port(struct conf_build *b, struct taken *taken, uint16_t port, struct claim c,
 	const struct conf_item *at)
 {
 	char first[2 * SPEC_NAME_MAX + 32], second[sizeof(first)];
 	enum conf_key_id id = CONF_KEY_SSH_PORT;
 
-	if (port == 0)
+	if (port == 0 || take(taken, port))
 		return;
-	if (!holders[port].guest) {
-		holders[port] = c;
-		return;
-	}
+	struct claim holder = first_claim(b->spec, port);
 	if (c.service)
 		id = at->places[CONF_KEY_HOST_PORT].path ? CONF_KEY_HOST_PORT : CONF_KEY_PORT;
-	claim_text(first, sizeof(first), &holders[port]);
+	claim_text(first, sizeof(first), &holder);
 	claim_text(second, sizeof(second), &c);
 	conf_report(b, false, conf_place_of(at, id), conf_key(id)->name,
 		"host port %u of %s is taken by %s; allowed: a port of its own, by %s= or "
@@ -143,19 +171,15 @@ static void claim_port(struct conf_build *b, struct claim *holders, uint16_t por
 
 void conf_check_host_ports(struct conf_build *b)
 {
-	CLEANUP_FREE struct claim *holders = calloc(UINT16_MAX + 1, sizeof(*holders));
+	struct taken taken = { 0 };
 
-	if (!holders) {
-		b->out_of_memory = true;
-		return;
-	}
 	for (unsigned i = 0; i < b->spec->n_guests; i++) {
 		const struct guest_spec *g = &b->spec->guests[i];
 		const struct conf_guest *at = &b->guests[i];
 
-		claim_port(b, holders, g->ssh_port, (struct claim){ g, NULL }, &at->own);
+		claim_port(b, &taken, g->ssh_port, (struct claim){ g, NULL }, &at->own);
 		for (unsigned s = 0; s < g->n_services; s++)
-			claim_port(b, holders, g->services[s].host_port,
+			claim_port(b, &taken, g->services[s].host_port,
 				(struct claim){ g, &g->services[s] }, &at->services[s]);
 	}
 }
