@@ -41,7 +41,8 @@ struct state_record {
 
 /* The caller's to free; NULL with no memory. */
 char *state_to_text(const struct state_record *record);
-/* 0; -EBADMSG: torn, empty, random or of the wrong shape; -EPROTONOSUPPORT: of a newer version.
+/* 0; -EBADMSG: torn, empty, random or of the wrong shape; -EPROTONOSUPPORT: of a newer version;
+ * -ENOMEM.
  * Texts are cut to their fields and made printable, numbers clamped. *ret is written only on
  * success. */
 int state_from_text(const char *text, size_t len, struct state_record *ret);

@@ -5,15 +5,14 @@
 #define MEDIAKIT_MODEL_XMLWRITER_H
 
 #include "base/macro.h"
+#include "base/memstream.h"
 
 /* Elements inside each other. Twice what the deepest domain needs. */
 #define XMLWRITER_DEPTH_MAX 16u
 
 /* Private to xmlwriter.c but for its size. The first error sticks and is told by the end. */
 struct xmlwriter {
-	FILE *out;
-	char *buf;
-	size_t len;
+	struct memstream stream;
 	const char *names[XMLWRITER_DEPTH_MAX];
 	unsigned depth;
 	bool in_tag;   /* the start tag's '>' is still to come */

@@ -14,15 +14,24 @@ struct pair {
 	json_t *value; /* taken over */
 };
 
+/* Half an object would look like a whole one. NULL goes up to json_print(). */
+static json_t *or_nothing(json_t *value, bool whole)
+{
+	if (whole)
+		return value;
+	json_decref(value);
+	return NULL;
+}
+
 static json_t *object(const struct pair *pairs, size_t n)
 {
 	json_t *o = json_object();
+	bool whole = true;
 
-	/* Takes the value over also where it fails, and it fails only without memory, which
-	 * json_print() sees. */
+	/* Takes each value over, also where it fails for want of memory or of the value itself. */
 	for (size_t i = 0; i < n; i++)
-		(void)json_object_set_new(o, pairs[i].key, pairs[i].value);
-	return o;
+		whole &= json_object_set_new(o, pairs[i].key, pairs[i].value) == 0;
+	return or_nothing(o, whole);
 }
 
 /* What is not known is null, so that nobody takes it for zero. */
@@ -44,14 +53,15 @@ static json_t *text(const char *s)
 static json_t *words(const char *s)
 {
 	json_t *list = json_array();
+	bool whole = true;
 
 	while (*s) {
 		size_t len = strcspn(s, " ");
 
-		(void)json_array_append_new(list, json_stringn(s, len));
+		whole &= json_array_append_new(list, json_stringn(s, len)) == 0;
 		s += len + strspn(s + len, " ");
 	}
-	return list;
+	return or_nothing(list, whole);
 }
 
 static json_t *service_json(const struct view_service *s)
@@ -127,10 +137,11 @@ static json_t *exit_json(const struct view_guest *g)
 static json_t *services_json(const struct view_guest *g)
 {
 	json_t *list = json_array();
+	bool whole = true;
 
 	for (unsigned i = 0; i < g->n_services; i++)
-		(void)json_array_append_new(list, service_json(&g->services[i]));
-	return list;
+		whole &= json_array_append_new(list, service_json(&g->services[i])) == 0;
+	return or_nothing(list, whole);
 }
 
 static json_t *guest_json(const struct view_guest *g)
@@ -192,7 +203,7 @@ static json_t *daemon_json(const struct view *v)
 int json_print(FILE *f, const struct view *v, const char *only, bool compact)
 {
 	json_t *guests = json_array();
-	bool whole = guests != NULL;
+	bool whole = true;
 
 	for (unsigned i = 0; whole && i < v->n_guests; i++)
 		if (!only || strcmp(v->guests[i].name, only) == 0)
@@ -204,7 +215,7 @@ int json_print(FILE *f, const struct view *v, const char *only, bool compact)
 		{ "guests", guests },
 	};
 	json_t *top = object(pairs, ARRAY_SIZE(pairs));
-	whole &= json_object_size(top) == ARRAY_SIZE(pairs);
+	whole &= top != NULL;
 	int r = whole ? json_dumpf(top, f, compact ? JSON_COMPACT : JSON_INDENT(2)) : -1;
 
 	json_decref(top);

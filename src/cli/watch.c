@@ -8,6 +8,7 @@
 #include "cli/watch.h"
 
 #include "base/macro.h"
+#include "base/memstream.h"
 #include "cli/json.h"
 #include "cli/screen.h"
 #include "cli/verb.h"
@@ -23,13 +24,11 @@
 static char *draw(const struct session *s, const struct style *style)
 {
 	char *text = NULL;
-	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
+	struct memstream m;
 
-	if (!f)
-		return NULL;
-	screen_print(f, &s->view, s->guest, style);
-	(void)fclose(f);
+	if (memstream_open(&m))
+		screen_print(m.f, &s->view, s->guest, style);
+	(void)memstream_close(&m, &text, NULL);
 	return text;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/memstream.h"
 #include "core/life.h"
 #include "core/probing.h"
 #include "core/record.h"
@@ -290,15 +291,15 @@ static void report_change(void *userdata, const struct conf_change *change)
 static char *describe_changes(const struct spec *from, const struct spec *to)
 {
 	char *text = NULL;
-	size_t len;
-	struct diff_report report = { .f = open_memstream(&text, &len) };
+	struct memstream m;
+	struct diff_report report = { .f = memstream_open(&m) };
 
-	if (!report.f)
-		return NULL;
-	conf_diff(from, to, report_change, &report);
-	if (report.n == 0)
+	if (report.f)
+		conf_diff(from, to, report_change, &report);
+	if (report.f && report.n == 0)
 		fputs("nothing changed\n", report.f);
-	return fclose(report.f) == 0 ? text : NULL;
+	(void)memstream_close(&m, &text, NULL);
+	return text;
 }
 
 /* A guest that was removed while it runs is no longer watched, and goes on running. */

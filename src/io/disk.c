@@ -3,6 +3,7 @@
 #include "io/disk.h"
 
 #include "io/program.h"
+#include "model/jsontext.h"
 #include "model/utf8.h"
 
 #include <errno.h>
@@ -122,10 +123,12 @@ static int parse_format(json_t *root, enum disk_format *ret, struct reason *reas
 int disk_info_parse(const char *json, size_t len, struct disk_info *ret, struct reason *reason)
 {
 	struct disk_info info = { 0 };
-	json_error_t error;
-	json_t *root =
-		len <= DISK_JSON_MAX ? json_loadb(json, len, JSON_REJECT_DUPLICATES, &error) : NULL;
-	int r = json_is_object(root) ? parse_format(root, &info.format, reason) : -EBADMSG;
+	json_t *root = NULL;
+	int r = len <= DISK_JSON_MAX ? json_read(json, len, JSON_REJECT_DUPLICATES, &root)
+				     : -EBADMSG;
+
+	if (r == 0)
+		r = parse_format(root, &info.format, reason);
 
 	if (r >= 0) {
 		const json_t *size = json_object_get(root, "virtual-size");

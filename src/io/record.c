@@ -3,6 +3,7 @@
 #include "io/record.h"
 
 #include "base/file.h"
+#include "model/jsontext.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -87,13 +88,14 @@ int record_load(const char *path, struct record *ret)
 	CLEANUP_FREE char *text = NULL;
 	struct record record = { 0 };
 	size_t len = 0;
-	json_error_t error;
 	int r = file_read_nofollow(path, RECORD_BYTES_MAX, &text, &len);
 
 	if (r < 0)
 		return r;
-	json_t *root = json_loadb(text, len, 0, &error);
-	r = json_is_object(root) ? load_root(root, &record) : -EBADMSG;
+	json_t *root = NULL;
+	r = json_read(text, len, 0, &root);
+	if (r == 0)
+		r = load_root(root, &record);
 	json_decref(root);
 	if (r >= 0)
 		*ret = record;
@@ -140,7 +142,7 @@ static int write_root(const char *path, json_t *root, usec_t realtime)
 
 	record_time(realtime, false, time);
 	if (json_object_set_new(root, "time", json_string(time)) == 0) {
-		CLEANUP_FREE char *text = json_dumps(root, JSON_INDENT(2));
+		CLEANUP_FREE char *text = json_text(root, JSON_INDENT(2));
 		if (text)
 			r = file_write_atomic(path, text, strlen(text), 0600);
 	}

@@ -3,6 +3,7 @@
 #include "model/agent.h"
 
 #include "base/macro.h"
+#include "model/jsontext.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -19,20 +20,21 @@ char *agent_exec_text(const char *const argv[])
 			return NULL;
 	CLEANUP_JSON json_t *command = json_pack("{s:s, s:{s:s, s:O, s:b}}", "execute",
 		"guest-exec", "arguments", "path", argv[0], "arg", args, "capture-output", 1);
-	return command ? json_dumps(command, JSON_COMPACT) : NULL;
+	return command ? json_text(command, JSON_COMPACT) : NULL;
 }
 
 char *agent_status_text(long pid)
 {
 	CLEANUP_JSON json_t *command = json_pack("{s:s, s:{s:I}}", "execute", "guest-exec-status",
 		"arguments", "pid", (json_int_t)pid);
-	return command ? json_dumps(command, JSON_COMPACT) : NULL;
+	return command ? json_text(command, JSON_COMPACT) : NULL;
 }
 
 /* The "return" object of an answer, borrowed from *ret_root. */
 static json_t *answer_of(const char *json, json_t **ret_root)
 {
-	*ret_root = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
+	/* Without memory there is no answer either. */
+	(void)json_read(json, strlen(json), JSON_REJECT_DUPLICATES, ret_root);
 	json_t *answer = json_object_get(*ret_root, "return");
 	return json_is_object(answer) ? answer : NULL;
 }
@@ -104,8 +106,8 @@ int agent_parse_status(const char *json, struct agent_status *ret, char *out, si
 
 int agent_parse_cloudinit_result(const char *json, unsigned *ret_errors)
 {
-	CLEANUP_JSON json_t *root =
-		json_loads(json, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, NULL);
+	CLEANUP_JSON json_t *root = NULL;
+	(void)json_read(json, strlen(json), JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &root);
 	const json_t *errors = json_object_get(json_object_get(root, "v1"), "errors");
 
 	if (!json_is_array(errors))

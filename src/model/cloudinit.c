@@ -4,6 +4,7 @@
  * value. */
 #include "model/cloudinit.h"
 
+#include "base/memstream.h"
 #include "model/utf8.h"
 
 #include <errno.h>
@@ -220,12 +221,10 @@ static int put_variable(struct render *render, FILE *f, int row)
 {
 	CLEANUP_FREE char *text = NULL;
 	size_t len = 0;
-	FILE *scratch = open_memstream(&text, &len);
+	struct memstream m;
+	int r = memstream_open(&m) ? variables[row].put(m.f, render->in) : -ENOMEM;
 
-	if (!scratch)
-		return -ENOMEM;
-	int r = variables[row].put(scratch, render->in);
-	if (fclose(scratch) != 0)
+	if (memstream_close(&m, &text, &len) < 0)
 		return -ENOMEM;
 	if (r == -EILSEQ)
 		return fault(render, variables[row].name,
@@ -304,13 +303,11 @@ int cloudinit_render(enum cloudinit_text kind, const char *name, const char *tem
 	struct render render = { .name = name, .in = in, .reason = reason };
 	CLEANUP_FREE char *text = NULL;
 	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
+	struct memstream m;
+	int r = memstream_open(&m) ? render_lines(&render, m.f, template) : -ENOMEM;
 
-	if (!f)
+	if (memstream_close(&m, &text, &len) < 0)
 		return -ENOMEM;
-	int r = render_lines(&render, f, template);
-	if (fclose(f) != 0 && r >= 0)
-		r = -ENOMEM;
 	if (r >= 0)
 		r = check_required(&render, kind);
 	if (r >= 0 && len > CLOUDINIT_TEXT_MAX)

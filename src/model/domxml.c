@@ -3,6 +3,7 @@
 #include "model/domxml.h"
 
 #include "base/macro.h"
+#include "base/memstream.h"
 #include "model/xmlwriter.h"
 
 #include <errno.h>
@@ -356,15 +357,13 @@ static int put_option(
 	struct build *b, const char *option, void (*write)(FILE *f, const struct build *b))
 {
 	CLEANUP_FREE char *text = NULL;
-	size_t len;
-	FILE *f = open_memstream(&text, &len);
+	struct memstream m;
 
-	if (!f)
-		return -ENOMEM;
-	write(f, b);
-	/* Both must happen, whatever the first says. */
-	if (ferror(f) | fclose(f))
-		return -ENOMEM;
+	if (memstream_open(&m))
+		write(m.f, b);
+	int r = memstream_close(&m, &text, NULL);
+	if (r < 0)
+		return r;
 	put_arg(b, option);
 	put_arg(b, text);
 	return 0;

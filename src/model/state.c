@@ -3,6 +3,7 @@
 #include "model/state.h"
 
 #include "base/macro.h"
+#include "model/jsontext.h"
 #include "model/utf8.h"
 
 #include <errno.h>
@@ -176,16 +177,20 @@ char *state_to_text(const struct state_record *r)
 		json_object_set_new(root, "faults", faults_to_json(r)) < 0 ||
 		json_object_set_new(root, "services", services_to_json(r)) < 0)
 		return NULL;
-	return json_dumps(root, JSON_INDENT(1));
+	return json_text(root, JSON_INDENT(1));
 }
 
 int state_from_text(const char *text, size_t len, struct state_record *ret)
 {
-	CLEANUP_JSON json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
-	const json_t *version = json_object_get(root, "version");
+	CLEANUP_JSON json_t *root = NULL;
 	struct state_record r = { 0 };
 	const json_t *item;
 	size_t i;
+
+	int error = json_read(text, len, JSON_REJECT_DUPLICATES, &root);
+	if (error < 0)
+		return error;
+	const json_t *version = json_object_get(root, "version");
 
 	if (!json_is_integer(version) || json_integer_value(version) < 1)
 		return -EBADMSG;

@@ -18,13 +18,13 @@ static void fail(struct xmlwriter *w, int error)
 static void put(struct xmlwriter *w, const char *s)
 {
 	if (w->error == 0)
-		(void)fputs(s, w->out);
+		(void)fputs(s, w->stream.f);
 }
 
 static void put_indent(struct xmlwriter *w, unsigned depth)
 {
 	if (w->error == 0)
-		(void)fprintf(w->out, "%*s", (int)(2 * depth), "");
+		(void)fprintf(w->stream.f, "%*s", (int)(2 * depth), "");
 }
 
 /* What stands for a byte, NULL for itself. Tab and line ends are written as references: as they
@@ -77,17 +77,16 @@ static void put_escaped(struct xmlwriter *w, const char *s)
 		const char *r = reference(*s);
 
 		if (r)
-			(void)fputs(r, w->out);
+			(void)fputs(r, w->stream.f);
 		else
-			(void)fputc(*s, w->out);
+			(void)fputc(*s, w->stream.f);
 	}
 }
 
 void xmlwriter_begin(struct xmlwriter *w)
 {
 	*w = (struct xmlwriter){ .error = 0 };
-	w->out = open_memstream(&w->buf, &w->len);
-	if (!w->out)
+	if (!memstream_open(&w->stream))
 		fail(w, -ENOMEM);
 }
 
@@ -183,12 +182,10 @@ void xmlwriter_empty(
 int xmlwriter_end(struct xmlwriter *w, char **ret)
 {
 	assert(w->error < 0 || w->depth == 0);
-	if (w->out && (ferror(w->out) | fclose(w->out)))
+	CLEANUP_FREE char *text = NULL;
+	if (memstream_close(&w->stream, &text, NULL) < 0)
 		fail(w, -ENOMEM);
-	w->out = NULL;
 	if (w->error == 0)
-		*ret = TAKE_PTR(w->buf);
-	free(w->buf);
-	w->buf = NULL;
+		*ret = TAKE_PTR(text);
 	return w->error;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes the parsers of the guest agent's answers, every byte of which is the guest's. */
-/* LINK: model/agent */
+/* LINK: model/agent model/jsontext */
 /* LIBS: jansson */
 #include "replay.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes state_from_text(): what is taken is sound, and survives being written and read again. */
-/* LINK: model/state model/utf8 */
+/* LINK: model/state model/jsontext model/utf8 */
 /* LIBS: jansson */
 #include "replay.h"
 

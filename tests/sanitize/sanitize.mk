@@ -4,8 +4,8 @@
 
 .PHONY: check-asan asan-run check-valgrind fuzz fuzz-run check-static coverage coverage-run
 
-# AddressSanitizer (leaks too) and UndefinedBehaviorSanitizer, in a build of their own. test_conf_alloc brings its own
-# malloc and knows that it must leave it to the sanitizer: it then tests without failing allocations.
+# AddressSanitizer (leaks too) and UndefinedBehaviorSanitizer, in a build of their own. The tests whose
+# allocations fail (tests/unit/alloc_fail.h) have a malloc of their own, which then hands on to the sanitizer's.
 ASAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 check-asan:
 	@$(MAKE) --no-print-directory B=$(B)-asan CFLAGS='-O1 -g $(ASAN_FLAGS) -fno-omit-frame-pointer' \
@@ -19,11 +19,11 @@ asan-run: tests
 	@tests/sanitize/daemon $(abspath $(B))
 
 # Memcheck sees what the sanitizers don't: reads of memory never written, also inside libraries. It runs everything
-# much slower, so it leaves out the tests of many guests and of real time; the one with its own malloc; and test_disk,
+# much slower, so it leaves out the tests of many guests and of real time; those with their own malloc; and test_disk,
 # whose pidfd_open() valgrind 3.19 does not know.
 VALGRIND := valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect,possible --error-exitcode=99 \
 	--suppressions=tests/sanitize/valgrind.supp
-VALGRIND_SKIPS := %/test_conf_alloc %/test_disk %/test_many %/test_http
+VALGRIND_SKIPS := %_alloc %/test_disk %/test_many %/test_http
 check-valgrind: $(UNIT_PROGRAMS) $(DAEMON_PROGRAMS)
 	@tests/lib/packages analysis
 	@TEST_WRAPPER='$(VALGRIND)' TEST_SECONDS=600 tests/lib/run-tests \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The guest agent's JSON: what we write is what QEMU's schema asks for, and nothing a guest
  * writes does harm. */
-/* LINK: model/agent */
+/* LINK: model/agent model/jsontext */
 /* LIBS: jansson */
 #include "model/agent.h"
 

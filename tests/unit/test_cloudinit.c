@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The seed's texts: golden renderings, hostile values that stay inside their scalar (asked of
  * another YAML parser), and every fault of a template. */
-/* LINK: model/utf8 model/cloudinit */
+/* LINK: model/utf8 base/memstream model/cloudinit */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -3,81 +3,11 @@
  * -ENOMEM, nothing is leaked and no error is lost. */
 /* LINK: base model io/confdir */
 /* LIBS: inih libcbor jansson libsystemd */
-#include <errno.h>
-#include <malloc.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "alloc_fail.h"
+
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "io/confdir.h"
-
-/* Sanitizers bring a malloc of their own, and there can be one only. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HAVE_OWN_MALLOC 0
-#else
-#define HAVE_OWN_MALLOC 1
-#endif
-
-/* How many more allocations succeed; below zero: all. And how many are not freed. */
-static long budget = -1, live;
-static bool failed; /* one did */
-
-#if HAVE_OWN_MALLOC
-/* glibc's manual, "Replacing malloc": a program's own definitions serve the whole process, strdup()
- * and inih included. The real ones have these names besides. */
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *p, size_t size);
-void __libc_free(void *p);
-
-static bool may_allocate(void)
-{
-	if (budget == 0) {
-		errno = ENOMEM;
-		failed = true;
-		return false;
-	}
-	if (budget > 0)
-		budget--;
-	return true;
-}
-
-void *malloc(size_t size)
-{
-	void *p = may_allocate() ? __libc_malloc(size) : NULL;
-
-	live += p != NULL;
-	return p;
-}
-
-void *calloc(size_t n, size_t size)
-{
-	void *p = may_allocate() ? __libc_calloc(n, size) : NULL;
-
-	live += p != NULL;
-	return p;
-}
-
-void *realloc(void *old, size_t size)
-{
-	void *p = may_allocate() ? __libc_realloc(old, size) : NULL;
-
-	live += p != NULL && !old;
-	return p;
-}
-
-void free(void *p)
-{
-	live -= p != NULL;
-	__libc_free(p);
-}
-#endif
 
 #define OK "[Image]\nKernel=/k\n"
 
@@ -120,40 +50,37 @@ static int load_nothing(struct spec **ret, struct conf_faults *faults)
 	return confdir_load("units/none", NULL, NULL, ret, faults);
 }
 
-/* Lets the first allocation fail, then the second, until the call comes through as it does without.
- */
+struct conf_try {
+	int (*call)(struct spec **, struct conf_faults *);
+	int expected;
+	unsigned n_faults;
+};
+
+static void attempt(void *userdata)
+{
+	const struct conf_try *t = userdata;
+	struct conf_faults faults = { 0 };
+	struct spec *spec = NULL;
+
+	alloc_arm();
+	int r = t->call(&spec, &faults);
+	bool failed = alloc_disarm();
+	assert_true((spec != NULL) == (r == 0));
+	/* A failure that changes nothing is none: glibc's asprintf() lives without its last
+	 * realloc(), which only gives bytes back. */
+	if (r != -ENOMEM || !failed) {
+		assert_int_equal(r, t->expected);
+		assert_int_equal(faults.n, t->n_faults);
+		assert_int_equal(faults.n_dropped, 0);
+	}
+	conf_faults_clear(&faults);
+	spec_free(spec);
+}
+
 static void sweep(
 	int (*call)(struct spec **, struct conf_faults *), int expected, unsigned n_faults)
 {
-	long n = 0;
-	int r;
-
-#if !HAVE_OWN_MALLOC
-	print_message("malloc is the sanitizer's, so none fails here\n");
-	skip();
-#endif
-	do {
-		struct conf_faults faults = { 0 };
-		struct spec *spec = NULL;
-		long before = live;
-
-		failed = false;
-		budget = n++;
-		r = call(&spec, &faults);
-		budget = -1;
-		assert_true((spec != NULL) == (r == 0));
-		/* A failure that changes nothing is none: glibc's asprintf() lives without its last
-		 * realloc(), which only gives bytes back. */
-		if (r != -ENOMEM || !failed) {
-			assert_int_equal(r, expected);
-			assert_int_equal(faults.n, n_faults);
-			assert_int_equal(faults.n_dropped, 0);
-		}
-		conf_faults_clear(&faults);
-		spec_free(spec);
-		assert_int_equal(live, before);
-	} while (failed);
-	assert_true(n > 5);
+	alloc_sweep(attempt, &(struct conf_try){ call, expected, n_faults }, 5);
 }
 
 static void test_good(void **state)

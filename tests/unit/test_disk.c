@@ -2,7 +2,7 @@
 /* Images without qemu-img: its answers as texts, headers as bytes. And the runner of programs, its
  * limits and its deadline, on programs that every system has. The real qemu-img is in
  * tests/provision. */
-/* LINK: base/file base/time model/utf8 io/program io/disk */
+/* LINK: base/file base/time model/utf8 io/program model/jsontext io/disk */
 /* LIBS: jansson */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The domain XML against golden files, and what hostile values become in it.
  * UPDATE_GOLDEN=1 writes the files anew; a person reads the difference. */
-/* LINK: base/file base/time model/utf8 model/spec model/xmlwriter model/domxml */
+/* LINK: base/file base/time model/utf8 model/spec base/memstream model/xmlwriter model/domxml */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

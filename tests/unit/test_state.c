@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The state file: round trip, and everything that is not one: torn, random, newer, of wrong
  * types, hostile. */
-/* LINK: model/utf8 model/state */
+/* LINK: model/utf8 model/state model/jsontext */
 /* LIBS: jansson */
 #include "model/state.h"
 
