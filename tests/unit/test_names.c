@@ -25,6 +25,7 @@
 #include "model/conf_keys.h"
 #include "model/report.h"
 #include "model/spec.h"
+#include "policy/balloon.h"
 #include "policy/boot.h"
 #include "policy/lifecycle.h"
 #include "policy/probe.h"
@@ -44,6 +45,9 @@ struct name_table {
 	TABLE(accel, enum spec_accel, ACCEL_NUM)                                                   \
 	TABLE(answer_kind, enum answer_kind, ANSWER_KIND_NUM)                                      \
 	TABLE(arch, enum spec_arch, ARCH_NUM)                                                      \
+	TABLE(balloon_action, enum balloon_action, BALLOON_ACTION_NUM)                             \
+	TABLE(balloon_phase, enum balloon_phase, BALLOON_PHASE_NUM)                                \
+	TABLE(balloon_reason, enum balloon_reason, BALLOON_REASON_NUM)                             \
 	TABLE(boot_stage, enum boot_stage, BOOT_STAGE_NUM)                                         \
 	TABLE(cause, enum exit_cause, CAUSE_NUM)                                                   \
 	TABLE(cloudinit_text, enum cloudinit_text, CLOUDINIT_TEXT_NUM)                             \

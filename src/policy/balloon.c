@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pool's decision: need of the host, overrides, growth first, then who gives. */
+#include "policy/balloon.h"
+
+#include "base/macro.h"
+#include "policy/balloon_parts.h"
+
+void balloon_policy_from_spec(const struct spec *spec, struct balloon_policy *ret)
+{
+	(void)spec;
+	*ret = balloon_policy_default;
+}
+
+/* The host in numbers that can be added. */
+struct host {
+	uint64_t total, available, critical, enter, leave;
+	bool blind;
+};
+
+static struct host read_host(const struct balloon_policy *p, const struct balloon_pool *pool)
+{
+	struct host h = {
+		.total = MIN(pool->total_kib, BALLOON_KIB_MAX),
+		.available = MIN(pool->available_kib, BALLOON_KIB_MAX),
+		.critical = MIN(pool->critical_kib, BALLOON_KIB_MAX),
+		.blind = pool->available_kib > BALLOON_KIB_MAX,
+	};
+	uint64_t reserve = MAX(h.critical, MIN(pool->reserve_kib, BALLOON_KIB_MAX));
+
+	/* More available than there is: believe the smaller. */
+	if (h.total && h.available > h.total)
+		h.available = h.total;
+	h.enter = MAX(reserve, balloon_part(h.total, p->enter_pct, 100));
+	h.leave = MAX(reserve + reserve / 2, balloon_part(h.total, p->leave_pct, 100));
+	h.leave = MAX(h.leave, h.enter);
+	return h;
+}
+
+static void update_pressure(const struct balloon_policy *p, const struct balloon_pool *pool,
+	const struct host *h, struct balloon_pool_memory *m)
+{
+	bool psi = pool->psi_some_avg10 != BALLOON_PSI_ABSENT;
+	bool enter = h->available < h->enter || (psi && pool->psi_some_avg10 > p->psi_enter);
+	bool leave = h->available >= h->leave && !(psi && pool->psi_some_avg10 > p->psi_leave);
+
+	if (h->blind)
+		m->pressed = false;
+	else if (!m->pressed && enter)
+		m->pressed = true;
+	else if (m->pressed && leave)
+		m->pressed = false;
+	if (m->pressed || h->blind)
+		m->eased_at = 0;
+	else if (m->eased_at == 0)
+		m->eased_at = MAX(pool->now, 1u);
+}
+
+static bool overridden(const struct balloon_guest *in, usec_t now)
+{
+	return in->override_kib && (in->override_until == 0 || in->override_until > now);
+}
+
+/* How far the operator's shrink may go now: as the policy's own, but down to the low line, and not
+ * stopped by a floor that was only learned. */
+static uint64_t override_spare(const struct balloon_policy *p, const struct balloon_seat *s)
+{
+	const struct balloon_work *w = &s->work;
+	bool may = w->block == BALLOON_STEADY || w->block == BALLOON_GUEST_UNWELL;
+
+	if (!may || !s->out.sighted || !w->fresh || w->pending || w->sign != BALLOON_STEADY)
+		return 0;
+	return MIN(balloon_less(w->usable, w->low), balloon_part(w->max, p->urgent_permille, 1000));
+}
+
+static void decide_override(const struct balloon_policy *p, struct balloon_seat *s)
+{
+	struct balloon_work *w = &s->work;
+
+	w->floor = MIN(s->in.min_kib, w->limit);
+	uint64_t goal = balloon_clamp(s->in.override_kib, w->floor, w->limit);
+	enum balloon_reason held = w->block;
+
+	if (held == BALLOON_STEADY || w->sign != BALLOON_STEADY)
+		held = BALLOON_OVERRIDE_HELD;
+	if (goal > w->actual) {
+		s->out.action =
+			w->pending && s->memory->ordered_kib == goal ? BALLOON_HOLD : BALLOON_GROW;
+		s->out.target_kib = goal;
+		s->out.reason = BALLOON_OVERRIDE;
+	} else if (w->actual - goal < p->change_min_kib) {
+		s->out.target_kib = w->actual;
+		s->out.reason = BALLOON_OVERRIDDEN;
+	} else {
+		uint64_t spare = MIN(override_spare(p, s), w->actual - goal);
+
+		if (spare >= p->change_min_kib)
+			s->out.action = BALLOON_SHRINK;
+		s->out.target_kib = w->actual - (s->out.action == BALLOON_SHRINK ? spare : 0);
+		s->out.reason = s->out.action == BALLOON_SHRINK ? BALLOON_OVERRIDE : held;
+	}
+	/* Nobody else decides for it. */
+	w->sign = BALLOON_STEADY;
+	w->block = s->out.reason;
+}
+
+/* What the host still needs from the guests, after what is already on its way. */
+static uint64_t need_of(const struct balloon_policy *p, const struct host *h,
+	const struct balloon_pool_memory *m, const struct balloon_seat *seats, size_t n,
+	uint64_t granted, uint64_t lack)
+{
+	uint64_t need = lack, after = balloon_less(h->available, granted);
+
+	if (h->blind)
+		return 0;
+	if (m->pressed || after < h->enter)
+		need += balloon_less(h->leave, after);
+	if (m->pressed && need == 0)
+		need = h->total / 100; /* pressure without lack: by and by */
+	/* A rest smaller than any step must not keep the host pressed for ever. */
+	if (need > 0)
+		need = MAX(need, p->change_min_kib);
+	for (size_t i = 0; i < n; i++)
+		if (seats[i].work.pending)
+			need = balloon_less(need,
+				balloon_less(seats[i].work.actual, seats[i].memory->ordered_kib));
+	return need;
+}
+
+/* Loans go back, a small step a minute, while the host has so much that this cannot press it. */
+static void return_loans(const struct balloon_policy *p, const struct balloon_pool *pool,
+	const struct host *h, const struct balloon_pool_memory *m, struct balloon_seat *seats,
+	size_t n, struct balloon_outcome *ret)
+{
+	uint64_t spare = balloon_less(h->available, h->leave + h->total / 20 + ret->granted_kib);
+
+	if (!m->eased_at || usec_sub(pool->now, m->eased_at) < p->return_after)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		struct balloon_seat *s = &seats[i];
+		uint64_t kib = MIN(balloon_less(s->work.limit, s->work.actual), p->step_first_kib);
+
+		if (s->out.action != BALLOON_HOLD || s->out.reason != BALLOON_STEADY ||
+			s->in.idle_kib || kib < p->change_min_kib || spare < kib)
+			continue;
+		s->out.action = BALLOON_GROW;
+		s->out.reason = BALLOON_RETURN;
+		s->out.target_kib = s->work.actual + kib;
+		spare -= kib;
+		ret->granted_kib += kib;
+	}
+}
+
+/* Whatever the parts decided, no target leaves [floor, max]. */
+static void finish(struct balloon_seat *s, usec_t now, const struct balloon_policy *p)
+{
+	const struct balloon_work *w = &s->work;
+	struct balloon_decision *d = &s->out;
+
+	if (w->withdraw && d->action == BALLOON_HOLD) {
+		d->action = BALLOON_GROW;
+		d->reason = BALLOON_STUCK;
+		d->target_kib = w->actual;
+	}
+	d->from_kib = w->actual;
+	d->floor_kib = w->floor;
+	if (d->action == BALLOON_HOLD)
+		d->target_kib = w->actual;
+	d->target_kib = balloon_clamp(d->target_kib, w->floor, w->max);
+	d->on_trial = balloon_loan_level(p, s->memory, now) != 0;
+	d->rolled_back = d->action == BALLOON_GROW && d->on_trial && w->hard;
+	if (usec_sub(s->memory->aside_until, now) > 0)
+		d->aside_until = s->memory->aside_until;
+}
+
+static void sense_all(const struct balloon_policy *p, const struct balloon_pool *pool,
+	struct balloon_seat *seats, size_t n, const struct host *h, struct balloon_outcome *ret)
+{
+	uint64_t minimums = 0;
+
+	ret->period = USEC_INFINITY;
+	for (size_t i = 0; i < n; i++) {
+		balloon_sense(p, pool, &seats[i]);
+		if (seats[i].in.phase == BALLOON_AWAY)
+			continue;
+		minimums += MIN(seats[i].in.min_kib, seats[i].work.limit);
+		ret->period = MIN(ret->period, seats[i].work.period);
+	}
+	if (ret->period == USEC_INFINITY)
+		ret->period = p->period_tcg;
+	ret->degraded = h->total && minimums + h->enter > h->total;
+}
+
+void balloon_decide(const struct balloon_policy *policy, const struct balloon_pool *pool,
+	struct balloon_pool_memory *pool_memory, struct balloon_seat *seats, size_t n,
+	struct balloon_outcome *ret)
+{
+	struct host h = read_host(policy, pool);
+	uint64_t lack;
+
+	n = MIN(n, (size_t)SPEC_GUESTS_MAX);
+	*ret = (struct balloon_outcome){
+		.enter_kib = h.enter,
+		.leave_kib = h.leave,
+		.blind = h.blind,
+		.critical = !h.blind && h.available < h.critical,
+	};
+	sense_all(policy, pool, seats, n, &h, ret);
+	update_pressure(policy, pool, &h, pool_memory);
+	for (size_t i = 0; i < n; i++)
+		if (overridden(&seats[i].in, pool->now) && seats[i].work.max &&
+			seats[i].in.phase > BALLOON_LEAVING)
+			decide_override(policy, &seats[i]);
+	lack = balloon_grant(policy, seats, n,
+		h.blind ? BALLOON_KIB_MAX : balloon_less(h.available, h.critical),
+		&ret->granted_kib);
+	ret->pressed = pool_memory->pressed;
+	ret->need_kib = need_of(policy, &h, pool_memory, seats, n, ret->granted_kib, lack);
+	balloon_collect(policy, pool, seats, n, ret->need_kib, ret->critical);
+	return_loans(policy, pool, &h, pool_memory, seats, n, ret);
+	for (size_t i = 0; i < n; i++)
+		finish(&seats[i], pool->now, policy);
+}
+
+/* Steps close together are one loan. A full table forgets its oldest, which has been watched the
+ * longest. */
+static void lend(
+	const struct balloon_policy *p, struct balloon_memory *m, uint64_t from, usec_t now)
+{
+	usec_t together = p->watch / BALLOON_LOANS_MAX;
+
+	(void)balloon_loan_level(p, m, now);
+	if (m->n_loans > 0 && usec_sub(now, m->loans[m->n_loans - 1].at) < together)
+		return;
+	if (m->n_loans == BALLOON_LOANS_MAX) {
+		for (unsigned i = 1; i < BALLOON_LOANS_MAX; i++)
+			m->loans[i - 1] = m->loans[i];
+		m->n_loans--;
+	}
+	m->loans[m->n_loans++] = (struct balloon_loan){ .at = now, .from_kib = from };
+}
+
+void balloon_ordered(const struct balloon_policy *policy, struct balloon_memory *memory,
+	const struct balloon_decision *decision, usec_t now)
+{
+	uint64_t from = decision->from_kib, to = decision->target_kib;
+
+	if (decision->action == BALLOON_HOLD || decision->reason == BALLOON_STUCK)
+		return;
+	memory->ordered_kib = to;
+	memory->order_from_kib = from;
+	memory->progress_kib = to > from ? to - from : from - to;
+	memory->progress_at = now;
+	if (decision->action == BALLOON_GROW) {
+		memory->grown_at = MAX(now, 1u);
+		memory->n_loans = 0;
+		memory->step_kib = 0;
+		return;
+	}
+	memory->shrunk_at = MAX(now, 1u);
+	if (decision->reason == BALLOON_OVERRIDE)
+		return;
+	uint64_t step = MAX(memory->step_kib, policy->step_first_kib);
+	memory->step_kib = 2 * MIN(step, BALLOON_KIB_MAX);
+	lend(policy, memory, from, now);
+}
+
+void balloon_rebooted(struct balloon_memory *memory)
+{
+	struct balloon_memory kept = {
+		.fall_kib_s = memory->fall_kib_s,
+		.fall_at = memory->fall_at,
+		.learned_kib = memory->learned_kib,
+		.learned_until = memory->learned_until,
+		.learned_decayed = memory->learned_decayed,
+		.lessons = memory->lessons,
+	};
+
+	*memory = kept;
+}

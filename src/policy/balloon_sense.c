@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one guest feels: whether its statistics can be believed, whether it is in need, and why it
+ * may not give. */
+#include "policy/balloon_parts.h"
+
+#include "base/macro.h"
+
+/* QEMU rounds to pages and the guest's driver to its own units: an order is met this near. */
+#define NEAR_KIB (UINT64_C(16) * 1024)
+/* Counted rates need some time between two statistics. */
+#define RATE_MIN (USEC_PER_SEC / 2)
+/* Per second: what is more is a lie, and would wrap. */
+#define RATE_MAX  (UINT64_C(1) << 32)
+#define FALL_HALF USEC_PER_HOUR
+
+static bool known(uint64_t v)
+{
+	return v <= BALLOON_KIB_MAX;
+}
+
+static uint64_t halve(uint64_t v, usec_t elapsed, usec_t half)
+{
+	if (half == 0)
+		return 0;
+	/* Between two halvings the curve is taken for a line, which is at most 6 % off. */
+	uint64_t whole = elapsed / half;
+	if (whole >= 63)
+		return 0;
+	v >>= whole;
+	/* Both below 2^40, so in seconds the product stays inside 64 bits. */
+	uint64_t rest = (elapsed % half) / USEC_PER_SEC, half_sec = half / USEC_PER_SEC;
+	return half_sec ? v - v / 2 * MIN(rest, half_sec) / half_sec : v;
+}
+
+/* Limits first: every later number is clamped to them. */
+static void take_limits(struct balloon_seat *s)
+{
+	const struct balloon_guest *in = &s->in;
+	struct balloon_work *w = &s->work;
+
+	w->max = known(in->max_kib) ? in->max_kib : 0;
+	w->limit = in->limit_kib ? MIN(in->limit_kib, w->max) : w->max;
+	w->floor = MIN(in->min_kib, w->limit);
+	w->actual = MIN(in->actual_kib, w->max);
+}
+
+static void decay_lesson(const struct balloon_policy *p, struct balloon_seat *s, usec_t now)
+{
+	struct balloon_memory *m = s->memory;
+	uint64_t min = s->work.floor;
+
+	if (m->learned_kib <= min)
+		return;
+	if (now >= m->learned_until && now > m->learned_decayed) {
+		usec_t from = MAX(m->learned_until, m->learned_decayed);
+
+		/* In steps of a minute, lest rounding eat the decay. */
+		if (now - from >= USEC_PER_MINUTE) {
+			m->learned_kib = min + halve(MIN(m->learned_kib, BALLOON_KIB_MAX) - min,
+						       now - from, p->learned_half);
+			m->learned_decayed = now;
+		}
+	}
+	s->work.floor = MIN(m->learned_kib, s->work.limit);
+}
+
+uint64_t balloon_loan_level(const struct balloon_policy *p, struct balloon_memory *m, usec_t now)
+{
+	unsigned old = 0;
+
+	m->n_loans = MIN(m->n_loans, BALLOON_LOANS_MAX);
+	while (old < m->n_loans && usec_add(m->loans[old].at, p->watch) <= now)
+		old++;
+	for (unsigned i = old; i < m->n_loans; i++)
+		m->loans[i - old] = m->loans[i];
+	m->n_loans -= old;
+	return m->n_loans ? m->loans[0].from_kib : 0;
+}
+
+/* What the guest says against what it says elsewhere, and against the balloon. */
+static bool absurd(const struct balloon_guest *in, const struct balloon_work *w,
+	const struct balloon_memory *m)
+{
+	/* The balloon is read now, the rest is up to a period older. */
+	uint64_t size = MAX(w->actual, MIN(m->actual_kib, w->max)) + NEAR_KIB;
+
+	if (w->max == 0 || !known(in->actual_kib) || in->actual_kib > w->max + NEAR_KIB)
+		return true;
+	if (in->usable_kib != BALLOON_ABSENT && in->usable_kib > size)
+		return true;
+	if (in->unused_kib != BALLOON_ABSENT && in->unused_kib > size)
+		return true;
+	if (in->caches_kib != BALLOON_ABSENT && in->caches_kib > size)
+		return true;
+	if (in->usable_kib == 0 && (in->unused_kib == 0 || in->unused_kib == BALLOON_ABSENT))
+		return true;
+	/* Usable is what is unused, and caches, and some slab: an eighth is more than any. */
+	return known(in->usable_kib) && known(in->unused_kib) && known(in->caches_kib) &&
+	       in->usable_kib > in->unused_kib + in->caches_kib + w->max / 8;
+}
+
+static bool future(const struct balloon_pool *pool, const struct balloon_guest *in)
+{
+	return pool->realtime_sec && in->last_update_sec > pool->realtime_sec &&
+	       in->last_update_sec - pool->realtime_sec > 60;
+}
+
+/* Whether the statistics can be believed. Age is counted from when we saw the timestamp move, so
+ * that a clock that was set means nothing. */
+static enum balloon_reason take_sight(
+	const struct balloon_policy *p, const struct balloon_pool *pool, struct balloon_seat *s)
+{
+	const struct balloon_guest *in = &s->in;
+	struct balloon_memory *m = s->memory;
+	usec_t now = pool->now;
+
+	if (in->last_update_sec == 0 || in->last_update_sec == BALLOON_ABSENT ||
+		(in->usable_kib == BALLOON_ABSENT && in->unused_kib == BALLOON_ABSENT)) {
+		m->moving = m->counted = false;
+		return BALLOON_NO_STATISTICS;
+	}
+	if (in->last_update_sec != m->update_sec) {
+		m->moving = m->update_sec != 0;
+		m->update_sec = in->last_update_sec;
+		m->update_at = now;
+		s->work.fresh = m->moving;
+	}
+	if (!m->moving || usec_sub(now, m->update_at) >= MAX(p->stale_after, 3 * s->work.period)) {
+		m->counted = false;
+		return BALLOON_STALE;
+	}
+	if (future(pool, in) || absurd(in, &s->work, m)) {
+		m->counted = false;
+		return BALLOON_ABSURD;
+	}
+	return BALLOON_STEADY;
+}
+
+/* Units a second between two readings of a counter; 0 where it went back or is not there. */
+static uint64_t rate(uint64_t before, uint64_t after, usec_t dt)
+{
+	if (before == BALLOON_ABSENT || after == BALLOON_ABSENT || after <= before || dt < RATE_MIN)
+		return 0;
+	uint64_t n = MIN(after - before, UINT64_MAX / USEC_PER_SEC) * USEC_PER_SEC / dt;
+	return MIN(n, RATE_MAX);
+}
+
+/* How fast usable memory falls by the guest's own doing: what the balloon took is not its fall. */
+static uint64_t own_fall(const struct balloon_work *w, const struct balloon_memory *m, usec_t dt)
+{
+	uint64_t before = m->usable_kib + balloon_less(w->actual, m->actual_kib);
+	uint64_t after = w->usable + balloon_less(m->actual_kib, w->actual);
+
+	return before > after && dt >= RATE_MIN
+		       ? MIN((before - after) * USEC_PER_SEC / dt, RATE_MAX)
+		       : 0;
+}
+
+struct rates {
+	uint64_t swap_in, swap_out, faults;
+};
+
+static void count(struct balloon_seat *s, usec_t now, usec_t counted_at, struct rates *ret)
+{
+	const struct balloon_guest *in = &s->in;
+	struct balloon_memory *m = s->memory;
+	struct balloon_work *w = &s->work;
+
+	*ret = (struct rates){ 0 };
+	if (m->counted) {
+		usec_t dt = usec_sub(now, counted_at);
+
+		ret->swap_in = rate(m->swap_in_kib, in->swap_in_kib, dt);
+		ret->swap_out = rate(m->swap_out_kib, in->swap_out_kib, dt);
+		ret->faults = rate(m->major_faults, in->major_faults, dt);
+		w->fall_kib_s = own_fall(w, m, dt);
+		m->fall_kib_s =
+			halve(MIN(m->fall_kib_s, RATE_MAX), usec_sub(now, m->fall_at), FALL_HALF);
+		m->fall_kib_s = MAX(m->fall_kib_s, w->fall_kib_s);
+		m->usable_slow_kib = (3 * m->usable_slow_kib + w->usable) / 4;
+	} else {
+		m->usable_slow_kib = w->usable;
+	}
+	m->fall_at = now;
+	m->counted = true;
+	m->swap_in_kib = in->swap_in_kib;
+	m->swap_out_kib = in->swap_out_kib;
+	m->major_faults = in->major_faults;
+	m->usable_kib = w->usable;
+	m->actual_kib = w->actual;
+}
+
+/* The lines usable memory is held against. A guest that has been seen to take memory fast keeps
+ * more, enough for three periods of its fastest, at most half of all. */
+static void draw_lines(const struct balloon_policy *p, struct balloon_seat *s)
+{
+	struct balloon_work *w = &s->work;
+	uint64_t fall = MIN(s->memory->fall_kib_s, RATE_MAX) * (w->period / USEC_PER_MSEC) / 1000;
+	uint64_t keep = MAX(balloon_part(w->max, p->keep_permille, 1000), p->keep_kib);
+	uint64_t low = MAX(balloon_part(w->max, p->low_permille, 1000), p->low_kib);
+
+	w->keep = balloon_clamp(3 * fall, keep, MAX(keep, w->max / 2));
+	w->low = balloon_clamp(fall, MIN(low, w->keep), w->keep);
+}
+
+/* Faults are pain only where memory is short or on loan: a program's start faults as well. */
+static bool many_faults(const struct balloon_policy *p, struct balloon_memory *m, uint64_t faults)
+{
+	uint64_t usual = m->faults_usual_milli;
+	bool many = faults * 1000 > 3 * usual + p->faults_s * UINT64_C(1000);
+
+	if (!many)
+		m->faults_usual_milli = (usual * 15 + faults * 1000) / 16;
+	return many;
+}
+
+static bool slow_answers(
+	const struct balloon_policy *p, struct balloon_memory *m, usec_t latency, bool on_trial)
+{
+	usec_t now = MIN(latency, USEC_PER_HOUR);
+
+	if (now == 0) {
+		m->latency_high = 0;
+		return false;
+	}
+	if (m->latency_usual && now > 2 * m->latency_usual + p->latency_more) {
+		m->latency_high = MIN(m->latency_high + 1, 1000u);
+		/* Not ours: the usual follows, lest a service that became slow for good blocks
+		 * its guest for ever. */
+		if (!on_trial)
+			m->latency_usual = (m->latency_usual * 15 + now) / 16;
+		return m->latency_high >= 2;
+	}
+	m->latency_high = 0;
+	m->latency_usual = m->latency_usual ? (m->latency_usual * 7 + now) / 8 : now;
+	return false;
+}
+
+/* Why the guest needs memory, the surest sign first. */
+static enum balloon_reason read_signs(const struct balloon_policy *p, struct balloon_seat *s,
+	const struct rates *r, bool on_trial)
+{
+	struct balloon_memory *m = s->memory;
+	struct balloon_work *w = &s->work;
+	bool short_of = on_trial || w->usable < w->keep;
+	bool faults = many_faults(p, m, r->faults);
+	bool slow = slow_answers(p, m, s->in.latency, on_trial);
+
+	w->hard = true;
+	if (r->swap_in > p->swap_kib_s)
+		return BALLOON_SWAP_IN;
+	if (r->swap_out > p->swap_kib_s && short_of)
+		return BALLOON_SWAP_OUT;
+	if (faults && short_of)
+		return BALLOON_FAULTS;
+	if (slow && on_trial)
+		return BALLOON_LATENCY;
+	w->hard = false;
+	if (w->usable < w->low)
+		return BALLOON_LOW;
+	/* Another two periods like the last one. */
+	uint64_t ahead = w->fall_kib_s * 2 * (w->period / USEC_PER_MSEC) / 1000;
+	if (ahead > NEAR_KIB && w->usable < w->low + ahead)
+		return BALLOON_FALLING;
+	return BALLOON_STEADY;
+}
+
+/* How far it should grow, by the sign. */
+static uint64_t grow_to(
+	const struct balloon_policy *p, const struct balloon_seat *s, uint64_t loan_level)
+{
+	const struct balloon_work *w = &s->work;
+	uint64_t step = balloon_part(w->max, p->grow_permille, 1000);
+	uint64_t middle = w->low + (w->keep - w->low) / 2;
+	uint64_t ahead = w->fall_kib_s * 3 * (w->period / USEC_PER_MSEC) / 1000;
+	uint64_t lack = balloon_less(middle + ahead, w->usable);
+
+	if (w->hard) {
+		uint64_t large = w->actual + MAX(step, lack);
+
+		return MAX(loan_level, large);
+	}
+	return w->actual + MAX(lack, p->change_min_kib);
+}
+
+/* The level that hurt, and one step more, is not tried again for a while. */
+static void learn(
+	const struct balloon_policy *p, struct balloon_seat *s, uint64_t loan_level, usec_t now)
+{
+	struct balloon_memory *m = s->memory;
+	uint64_t most = MAX(loan_level, s->work.actual);
+	uint64_t level = MIN(s->work.actual + p->step_first_kib, most);
+	bool episode = m->hurt_at && usec_sub(now, m->hurt_at) < p->recover;
+
+	if (!episode) {
+		m->lessons = MIN(m->lessons + 1, 16u);
+		m->step_kib = 0;
+	}
+	if (level > m->learned_kib)
+		m->learned_kib = level;
+	usec_t firm = p->learned_firm;
+	for (unsigned i = 1; i < m->lessons && firm < p->learned_firm_max; i++)
+		firm *= 2;
+	m->learned_until = usec_add(now, MIN(firm, p->learned_firm_max));
+	m->learned_decayed = now;
+}
+
+static void feel(
+	const struct balloon_policy *p, struct balloon_seat *s, usec_t counted_at, usec_t now)
+{
+	struct balloon_memory *m = s->memory;
+	struct balloon_work *w = &s->work;
+	uint64_t level = balloon_loan_level(p, m, now);
+	struct rates r;
+
+	count(s, now, counted_at, &r);
+	draw_lines(p, s);
+	w->sign = read_signs(p, s, &r, level != 0);
+	if (r.swap_in > 0 && w->sign != BALLOON_SWAP_IN)
+		m->grown_at = now; /* too little for pain, enough not to be asked */
+	if (w->sign == BALLOON_STEADY)
+		return;
+	w->grow_to = grow_to(p, s, level);
+	if (!w->hard)
+		return;
+	if (level)
+		learn(p, s, level, now);
+	m->hurt_at = now;
+}
+
+/* The balloon against the last order. */
+static void follow(const struct balloon_policy *p, struct balloon_seat *s, usec_t now)
+{
+	struct balloon_memory *m = s->memory;
+	struct balloon_work *w = &s->work;
+	usec_t patience = s->in.tcg ? 3 * p->stuck_after : p->stuck_after;
+
+	if (!m->ordered_kib)
+		return;
+	uint64_t order = MIN(m->ordered_kib, w->max), size = MIN(m->order_from_kib, w->max);
+	uint64_t left = order > w->actual ? order - w->actual : w->actual - order;
+	size = order > size ? order - size : size - order;
+	if (left <= MIN(NEAR_KIB, size / 4)) {
+		m->ordered_kib = 0;
+		m->level_kib = w->actual;
+		m->aside_span = 0;
+		return;
+	}
+	w->pending = true;
+	if (left + size / 4 <= m->progress_kib) {
+		m->progress_kib = left;
+		m->progress_at = now;
+	}
+	if (usec_sub(now, m->progress_at) < patience)
+		return;
+	/* A shrink that will not come is withdrawn, lest it comes when nobody looks; a growth that
+	 * will not come does no harm. */
+	w->withdraw = order < w->actual;
+	w->pending = false;
+	m->ordered_kib = 0;
+	m->level_kib = w->actual;
+	m->n_loans = 0;
+	m->aside_span = m->aside_span ? MIN(2 * m->aside_span, p->aside_max) : p->aside_first;
+	m->aside_until = usec_add(now, m->aside_span);
+}
+
+/* Grown without an order: the guest's own driver gave way, or a person meddled. */
+static bool took_back(struct balloon_seat *s)
+{
+	struct balloon_memory *m = s->memory;
+	bool grew = m->level_kib && !m->ordered_kib && s->work.actual > m->level_kib + NEAR_KIB;
+
+	if (!m->ordered_kib)
+		m->level_kib = s->work.actual;
+	return grew;
+}
+
+static enum balloon_reason block_of_phase(enum balloon_phase phase)
+{
+	switch (phase) {
+	case BALLOON_UP:
+		return BALLOON_STEADY;
+	case BALLOON_UNWELL:
+		return BALLOON_GUEST_UNWELL;
+	case BALLOON_BOOTING:
+		return BALLOON_GUEST_BOOTING;
+	case BALLOON_LEAVING:
+		return BALLOON_GUEST_LEAVING;
+	default:
+		return BALLOON_GUEST_AWAY;
+	}
+}
+
+static bool recent(usec_t at, usec_t now, usec_t span)
+{
+	return at && usec_sub(now, at) < span;
+}
+
+/* Blindness while a loan is out: the loan goes back, since its trial cannot be watched. */
+static void lose_sight(const struct balloon_policy *p, struct balloon_seat *s, usec_t now)
+{
+	struct balloon_memory *m = s->memory;
+	uint64_t level = balloon_loan_level(p, m, now);
+
+	m->counted = false;
+	if (level > s->work.actual && s->work.block != BALLOON_NO_STATISTICS) {
+		s->work.sign = BALLOON_LOST_SIGHT;
+		s->work.hard = true;
+		s->work.grow_to = level;
+	}
+}
+
+void balloon_sense(
+	const struct balloon_policy *p, const struct balloon_pool *pool, struct balloon_seat *s)
+{
+	struct balloon_memory *m = s->memory;
+	struct balloon_work *w = &s->work;
+	usec_t now = pool->now, counted_at = m->update_at;
+
+	*w = (struct balloon_work){ .sign = BALLOON_STEADY, .block = BALLOON_STEADY };
+	s->out = (struct balloon_decision){ .action = BALLOON_HOLD };
+	w->period = s->in.tcg ? p->period_tcg : p->period;
+	take_limits(s);
+	decay_lesson(p, s, now);
+	enum balloon_reason phase = block_of_phase(s->in.phase);
+	if (phase == BALLOON_GUEST_AWAY || phase == BALLOON_GUEST_LEAVING) {
+		w->block = phase;
+		m->counted = false;
+		return;
+	}
+	bool back = took_back(s);
+	follow(p, s, now);
+	w->block = take_sight(p, pool, s);
+	s->out.sighted = w->block == BALLOON_STEADY;
+	if (!s->out.sighted) {
+		lose_sight(p, s, now);
+	} else {
+		w->usable = known(s->in.usable_kib) ? s->in.usable_kib : s->in.unused_kib;
+		w->usable = MIN(w->usable, w->actual);
+		if (w->fresh)
+			feel(p, s, counted_at, now);
+		else
+			draw_lines(p, s);
+	}
+	if (back && m->n_loans > 0) {
+		learn(p, s, balloon_loan_level(p, m, now), now);
+		m->hurt_at = now;
+		w->sign = w->sign == BALLOON_STEADY ? BALLOON_TOOK_BACK : w->sign;
+		w->grow_to = MAX(w->grow_to, w->actual);
+		m->n_loans = 0;
+	}
+	if (w->actual < w->floor && w->sign == BALLOON_STEADY && s->out.sighted) {
+		w->sign = BALLOON_UNDER_FLOOR;
+		w->grow_to = w->floor;
+	}
+	if (w->block != BALLOON_STEADY)
+		return;
+	if (phase != BALLOON_STEADY)
+		w->block = phase;
+	else if (usec_sub(m->aside_until, now) > 0)
+		w->block = BALLOON_STUCK;
+	else if (w->pending || !w->fresh)
+		w->block = BALLOON_WAITING;
+	else if (recent(m->hurt_at, now, p->recover) || recent(m->grown_at, now, p->recover))
+		w->block = BALLOON_RECOVERING;
+}

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the balloon's policy answers to one guest or two, tick by tick. */
+/* LINK: base/time model/spec policy/balloon policy/balloon_names policy/balloon_sense policy/balloon_share */
+#include "policy/balloon.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/macro.h"
+
+#define S   USEC_PER_SEC
+#define MIB UINT64_C(1024)
+#define GIB (1024 * MIB)
+
+/* A table with guests whose statistics move by themselves, and a host. */
+struct table {
+	struct balloon_pool pool;
+	struct balloon_pool_memory pool_memory;
+	struct balloon_memory memory[4];
+	struct balloon_seat seats[4];
+	size_t n;
+	struct balloon_outcome outcome;
+};
+
+static struct balloon_guest guest(uint64_t max, uint64_t min, uint64_t usable)
+{
+	return (struct balloon_guest){
+		.phase = BALLOON_UP,
+		.max_kib = max,
+		.min_kib = min,
+		.weight = 100,
+		.actual_kib = max,
+		.rss_kib = max,
+		.usable_kib = usable,
+		.unused_kib = usable / 2,
+		.caches_kib = usable / 2,
+		.last_update_sec = 1000,
+		.latency = 10 * USEC_PER_MSEC,
+	};
+}
+
+static void table_init(struct table *t, size_t n)
+{
+	*t = (struct table){
+		.n = n,
+		.pool = { .now = 1000 * S,
+			.total_kib = 24 * GIB,
+			.available_kib = 12 * GIB,
+			.psi_some_avg10 = BALLOON_PSI_ABSENT,
+			.reserve_kib = 1 * GIB,
+			.critical_kib = 512 * MIB },
+	};
+	for (size_t i = 0; i < n; i++) {
+		t->seats[i].in = guest(6 * GIB, 2 * GIB, 5 * GIB);
+		t->seats[i].memory = &t->memory[i];
+	}
+}
+
+static void decide(struct table *t)
+{
+	balloon_decide(
+		&balloon_policy_default, &t->pool, &t->pool_memory, t->seats, t->n, &t->outcome);
+}
+
+static void pass(struct table *t)
+{
+	t->pool.now += 2 * S;
+	for (size_t i = 0; i < t->n; i++)
+		t->seats[i].in.last_update_sec += 2;
+	decide(t);
+}
+
+/* Two looks, after which statistics count. */
+static void look(struct table *t)
+{
+	pass(t);
+	pass(t);
+}
+
+/* The orders are taken and followed at once: the balloon moves, and what it takes is not usable. */
+static void obey(struct table *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		struct balloon_seat *s = &t->seats[i];
+
+		if (s->out.action == BALLOON_HOLD)
+			continue;
+		balloon_ordered(&balloon_policy_default, s->memory, &s->out, t->pool.now);
+		s->in.usable_kib += s->out.target_kib - s->in.actual_kib;
+		s->in.unused_kib = s->in.caches_kib = s->in.usable_kib / 2;
+		t->pool.available_kib += s->in.actual_kib - s->out.target_kib;
+		s->in.actual_kib = s->out.target_kib;
+	}
+}
+
+#define expect(t, i, what, why)                                                                    \
+	do {                                                                                       \
+		assert_string_equal(balloon_reason_to_string((t)->seats[i].out.reason),            \
+			balloon_reason_to_string(why));                                            \
+		assert_int_equal((t)->seats[i].out.action, what);                                  \
+	} while (0)
+
+static void test_at_ease(void **state)
+{
+	struct table t;
+
+	(void)state;
+	table_init(&t, 1);
+	look(&t);
+	expect(&t, 0, BALLOON_HOLD, BALLOON_STEADY);
+	assert_int_equal(t.seats[0].out.target_kib, 6 * GIB);
+	assert_int_equal(t.outcome.period, 2 * S);
+	assert_false(t.outcome.pressed);
+}
+
+static void test_need(void **state)
+{
+	struct table t;
+
+	(void)state;
+	table_init(&t, 1);
+	t.pool.available_kib = 4 * GIB; /* under 20 % of 24 */
+	look(&t);
+	assert_true(t.outcome.pressed);
+	expect(&t, 0, BALLOON_SHRINK, BALLOON_HOST_NEED);
+	assert_int_equal(t.seats[0].out.target_kib, 6 * GIB - 64 * MIB);
+	obey(&t);
+	pass(&t);
+	/* Nothing was felt: twice as much. */
+	assert_int_equal(t.seats[0].out.target_kib, 6 * GIB - 192 * MIB);
+	for (unsigned i = 0; i < 200; i++) {
+		obey(&t);
+		pass(&t);
+	}
+	/* It ends at the line where the host is at ease, not at the one where it was pressed. */
+	assert_false(t.outcome.pressed);
+	assert_in_range(t.pool.available_kib, 6 * GIB, 6 * GIB + 32 * MIB);
+}
+
+static void test_floor_and_keep(void **state)
+{
+	struct table t;
+
+	(void)state;
+	table_init(&t, 2);
+	t.seats[1].in.usable_kib = 1 * GIB;
+	t.seats[1].in.unused_kib = t.seats[1].in.caches_kib = 512 * MIB;
+	t.pool.available_kib = 0;
+	look(&t);
+	for (unsigned i = 0; i < 300; i++) {
+		obey(&t);
+		t.pool.available_kib = 1 * GIB;
+		pass(&t);
+	}
+	expect(&t, 0, BALLOON_HOLD, BALLOON_AT_FLOOR);
+	assert_in_range(t.seats[0].in.actual_kib, 2 * GIB, 2 * GIB + 16 * MIB);
+	expect(&t, 1, BALLOON_HOLD, BALLOON_NO_SLACK);
+	/* 15 % of 6 GiB are kept usable. */
+	assert_in_range(t.seats[1].in.usable_kib, 921 * MIB, 938 * MIB);
+}
+
+/* The one with the larger slack for its weight gives, and the light one before the heavy one. */
+static void test_donors(void **state)
+{
+	struct table t;
+
+	(void)state;
+	table_init(&t, 2);
+	t.seats[1].in.weight = 1000;
+	t.pool.available_kib = 6 * GIB - 100 * MIB;
+	t.pool_memory.pressed = true;
+	look(&t);
+	uint64_t light = 6 * GIB - t.seats[0].out.target_kib;
+	uint64_t heavy = 6 * GIB - t.seats[1].out.target_kib;
+	assert_in_range(light + heavy, 84 * MIB, 100 * MIB);
+	assert_true(light > 0 && light > heavy);
+}
+
+struct blind_row {
+	const char *what;
+	enum balloon_reason reason;
+	void (*spoil)(struct table *t);
+};
+
+static void no_driver(struct table *t)
+{
+	struct balloon_guest *in = &t->seats[0].in;
+
+	in->usable_kib = in->unused_kib = in->caches_kib = BALLOON_ABSENT;
+	in->swap_in_kib = in->swap_out_kib = in->major_faults = BALLOON_ABSENT;
+	in->last_update_sec = 0;
+}
+static void frozen(struct table *t)
+{
+	for (unsigned i = 0; i < 20; i++) {
+		t->pool.now += 2 * S;
+		decide(t);
+	}
+}
+static void future_stamp(struct table *t)
+{
+	t->pool.realtime_sec = 500;
+}
+static void usable_over_actual(struct table *t)
+{
+	t->seats[0].in.usable_kib = 7 * GIB;
+}
+static void usable_from_nowhere(struct table *t)
+{
+	t->seats[0].in.unused_kib = t->seats[0].in.caches_kib = 1 * GIB;
+}
+static void all_zero(struct table *t)
+{
+	t->seats[0].in.usable_kib = t->seats[0].in.unused_kib = t->seats[0].in.caches_kib = 0;
+}
+static void boots(struct table *t)
+{
+	t->seats[0].in.phase = BALLOON_BOOTING;
+}
+static void stops(struct table *t)
+{
+	t->seats[0].in.phase = BALLOON_LEAVING;
+}
+static void is_unwell(struct table *t)
+{
+	t->seats[0].in.phase = BALLOON_UNWELL;
+}
+static void is_away(struct table *t)
+{
+	t->seats[0].in.phase = BALLOON_AWAY;
+}
+
+/* None of these gives, however much the host needs. */
+static void test_never(void **state)
+{
+	static const struct blind_row rows[] = {
+		{ "no driver", BALLOON_NO_STATISTICS, no_driver },
+		{ "frozen", BALLOON_STALE, frozen },
+		{ "future", BALLOON_ABSURD, future_stamp },
+		{ "usable over actual", BALLOON_ABSURD, usable_over_actual },
+		{ "usable from nowhere", BALLOON_ABSURD, usable_from_nowhere },
+		{ "all zero", BALLOON_ABSURD, all_zero },
+		{ "boots", BALLOON_GUEST_BOOTING, boots },
+		{ "stops", BALLOON_GUEST_LEAVING, stops },
+		{ "unwell", BALLOON_GUEST_UNWELL, is_unwell },
+		{ "away", BALLOON_GUEST_AWAY, is_away },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct table t;
+
+		table_init(&t, 1);
+		t.pool.available_kib = 100 * MIB;
+		look(&t);
+		expect(&t, 0, BALLOON_SHRINK, BALLOON_HOST_NEED);
+		rows[i].spoil(&t);
+		if (rows[i].spoil == frozen)
+			decide(&t);
+		else
+			pass(&t);
+		if (t.seats[0].out.action == BALLOON_SHRINK ||
+			t.seats[0].out.reason != rows[i].reason)
+			fail_msg("%s: %s, %s", rows[i].what,
+				balloon_action_to_string(t.seats[0].out.action),
+				balloon_reason_to_string(t.seats[0].out.reason));
+	}
+}
+
+/* One loan is felt: all on trial go back at once, and the level is not tried again for long. */
+static void test_trial(void **state)
+{
+	struct table t;
+
+	(void)state;
+	table_init(&t, 1);
+	t.pool.available_kib = 3 * GIB;
+	look(&t);
+	for (unsigned i = 0; i < 5; i++) {
+		obey(&t);
+		pass(&t);
+	}
+	uint64_t before = t.seats[0].in.actual_kib;
+	assert_true(before < 6 * GIB);
+	t.seats[0].in.swap_in_kib += 4096;
+	pass(&t);
+	expect(&t, 0, BALLOON_GROW, BALLOON_SWAP_IN);
+	assert_true(t.seats[0].out.rolled_back);
+	assert_int_equal(t.seats[0].out.target_kib, 6 * GIB);
+	assert_int_equal(t.seats[0].out.floor_kib, 2 * GIB);
+	obey(&t);
+	pass(&t);
+	expect(&t, 0, BALLOON_HOLD, BALLOON_RECOVERING);
+	assert_int_equal(t.seats[0].out.floor_kib, before + 64 * MIB);
+	for (unsigned i = 0; i < 600; i++) {
+		t.pool.available_kib = 1 * GIB;
+		pass(&t);
+		obey(&t);
+		assert_true(t.seats[0].in.actual_kib >= before + 64 * MIB);
+	}
+	/* Three hours later the lesson has faded. */
+	t.pool.now += 3 * USEC_PER_HOUR;
+	look(&t);
+	assert_true(t.seats[0].out.floor_kib < before);
+	assert_true(t.seats[0].out.floor_kib > 2 * GIB);
+}
+
+static void test_growth(void **state)
+{
+	struct table t;
+
+	(void)state;
+	table_init(&t, 1);
+	t.seats[0].in.actual_kib = 3 * GIB;
+	t.seats[0].in.usable_kib = 1200 * MIB;
+	t.seats[0].in.unused_kib = t.seats[0].in.caches_kib = 600 * MIB;
+	look(&t);
+	expect(&t, 0, BALLOON_HOLD, BALLOON_STEADY);
+	/* 300 MiB a second: seen before it hurts. */
+	t.seats[0].in.usable_kib -= 600 * MIB;
+	pass(&t);
+	expect(&t, 0, BALLOON_GROW, BALLOON_FALLING);
+	assert_true(t.seats[0].out.target_kib > 3 * GIB + 900 * MIB);
+	t.seats[0].in.usable_kib = 100 * MIB;
+	t.pool.now += 10 * S;
+	pass(&t);
+	assert_int_equal(t.seats[0].out.action, BALLOON_GROW);
+	/* Nothing above the critical line: told, and the others are asked. */
+	t.pool.available_kib = 500 * MIB;
+	t.pool.now += 10 * S;
+	pass(&t);
+	expect(&t, 0, BALLOON_HOLD, BALLOON_POOL_DRY);
+	assert_true(t.outcome.critical);
+	assert_true(t.outcome.need_kib > 0);
+}
+
+/* A guest that does not follow is withdrawn from, set aside, and tried again with a small step. */
+static void test_stuck(void **state)
+{
+	struct table t;
+	unsigned orders = 0, withdrawn = 0;
+
+	(void)state;
+	table_init(&t, 2);
+	t.pool.available_kib = 1 * GIB;
+	look(&t);
+	for (unsigned i = 0; i < 300; i++) {
+		struct balloon_seat *s = &t.seats[0];
+
+		if (s->out.action == BALLOON_SHRINK)
+			orders++;
+		if (s->out.action == BALLOON_GROW && s->out.reason == BALLOON_STUCK) {
+			assert_int_equal(s->out.target_kib, 6 * GIB);
+			withdrawn++;
+		}
+		/* Only the second follows. */
+		uint64_t actual = s->in.actual_kib, usable = s->in.usable_kib;
+		obey(&t);
+		s->in.actual_kib = actual;
+		s->in.usable_kib = usable;
+		s->in.unused_kib = s->in.caches_kib = usable / 2;
+		t.pool.available_kib = 1 * GIB;
+		pass(&t);
+	}
+	/* 600 s: at 0, after 2 min and after another 4. */
+	assert_int_equal(orders, 3);
+	assert_int_equal(withdrawn, 3);
+	expect(&t, 0, BALLOON_HOLD, BALLOON_STUCK);
+	assert_int_equal(t.seats[1].in.actual_kib / MIB, 2 * GIB / MIB);
+}
+
+static void test_override(void **state)
+{
+	struct table t;
+
+	(void)state;
+	table_init(&t, 1);
+	look(&t);
+	t.seats[0].in.override_kib = 3 * GIB;
+	t.seats[0].in.override_until = t.pool.now + 60 * S;
+	pass(&t);
+	for (unsigned i = 0; i < 10; i++) {
+		expect(&t, 0, t.seats[0].in.actual_kib > 3 * GIB ? BALLOON_SHRINK : BALLOON_HOLD,
+			t.seats[0].in.actual_kib > 3 * GIB ? BALLOON_OVERRIDE : BALLOON_OVERRIDDEN);
+		obey(&t);
+		pass(&t);
+	}
+	assert_int_equal(t.seats[0].in.actual_kib, 3 * GIB);
+	/* Less than it can spare, and less than the least. */
+	t.seats[0].in.usable_kib = 700 * MIB;
+	t.seats[0].in.unused_kib = t.seats[0].in.caches_kib = 350 * MIB;
+	t.seats[0].in.override_kib = 1;
+	t.pool.now += 20 * S;
+	pass(&t);
+	pass(&t);
+	assert_true(t.seats[0].out.target_kib >= 2 * GIB);
+	/* It ends by itself. */
+	t.pool.now += 60 * S;
+	look(&t);
+	assert_int_not_equal(t.seats[0].out.reason, BALLOON_OVERRIDDEN);
+	t.seats[0].in.override_kib = 5 * GIB;
+	t.seats[0].in.override_until = 0;
+	pass(&t);
+	expect(&t, 0, BALLOON_GROW, BALLOON_OVERRIDE);
+	assert_int_equal(t.seats[0].out.target_kib, 5 * GIB);
+}
+
+static void test_eager(void **state)
+{
+	struct table t;
+
+	(void)state;
+	table_init(&t, 1);
+	t.seats[0].in.idle_kib = 4 * GIB;
+	look(&t);
+	expect(&t, 0, BALLOON_SHRINK, BALLOON_IDLE);
+	for (unsigned i = 0; i < 100; i++) {
+		obey(&t);
+		pass(&t);
+	}
+	assert_in_range(t.seats[0].in.actual_kib, 4 * GIB, 4 * GIB + 16 * MIB);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_at_ease),
+		cmocka_unit_test(test_need),
+		cmocka_unit_test(test_floor_and_keep),
+		cmocka_unit_test(test_donors),
+		cmocka_unit_test(test_never),
+		cmocka_unit_test(test_trial),
+		cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_stuck),
+		cmocka_unit_test(test_override),
+		cmocka_unit_test(test_eager),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
