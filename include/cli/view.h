@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VIEW_ABSENT        UINT64_MAX /* a size nobody knows */
-#define VIEW_GUESTS_MAX    256u
-#define VIEW_SERVICES_MAX  32u  /* of one guest */
+#define VIEW_ABSENT       UINT64_MAX /* a size nobody knows */
+#define VIEW_GUESTS_MAX   256u
+#define VIEW_SERVICES_MAX 32u /* of one guest */
 
 /* Field names follow the D-Bus properties (bus/guest.c, bus/service.c document them). Every text is
  * utf8_printable(), whatever the daemon sent; longer ones are cut. */
@@ -60,6 +60,9 @@ struct view_guest {
 	char bind[48], egress[8];
 	bool agent, console, seen, wedged;
 	usec_t seen_age;
+	bool starved;
+	char starved_reason[128];
+	usec_t starved_since;
 
 	struct view_service *services; /* by port, those without one last; then by name */
 	unsigned n_services;

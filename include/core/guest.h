@@ -7,6 +7,7 @@
 #include "core/agent.h"
 #include "core/console.h"
 #include "core/operation.h"
+#include "core/starving.h"
 #include "io/hv.h"
 #include "io/prober.h"
 #include "model/spec.h"
@@ -50,6 +51,7 @@ struct service {
 	char nonce[17];
 	bool was_inconclusive; /* the guest was paused or stopping at some time while the question
 				  was out */
+	bool looked;           /* at the statistics, because it is about to be missed */
 	bool dirty;
 };
 
@@ -85,7 +87,8 @@ struct guest {
 	usec_t seen_at;
 	struct hv_facts facts; /* as last read */
 	struct hv_stats stats;
-	usec_t stats_at;            /* 0: none */
+	usec_t stats_at; /* 0: none */
+	struct starving starving;
 	usec_t started_at_realtime; /* of the present run; 0: unknown */
 	unsigned boots;             /* attempts since the last success or request */
 

@@ -30,6 +30,9 @@ struct supervisor_config {
 	 * (nginx)", "" unknown). */
 	int (*port_check)(const char *address, uint16_t port, char *owner, size_t owner_size);
 	double (*jitter)(void); /* [0, 1) */
+	/* The time somebody on this host waited for a CPU since its boot (io/pressure). 0 or
+	 * -errno; NULL: never known. */
+	int (*pressure)(usec_t *ret_total);
 	void (*nonce)(char ret[static 17]);
 	const char *qmp_dir; /* where each guest gets a second QMP monitor, NAME.qmp, for tests;
 				NULL: none */
@@ -48,6 +51,8 @@ struct supervisor {
 	usec_t began_realtime;    /* of the daemon */
 	char host_boot_id[37];    /* the host's, "" unknown */
 	bool kvm_known, kvm;
+	usec_t pressure_at; /* when pressure_usec was read; 0: never */
+	uint64_t pressure_usec;
 	bool dirty;
 };
 

@@ -6,7 +6,8 @@
 
 #include "policy/verdict.h"
 
-/* unknown: never judged since the guest's boot. Left by any verdict that counts.
+/* unknown: never judged since the guest's boot, or not for too long, because the host starved the
+ *           guest. Left by any verdict that counts.
  * starting: the guest boots or the service said so, and the start-up budget runs. Left to up by the
  *           first verdict that counts as up; to down when the budget is over and Fall failures
  *           stand.
@@ -36,6 +37,8 @@ struct probe {
 	usec_t asked_at;
 	usec_t budget_until; /* end of the start-up budget; 0: none runs */
 	usec_t judged_at;    /* when `last` was given; 0: never */
+	usec_t excused;      /* how long questions were out that were missed and excused, since the
+				last verdict that counted */
 	struct judgement last;
 };
 
@@ -87,11 +90,16 @@ bool probe_in_doubt(const struct probe *p);
  *  - An answer that took longer than FastInterval while in doubt is followed by the next question
  *    at once, so a dead service is down within Interval + (Fall - 1) * max(FastInterval, time-out)
  *    + time-out after it died.
+ *  - Questions missed and excused (the host starved the guest) change nothing until they were out
+ *    for the service's start-up budget together, without any verdict that counts in between. Then
+ *    up, degraded, and starting past its budget become unknown: nobody knows any more, and it is
+ *    shown. down stays down. The daemon's restart and a boot begin that count anew.
  *  - Probe=none is never enabled. */
 /* Never two questions in flight: TICK while in flight asks nothing. A verdict of `inconclusive`
- * changes neither state nor runs, and is asked again after FastInterval. While the run of verdicts
- * contradicts the state the interval is FastInterval; questions keep the grid of Interval otherwise
- * (no drift: next = previous next + interval, never in the past, never a burst after a suspend). */
+ * changes neither state nor runs (but for the cap above), and is asked again after FastInterval.
+ * While the run of verdicts contradicts the state the interval is FastInterval; questions keep the
+ * grid of Interval otherwise (no drift: next = previous next + interval, never in the past, never a
+ * burst after a suspend). */
 void probe_step(struct probe *p, const struct service_spec *service, const struct probe_input *in,
 	struct probe_act *ret);
 

@@ -34,8 +34,10 @@ enum verdict_effect verdict_effect(enum verdict v);
 
 struct judgement {
 	enum verdict verdict;
-	bool proven;                     /* nonce, name and boot_id all echoed and right */
-	bool flagged;                    /* up, but not simply ok: degraded, not-cbor */
+	bool proven;  /* nonce, name and boot_id all echoed and right */
+	bool flagged; /* up, but not simply ok: degraded, not-cbor */
+	bool excused; /* inconclusive, because the host starved the guest: it counts towards a cap
+		       * (policy/probe) */
 	char reason[VERDICT_REASON_MAX]; /* words for an operator; printable; "" for a plain ok */
 	char boot_id[37];                /* the report's, "" without; "" also where it is another
 					  * service's, so that nobody learns from it */
@@ -50,13 +52,17 @@ struct expectation {
 	const char *nonce;        /* the question's */
 	const char *boot_id;      /* the guest's current one, "" while unknown */
 	const char *past_boot_id; /* the one before, NULL or "" unknown: such a report is stale */
-	bool inconclusive; /* the guest was paused, saving, stopping or starved while we asked */
+	bool inconclusive;        /* the guest was paused, saving or stopping while we asked */
 	const char *why_inconclusive;
+	bool starved; /* the host starved the guest while we asked (policy/starve) */
+	const char *why_starved;
 	usec_t timeout; /* the question's, for the words only; 0: as answer.latency says */
 };
 
 /* A down verdict is turned into `inconclusive` where the expectation says so, and so is one that
- * counts as neither; an answer that counts as up stands, because it was given. Never fails.
+ * counts as neither; an answer that counts as up stands, because it was given. Starvation excuses
+ * less: a question that was missed (`timeout`) and nothing else. A reset comes from the guest's own
+ * network stack, which therefore ran, and whoever answers that he fails does fail. Never fails.
  *
  * A report is checked in this order, and the first that does not hold gives the verdict: the nonce
  * (where the report has one) is the question's, the service's name (likewise) is the configured

@@ -31,6 +31,8 @@
  * SSHPort q (0: none)
  * Bind s, Egress s (none, all)
  * AgentConnected b, ConsoleOpen b
+ * Starved b, StarvedReason s, StarvedSince t   the host does not give it its CPU: questions missed
+ *                      meanwhile prove nothing
  * Seen b, SeenAge t    did the hypervisor tell of it since the daemon began, and how long ago (no
  *                      change signal)
  * Wedged b             a call into the hypervisor about it does not return (no change signal)
@@ -124,6 +126,9 @@ GETTER_TEXT(bind, t->guest->spec->bind)
 GETTER_TEXT(egress, egress_to_string(t->guest->spec->egress))
 GETTER_BOOL(agent, runs(t->guest) && t->guest->facts.agent_connected)
 GETTER_BOOL(console, runs(t->guest) && t->guest->facts.console_open)
+GETTER_BOOL(starved, t->guest->starving.told)
+GETTER_TEXT(starved_reason, t->guest->starving.policy.reason)
+GETTER_U64(starved_since, t->guest->starving.told ? t->guest->starving.since_realtime : 0)
 GETTER_BOOL(seen, t->guest->seen)
 GETTER_U64(seen_age, t->guest->seen ? usec_sub(now_boottime(), t->guest->seen_at) : 0)
 GETTER_BOOL(wedged, wedged(t->guest))
@@ -251,6 +256,9 @@ const sd_bus_vtable guest_vtable[] = {
 	CHANGING("Egress", "s", get_egress),
 	CHANGING("AgentConnected", "b", get_agent),
 	CHANGING("ConsoleOpen", "b", get_console),
+	CHANGING("Starved", "b", get_starved),
+	CHANGING("StarvedReason", "s", get_starved_reason),
+	CHANGING("StarvedSince", "t", get_starved_since),
 	CHANGING("Seen", "b", get_seen),
 	SD_BUS_PROPERTY("SeenAge", "t", get_seen_age, 0, 0),
 	SD_BUS_PROPERTY("Wedged", "b", get_wedged, 0, 0),

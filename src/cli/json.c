@@ -174,6 +174,9 @@ static json_t *guest_json(const struct view_guest *g)
 		{ "egress", text(g->egress) },
 		{ "agent_connected", json_boolean(g->agent) },
 		{ "wedged", json_boolean(g->wedged) },
+		{ "starved", json_boolean(g->starved) },
+		{ "starved_reason", text(g->starved_reason) },
+		{ "starved_since_usec", number_or_null(g->starved_since) },
 		{ "services", services_json(g) },
 	};
 	return object(pairs, ARRAY_SIZE(pairs));

@@ -18,6 +18,7 @@
 #include "io/kvm.h"
 #include "io/layout.h"
 #include "io/ports.h"
+#include "io/pressure.h"
 #include "io/qemulog.h"
 #include "io/worker.h"
 #include "virt/embed.h"
@@ -290,6 +291,7 @@ static int make_parts(struct daemon *d, struct spec *spec, const char *config_di
 		.kvm_works = kvm_works,
 		.port_check = ports_check,
 		.jitter = jitter,
+		.pressure = pressure_cpu,
 		.nonce = make_nonce,
 		.qmp_dir = getenv("MEDIAKIT_TEST_QMP"),
 	};

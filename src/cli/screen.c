@@ -14,7 +14,7 @@
 #define LABEL_WIDTH 12u /* with the two spaces behind it */
 #define LINE_MAX    1024u
 /* The daemon asks for statistics every few seconds; older ones are worth a word. */
-#define STATS_OLD   (60 * USEC_PER_SEC)
+#define STATS_OLD (60 * USEC_PER_SEC)
 
 static void print_fact(FILE *f, const struct style *style, const char *label, enum term_color color,
 	const char *text)
@@ -151,8 +151,8 @@ static void print_exit(FILE *f, const struct view_guest *g, const struct style *
 		return;
 	(void)snprintf(text, sizeof(text), "%s", g->exit_words[0] ? g->exit_words : g->exit_cause);
 	if (g->exit_at)
-		text_add(text, sizeof(text), "; %s ago", age_text(age, sizeof(age), g->exit_at,
-								    style->now_realtime));
+		text_add(text, sizeof(text), "; %s ago",
+			age_text(age, sizeof(age), g->exit_at, style->now_realtime));
 	print_fact(f, style, "last exit", COLOR_NONE, text);
 }
 
@@ -178,6 +178,14 @@ static void print_worries(FILE *f, const struct view_guest *g, const struct styl
 			"given up; `mediakitd reset-failed %s` and then `mediakitd start %s`",
 			g->name, g->name);
 		print_fact(f, style, "next", COLOR_YELLOW, text);
+	}
+	if (g->starved) {
+		char age[AGE_TEXT_MAX];
+
+		(void)snprintf(text, sizeof(text), "for %s: %s",
+			age_text(age, sizeof(age), g->starved_since, style->now_realtime),
+			g->starved_reason);
+		print_fact(f, style, "starved", COLOR_YELLOW, text);
 	}
 	if (g->wedged)
 		print_fact(f, style, "wedged", COLOR_RED,

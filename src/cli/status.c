@@ -38,6 +38,7 @@ const char usage_status[] =
 	"     boot: {stage, stage_since_usec, hint, cloud_init_errors, attempts},\n"
 	"     last_exit: null or {cause, words, at_usec},\n"
 	"     bind, ssh_port, egress, agent_connected, wedged,\n"
+	"     starved, starved_reason, starved_since_usec,\n"
 	"     services: [{name, purpose, port, host_port, probe, expect, depends_on: [name],\n"
 	"       blocked_by, watched, state, state_since_usec, up, verdict, verdict_at_usec,\n"
 	"       reason, latency_usec, proven, restored, version}]}]}\n"

@@ -77,6 +77,7 @@ void guest_forget_run(struct guest *g)
 	g->boot_id_by_agent = false;
 	g->started_at_realtime = 0;
 	g->stats_at = 0;
+	starving_reset(g);
 	g->balloon_target_kib = 0;
 	g->boot_due = g->ready_due = g->ladder_due = g->agent_due = g->stats_due = USEC_INFINITY;
 	g->facts.agent_connected = g->facts.console_open = false;
@@ -122,6 +123,7 @@ static void act_boot(struct guest *g, bool begun, usec_t now)
 	g->boot_id[0] = '\0';
 	g->boot_id_by_agent = false;
 	agent_drop(g);
+	starving_reset(g);
 	if (!begun)
 		boot_begin(&g->boot, now);
 	g->boots++;

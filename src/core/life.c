@@ -162,6 +162,7 @@ usec_t life_run(struct guest *g, usec_t now)
 		probing_run(g, now),
 		agent_tick(g, now),
 		operations_expire(&g->operations, now),
+		starving_run(g, now),
 		g->boot_due,
 		g->ready_due,
 		g->ladder_due,

@@ -168,11 +168,12 @@ static void take_health(struct guest *g, usec_t now)
 	g->save_due = MIN(g->save_due, usec_add(now, USEC_PER_SEC));
 }
 
-static void take_stats(struct guest *g)
+static void take_stats(struct guest *g, usec_t now)
 {
 	uint64_t target = g->balloon_target_kib, actual = g->stats.balloon_kib;
 	char message[96], text[SIZE_TEXT_MAX];
 
+	starving_stats(g, now);
 	if (target == 0 || actual == HV_STAT_ABSENT)
 		return;
 	if (actual > target + BALLOON_SLACK_KIB || actual + BALLOON_SLACK_KIB < target)
@@ -249,7 +250,7 @@ void news_take(struct guest *g, usec_t now)
 	if (news & NEWS_READY)
 		guest_event(g, GUEST_EV_READY, now);
 	if (news & NEWS_STATS)
-		take_stats(g);
+		take_stats(g, now);
 	if (news & NEWS_HEALTH)
 		take_health(g, now);
 	/* The age of a verdict that stands is worth a sync now and then, not at each question. */

@@ -3,6 +3,8 @@
 #include "core/probing.h"
 
 #include "base/log.h"
+#include "core/event.h"
+#include "core/hvlink.h"
 #include "core/supervisor.h"
 #include "model/utf8.h"
 
@@ -25,8 +27,20 @@ static void log_state(const struct service *s, enum service_state old)
 {
 	enum service_state new = s->probe.state;
 	int level =
-		new == SERVICE_DOWN && s->spec->expect == EXPECT_ACTIVE ? LOG_WARNING : LOG_INFO;
+		(new == SERVICE_DOWN || new == SERVICE_UNKNOWN) && s->spec->expect == EXPECT_ACTIVE
+			? LOG_WARNING
+			: LOG_INFO;
 
+	/* It was believed to be up, and nobody knows any more. */
+	if (new == SERVICE_UNKNOWN && s->probe.last.excused) {
+		log_full(level, s->guest->spec->name, s->spec->name, "%s -> %s (%s)",
+			service_state_to_string(old), service_state_to_string(new),
+			s->probe.last.reason);
+		why_note(s->guest, WHY_HEALTH, "cap on starvation", "state unknown",
+			"service=%s unanswered=%llus", s->spec->name,
+			(unsigned long long)(s->probe.excused / USEC_PER_SEC));
+		return;
+	}
 	if (new == SERVICE_UNKNOWN || new == SERVICE_STARTING)
 		log_full(LOG_DEBUG, s->guest->spec->name, s->spec->name, "%s -> %s",
 			service_state_to_string(old), service_state_to_string(new));
@@ -110,7 +124,11 @@ static void judge(struct service *s, const struct answer *answer, usec_t now)
 		.timeout = service_timeout(s->spec, guest_is_tcg(g)),
 	};
 
+	if (answer->kind == ANSWER_TIMEOUT && !doubt)
+		expect.starved = starving_excuses(g, s->probe.asked_at,
+			usec_add(s->probe.asked_at, expect.timeout), now, &expect.why_starved);
 	verdict_judge(s->spec, answer, &expect, &j);
+	starving_answer(g, &j, now);
 	if (learn_boot_id(g, &j))
 		verdict_judge(s->spec, answer, &expect, &j);
 	s->restored = false;
@@ -151,6 +169,7 @@ static void ask(struct service *s, usec_t now)
 	int error = 0;
 
 	s->was_inconclusive = guest_state_inconclusive(g->state, NULL);
+	s->looked = false;
 	if (s->spec->probe == PROBE_UNIT) {
 		s->unit_wanted = true;
 		return;
@@ -282,11 +301,26 @@ void probing_cast_doubt(struct guest *g)
 		g->services[i].was_inconclusive = true;
 }
 
+/* When the question in flight wants something done: a look at the statistics, then its end. */
+static usec_t question_next(const struct service *s)
+{
+	usec_t timeout = service_timeout(s->spec, guest_is_tcg(s->guest));
+
+	if (!s->looked)
+		return starving_look_at(s->probe.asked_at, timeout);
+	return usec_add(s->probe.asked_at, timeout + PROBING_GRACE);
+}
+
 static usec_t run_one(struct service *s, usec_t now)
 {
 	usec_t overdue = usec_add(s->probe.asked_at,
 		service_timeout(s->spec, guest_is_tcg(s->guest)) + PROBING_GRACE);
 	struct probe_act act;
+
+	if (s->slot && !s->looked && now >= question_next(s)) {
+		s->looked = true;
+		hvlink_stats(s->guest, now);
+	}
 
 	if (s->slot && now >= overdue) {
 		drop_question(s);
@@ -298,8 +332,7 @@ static usec_t run_one(struct service *s, usec_t now)
 			ask(s, now);
 	}
 	if (s->slot)
-		return usec_add(s->probe.asked_at,
-			service_timeout(s->spec, guest_is_tcg(s->guest)) + PROBING_GRACE);
+		return question_next(s);
 	return s->probe.in_flight ? USEC_INFINITY : s->probe.next;
 }
 

@@ -20,13 +20,15 @@
  * that tell a silent service from a slow one.
  *
  * The invariants: at most one question in flight; `next` is finite while enabled and infinite while
- * not; a budget runs only in `starting`; an inconclusive verdict leaves state and runs alone.
+ * not; a budget runs only in `starting`; an inconclusive verdict leaves runs alone, and the state,
+ * too, until silence has been excused for as long as the operator said (count_excused()).
  */
 #include "policy/probe.h"
 
 #include "base/macro.h"
 
 #include <limits.h>
+#include <string.h>
 
 static const char *const service_state_names[] = {
 	[SERVICE_UNKNOWN] = "unknown",
@@ -130,6 +132,7 @@ static void forget(struct probe *p)
 	p->successes = p->failures = 0;
 	p->budget_until = 0;
 	p->judged_at = 0;
+	p->excused = 0;
 	p->last = (struct judgement){ .verdict = VERDICT_NONE };
 	p->stale = p->in_flight;
 }
@@ -214,9 +217,40 @@ static void count_neither(
 	count_down(p, service, in->now);
 }
 
+/* "no answer for 15min: the host starved …": what was missed last comes after how long it lasts. */
+static void say_silent(struct probe *p)
+{
+	char old[VERDICT_REASON_MAX], span[TIMESPAN_TEXT_MAX];
+
+	memcpy(old, p->last.reason, sizeof(old));
+	(void)format_timespan(span, sizeof(span), p->excused);
+	/* A cut here may fall inside a character; the words excused with are ASCII. */
+	(void)snprintf(
+		p->last.reason, sizeof(p->last.reason), "no answer for %s: %.200s", span, old);
+}
+
+static void count_excused(
+	struct probe *p, const struct service_spec *service, const struct probe_input *in)
+{
+	/* Asked late, or the host slept: no question is out for longer than its time-out. */
+	usec_t out = MIN(usec_sub(in->now, p->asked_at), service_timeout(service, in->tcg));
+
+	p->excused = usec_add(p->excused, out);
+	if (p->excused < service_start_budget(service, in->tcg) || budget_runs(p, in->now) ||
+		p->state == SERVICE_DOWN)
+		return;
+	say_silent(p);
+	p->successes = p->failures = 0;
+	set_state(p, SERVICE_UNKNOWN, in->now);
+}
+
 static void count(struct probe *p, const struct service_spec *service, const struct probe_input *in)
 {
-	switch (verdict_effect(p->last.verdict)) {
+	enum verdict_effect effect = verdict_effect(p->last.verdict);
+
+	if (effect != EFFECT_NOTHING)
+		p->excused = 0;
+	switch (effect) {
 	case EFFECT_UP:
 		count_up(p, service, in->now);
 		break;
@@ -227,6 +261,9 @@ static void count(struct probe *p, const struct service_spec *service, const str
 		count_down(p, service, in->now);
 		break;
 	case EFFECT_NOTHING:
+		if (p->last.excused)
+			count_excused(p, service, in);
+		break;
 	case EFFECT_NUM:
 		break;
 	}

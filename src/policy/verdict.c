@@ -360,10 +360,9 @@ static const struct {
 };
 
 /* The guest could not be expected to answer well: what it did is told, but blames nobody. */
-static void excuse(struct hearing *h)
+static void excuse(struct hearing *h, const char *why)
 {
 	char old[VERDICT_REASON_MAX];
-	const char *why = h->expect->why_inconclusive;
 
 	memcpy(old, h->j->reason, sizeof(old));
 	judge(h, VERDICT_INCONCLUSIVE, "%s (%s)",
@@ -386,7 +385,11 @@ void verdict_judge(const struct service_spec *service, const struct answer *answ
 		courts[service->probe].judge(&h);
 
 	enum verdict_effect effect = verdict_effect(j.verdict);
-	if (expect->inconclusive && (effect == EFFECT_DOWN || effect == EFFECT_NEITHER))
-		excuse(&h);
+	if (expect->inconclusive && (effect == EFFECT_DOWN || effect == EFFECT_NEITHER)) {
+		excuse(&h, expect->why_inconclusive);
+	} else if (expect->starved && j.verdict == VERDICT_TIMEOUT) {
+		excuse(&h, expect->why_starved);
+		j.excused = true;
+	}
 	*ret = j;
 }

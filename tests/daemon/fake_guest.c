@@ -228,6 +228,17 @@ void fake_guest_end(struct fake_guest *d, enum hv_reason reason)
 	tell(d, HV_HINT_CHANGED);
 }
 
+void fake_guest_starve(struct fake_guest *d, unsigned permille)
+{
+	usec_t now = d->hv->timeline->now, span = now - d->starve_at;
+
+	/* Thousandths of microseconds are nanoseconds; two vCPUs. */
+	d->delay_nsec += 2 * span * d->starve_permille;
+	d->run_nsec += 2 * span * (1000 - d->starve_permille) / 10;
+	d->starve_at = now;
+	d->starve_permille = permille;
+}
+
 void fake_guest_pause(struct fake_guest *d, enum hv_reason reason)
 {
 	assert(d->state == HV_DOMAIN_RUNNING);

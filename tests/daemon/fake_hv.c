@@ -90,6 +90,11 @@ static void read_stats(const struct fake_guest *d, struct hv_stats *ret)
 	ret->balloon_kib = d->balloon_kib;
 	ret->maximum_kib = d->maximum_kib;
 	ret->rss_kib = d->balloon_kib / 2;
+	if (d->no_delay)
+		return;
+	/* No thread ever got every CPU it wanted at once. */
+	ret->vcpu_delay_nsec = 1000000 + d->delay_nsec;
+	ret->cpu_time_nsec = d->run_nsec;
 }
 
 static int need_running(const struct fake_guest *d)
@@ -129,6 +134,8 @@ static int effect(struct fake_request *r, struct hv_reply *reply)
 	case HV_SETMEM:
 		return need_running(d) < 0 ? -ENOENT : fake_guest_setmem(d, r->kib);
 	case HV_STATS:
+		d->stats_asked++;
+		fake_guest_starve(d, d->starve_permille);
 		read_stats(d, &reply->stats);
 		return need_running(d);
 	case HV_AGENT:

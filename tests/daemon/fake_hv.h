@@ -40,6 +40,8 @@ struct fake_guest {
 	bool panic_tells;       /* and pvpanic says so */
 	bool ignores_acpi, no_agent, agent_lies, no_balloon, sigstopped;
 	const char *inactive_unit;
+	bool no_delay;          /* the statistics have nothing of the vCPUs */
+	usec_t clock_lost;      /* so far behind is the uptime its services report */
 
 	/* What is. */
 	enum hv_domain_state state;
@@ -50,6 +52,11 @@ struct fake_guest {
 	bool console_open;
 	usec_t booted_at, paused_at;
 	uint64_t balloon_kib, maximum_kib;
+	/* Of the vCPUs, as fake_guest_starve() last said, and the counter up to starve_at. */
+	unsigned starve_permille;
+	uint64_t delay_nsec, run_nsec;
+	usec_t starve_at;
+	unsigned stats_asked;
 	unsigned starts, boots, presses, agent_shutdowns, destroys, reads, agent_commands,
 		cpu_tunes;
 	usec_t first_press_at, last_press_at, destroyed_at, ended_at, started_at;
@@ -102,6 +109,9 @@ void fake_guest_end(struct fake_guest *d, enum hv_reason reason); /* QEMU is gon
 void fake_guest_reboot(struct fake_guest *d, bool tells);
 void fake_guest_pvpanic(struct fake_guest *d);
 void fake_guest_say(struct fake_guest *d, const char *text);
+/* From now on the host gives it so little: each of its two vCPUs waits for this share of the time,
+ * in thousandths, and runs for a tenth of the rest. */
+void fake_guest_starve(struct fake_guest *d, unsigned permille);
 /* A call that hung returns after all. */
 void fake_guest_wake(struct fake_guest *d);
 void fake_hv_unhang(struct fake_guest *d);

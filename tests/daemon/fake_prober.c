@@ -50,16 +50,30 @@ static size_t put_pair(uint8_t *at, const char *key, const char *value)
 	return n + put_text(at + n, value);
 }
 
+/* Major type 0, in four bytes. */
+static size_t put_uint(uint8_t *at, uint64_t value)
+{
+	at[0] = 26;
+	for (unsigned i = 0; i < 4; i++)
+		at[1 + i] = (uint8_t)(value >> (24 - 8 * i));
+	return 5;
+}
+
 static void put_report(struct question_slot *q, const char *status, const char *name,
 	const char *nonce, const char *boot_id)
 {
-	size_t n = put_head(q->body, 5, name ? 4 : 1);
+	const struct fake_guest *d = q->service->guest;
+	usec_t age = fake_guest_age(d);
+	size_t n = put_head(q->body, 5, name ? 5 : 1);
 
 	n += put_pair(q->body + n, "status", status);
 	if (name) {
 		n += put_pair(q->body + n, "service", name);
 		n += put_pair(q->body + n, "nonce", nonce);
 		n += put_pair(q->body + n, "boot_id", boot_id);
+		n += put_text(q->body + n, "uptime");
+		n += put_uint(q->body + n,
+			age > d->clock_lost ? (age - d->clock_lost) / USEC_PER_SEC : 0);
 	}
 	assert(n < sizeof(q->body));
 	q->answer.status = 200;

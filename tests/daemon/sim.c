@@ -74,6 +74,15 @@ static double jitter(void)
 	return 0.5;
 }
 
+static int pressure(usec_t *ret_total)
+{
+	if (world->pressure < 0)
+		return -ENOENT;
+	sim_pressure(world, world->pressure);
+	*ret_total = world->pressure_total;
+	return 0;
+}
+
 static void nonce(char ret[static 17])
 {
 	static unsigned long long n;
@@ -166,6 +175,7 @@ void sim_daemon(struct sim *sim)
 		.kvm_works = kvm_works,
 		.port_check = port_check,
 		.jitter = jitter,
+		.pressure = pressure,
 		.nonce = nonce,
 	};
 
@@ -268,6 +278,14 @@ bool sim_run_until(struct sim *sim, bool (*condition)(struct sim *sim, const voi
 void sim_run(struct sim *sim, usec_t span)
 {
 	(void)sim_run_until(sim, NULL, NULL, span);
+}
+
+void sim_pressure(struct sim *sim, int permille)
+{
+	if (sim->pressure > 0)
+		sim->pressure_total += (sim->now - sim->pressure_at) * (usec_t)sim->pressure / 1000;
+	sim->pressure_at = sim->now;
+	sim->pressure = permille;
 }
 
 void sim_suspend(struct sim *sim, usec_t span)

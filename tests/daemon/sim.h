@@ -46,6 +46,9 @@ struct sim {
 	unsigned announced;      /* calls of the observer */
 	bool taken[65536]; /* host ports that somebody else has */
 	bool kvm;
+	/* Of the host, in thousandths of the time from pressure_at on; below zero: no such file. */
+	int pressure;
+	usec_t pressure_at, pressure_total;
 };
 
 /* A state directory, a configuration directory without guests, nothing running. */
@@ -77,6 +80,8 @@ void sim_turn(struct sim *sim);
 void sim_run(struct sim *sim, usec_t span);
 bool sim_run_until(struct sim *sim, bool (*condition)(struct sim *sim, const void *arg),
 	const void *arg, usec_t limit);
+/* From now on somebody on the host waits for a CPU so much of the time. */
+void sim_pressure(struct sim *sim, int permille);
 /* The host sleeps. */
 void sim_suspend(struct sim *sim, usec_t span);
 

@@ -317,6 +317,95 @@ static void progress_extends(void **state)
 }
 
 /* Services that fall due together do so again after one of them was asked faster for a while. */
+/* A question that is missed, and excused, `n` times; each is out for its time-out of 2 s. */
+static void miss(struct probe *p, const struct service_spec *service, unsigned n)
+{
+	struct judgement j = {
+		.verdict = VERDICT_INCONCLUSIVE, .excused = true, .reason = "starved (missed)"
+	};
+	struct probe_act act;
+
+	for (unsigned i = 0; i < n; i++) {
+		assert_true(step(p, service, PROBE_EV_TICK, p->next, 0).ask);
+		struct probe_input in = {
+			.event = PROBE_EV_ANSWER, .now = p->asked_at + 2 * S, .judgement = &j
+		};
+		probe_step(p, service, &in, &act);
+	}
+}
+
+/* The cap on what starvation excuses: StartBudget=300s, 150 questions of 2 s. */
+static void silence_is_excused_for_a_while(void **state)
+{
+	static const struct {
+		enum service_state from, to;
+	} rows[] = {
+		{ SERVICE_UP, SERVICE_UNKNOWN },
+		{ SERVICE_DEGRADED, SERVICE_UNKNOWN },
+		{ SERVICE_STARTING, SERVICE_UNKNOWN },
+		{ SERVICE_UNKNOWN, SERVICE_UNKNOWN },
+		{ SERVICE_DOWN, SERVICE_DOWN },
+	};
+	struct service_spec service = a_service();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct probe p = in_state(rows[i].from, 0, 0, 0);
+
+		miss(&p, &service, 149);
+		assert_int_equal(p.state, rows[i].from);
+		assert_null(strstr(p.last.reason, "no answer for"));
+		miss(&p, &service, 1);
+		assert_int_equal(p.state, rows[i].to);
+		if (rows[i].to == SERVICE_UNKNOWN)
+			assert_string_equal(
+				p.last.reason, "no answer for 5min: starved (missed)");
+		miss(&p, &service, 30);
+		assert_int_equal(p.state, rows[i].to);
+		/* Asked again and again meanwhile, and one success is enough to be out of it. */
+		(void)ask(&p, &service, VERDICT_OK);
+		(void)ask(&p, &service, VERDICT_OK);
+		assert_int_equal(p.state, SERVICE_UP);
+		assert_int_equal(p.excused, 0);
+	}
+}
+
+/* Whatever counts begins the silence anew; a pause adds nothing to it and takes nothing off. */
+static void silence_ends_with_an_answer(void **state)
+{
+	struct service_spec service = a_service();
+	struct probe p = in_state(SERVICE_UP, 0, 0, 0);
+
+	(void)state;
+	for (unsigned i = 0; i < 10; i++) {
+		miss(&p, &service, 149);
+		assert_int_equal(p.state, SERVICE_UP);
+		(void)ask(&p, &service, i % 2 ? VERDICT_REFUSED : VERDICT_OK);
+		assert_int_equal(p.excused, 0);
+	}
+	(void)ask(&p, &service, VERDICT_OK);
+	miss(&p, &service, 149);
+	for (unsigned i = 0; i < 1000; i++)
+		(void)ask(&p, &service, VERDICT_INCONCLUSIVE);
+	assert_int_equal(p.state, SERVICE_UP);
+	/* An hour late is one question's time-out, no more. */
+	struct judgement j = { .verdict = VERDICT_INCONCLUSIVE, .excused = true };
+	struct probe late = in_state(SERVICE_UP, 0, 0, 0);
+	struct probe_act act;
+	assert_true(step(&late, &service, PROBE_EV_TICK, T0, 0).ask);
+	struct probe_input in = {
+		.event = PROBE_EV_ANSWER, .now = T0 + USEC_PER_HOUR, .judgement = &j
+	};
+	probe_step(&late, &service, &in, &act);
+	assert_int_equal(late.excused, 2 * S);
+	assert_int_equal(late.state, SERVICE_UP);
+	/* A new boot knows nothing of the old one's silence. */
+	miss(&p, &service, 1);
+	assert_int_equal(p.state, SERVICE_UNKNOWN);
+	(void)step(&p, &service, PROBE_EV_BOOT, p.next, 0);
+	assert_int_equal(p.excused, 0);
+}
+
 static void the_grid_holds(void **state)
 {
 	struct service_spec service = a_service();
@@ -388,6 +477,8 @@ int main(void)
 		cmocka_unit_test(none_is_never_asked),
 		cmocka_unit_test(budget_under_tcg),
 		cmocka_unit_test(progress_extends),
+		cmocka_unit_test(silence_is_excused_for_a_while),
+		cmocka_unit_test(silence_ends_with_an_answer),
 		cmocka_unit_test(the_grid_holds),
 		cmocka_unit_test(one_question_after_a_jump),
 		cmocka_unit_test(names),

@@ -356,6 +356,44 @@ static void excused(void **state)
 	}
 }
 
+/* The same rows with a guest that the host starved: what was missed says nothing, all else stands.
+ */
+static void starved(void **state)
+{
+	static const char why[] = "the host starved the guest: vCPUs waited 83% of the last 5.0s";
+	struct expectation expect = {
+		.nonce = NONCE, .boot_id = BOOT, .starved = true, .why_starved = why
+	};
+	unsigned missed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(answer_rows); i++) {
+		const struct answer_row *row = &answer_rows[i];
+		struct service_spec service = a_service(row->probe);
+		struct judgement j;
+
+		verdict_judge(&service, &row->answer, &expect, &j);
+		assert_int_equal(j.excused, row->verdict == VERDICT_TIMEOUT);
+		if (!j.excused) {
+			assert_int_equal(j.verdict, row->verdict);
+			continue;
+		}
+		missed++;
+		assert_int_equal(j.verdict, VERDICT_INCONCLUSIVE);
+		assert_int_equal(strncmp(j.reason, why, sizeof(why) - 1), 0);
+		assert_non_null(strstr(j.reason, "no whole answer within"));
+	}
+	assert_true(missed >= 2);
+	/* A guest that is paused, too, is not counted towards the cap of the starved. */
+	const struct answer missed_one = { .kind = ANSWER_TIMEOUT };
+	struct service_spec service = a_service(PROBE_CBOR);
+	struct judgement j;
+	expect.inconclusive = true;
+	verdict_judge(&service, &missed_one, &expect, &j);
+	assert_int_equal(j.verdict, VERDICT_INCONCLUSIVE);
+	assert_false(j.excused);
+}
+
 static void what_is_learned(void **state)
 {
 	struct report_row row = { "learn", 200,
@@ -454,6 +492,7 @@ int main(void)
 		cmocka_unit_test(reports),
 		cmocka_unit_test(answers),
 		cmocka_unit_test(excused),
+		cmocka_unit_test(starved),
 		cmocka_unit_test(what_is_learned),
 		cmocka_unit_test(reasons_are_bounded),
 		cmocka_unit_test(words_of_the_timeout),

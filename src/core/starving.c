@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Statistics, the host's pressure and the guest's clock, on their way to policy/starve. */
+#include "core/starving.h"
+
+#include "base/log.h"
+#include "core/event.h"
+#include "core/supervisor.h"
+
+/* Many guests are sampled in one turn of the loop; the host's pressure is read once for them. */
+#define PRESSURE_AGE (50 * USEC_PER_MSEC)
+
+static uint64_t pressure(struct supervisor *s, usec_t now)
+{
+	usec_t total;
+
+	if (!s->config.pressure)
+		return STARVE_ABSENT;
+	if (s->pressure_at && usec_sub(now, s->pressure_at) < PRESSURE_AGE)
+		return s->pressure_usec;
+	s->pressure_at = now;
+	s->pressure_usec = s->config.pressure(&total) == 0 ? total : STARVE_ABSENT;
+	return s->pressure_usec;
+}
+
+/* What the decision rested on, for `why`. */
+static void note(struct guest *g, const char *action)
+{
+	const struct starve *p = &g->starving.policy;
+
+	why_note(g, WHY_HEALTH, "starvation", action,
+		"vcpu-delay=%u%%%s vcpu-run=%u%%%s host-pressure=%u%%%s", p->delay.permille / 10,
+		p->delay.told ? "" : "?", p->run.permille / 10, p->run.told ? "" : "?",
+		p->pressure.permille / 10, p->pressure.told ? "" : "?");
+}
+
+static void tell(struct guest *g, usec_t now)
+{
+	struct starving *v = &g->starving;
+	char span[TIMESPAN_TEXT_MAX];
+
+	if (v->policy.starved == v->told)
+		return;
+	v->told = v->policy.starved;
+	g->dirty = true;
+	if (v->told) {
+		v->since_realtime = usec_sub(now_realtime(), usec_sub(now, v->policy.since));
+		event_note(g, EVENT_HEALTH, NULL, LOG_NOTICE,
+			"starved: %s; questions missed meanwhile are inconclusive",
+			v->policy.reason);
+		note(g, "missed questions are inconclusive");
+		return;
+	}
+	event_note(g, EVENT_HEALTH, NULL, LOG_NOTICE, "no longer starved, after %s",
+		format_timespan(span, sizeof(span), usec_sub(now, v->policy.since)));
+	note(g, "missed questions count");
+}
+
+void starving_reset(struct guest *g)
+{
+	g->dirty |= g->starving.told;
+	g->starving = (struct starving){ 0 };
+}
+
+void starving_stats(struct guest *g, usec_t now)
+{
+	static_assert(STARVE_ABSENT == HV_STAT_ABSENT, "absent is absent");
+	const struct starve_sample sample = {
+		.delay_nsec = g->stats.vcpu_delay_nsec,
+		.run_nsec = g->stats.cpu_time_nsec,
+		.pressure_usec = pressure(g->supervisor, now),
+		.vcpus = g->spec->cpus,
+	};
+
+	if (g->stats_at == 0 || g->stats_at == g->starving.taken_at)
+		return;
+	g->starving.taken_at = g->stats_at;
+	(void)starve_sample(&g->starving.policy, &sample, g->stats_at);
+	tell(g, now);
+}
+
+void starving_answer(struct guest *g, const struct judgement *j, usec_t now)
+{
+	if (!j->has_uptime)
+		return;
+	(void)starve_clock(&g->starving.policy, j->boot_id, j->uptime_sec, now);
+	tell(g, now);
+}
+
+bool starving_excuses(struct guest *g, usec_t asked, usec_t due, usec_t now, const char **ret_why)
+{
+	const struct starve_sample host = {
+		.delay_nsec = STARVE_ABSENT,
+		.run_nsec = STARVE_ABSENT,
+		.pressure_usec = pressure(g->supervisor, now),
+	};
+
+	starving_stats(g, now);
+	(void)starve_sample(&g->starving.policy, &host, now);
+	bool excused = starve_excuses(&g->starving.policy, asked, due, now, ret_why);
+	tell(g, now);
+	return excused;
+}
+
+usec_t starving_look_at(usec_t asked, usec_t timeout)
+{
+	return usec_add(asked, timeout - MIN(timeout / 2, STARVING_LOOK));
+}
+
+usec_t starving_run(struct guest *g, usec_t now)
+{
+	usec_t next = starve_tick(&g->starving.policy, now);
+
+	tell(g, now);
+	return next;
+}
