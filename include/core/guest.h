@@ -6,6 +6,7 @@
 
 #include "core/agent.h"
 #include "core/console.h"
+#include "core/evidence.h"
 #include "core/operation.h"
 #include "core/starving.h"
 #include "io/hv.h"
@@ -95,6 +96,7 @@ struct guest {
 	struct boot boot;
 	struct shutdown ladder;
 	struct restart restart;
+	struct evidence evidence;
 	struct exit_record last_exit;
 	bool kill_asked;
 	bool start_waits;      /* asked for before the first look */

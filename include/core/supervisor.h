@@ -29,6 +29,7 @@ struct supervisor_config {
 	/* Is the port free to be bound? 0, or -EADDRINUSE with the owner's words ("pid 123
 	 * (nginx)", "" unknown). */
 	int (*port_check)(const char *address, uint16_t port, char *owner, size_t owner_size);
+	const struct oomkill *oomkill;
 	double (*jitter)(void); /* [0, 1) */
 	/* The time somebody on this host waited for a CPU since its boot (io/pressure). 0 or
 	 * -errno; NULL: never known. */

@@ -7,7 +7,9 @@
  * result, or with -ETIMEDOUT once its deadline passes, counted from the moment the call is made
  * (the call itself goes on and its late result is thrown away), or with -EBUSY at once while that
  * guest's queue is wedged behind such a call, or with -ENOTCONN while there is no connection.
- * Events carry no truth: they only ask for the state to be read again. */
+ * Events carry no truth about the state: they only ask for it to be read again. Which of them came
+ * is evidence all the same, kept until an end is read: libvirt says "shut off (shutdown)" both of a
+ * guest that powered itself off and of a QEMU that got SIGTERM. */
 #ifndef MEDIAKIT_IO_HV_H
 #define MEDIAKIT_IO_HV_H
 
@@ -120,6 +122,8 @@ enum hv_hint {
 	HV_HINT_CHANGED,      /* read this domain again */
 	HV_HINT_RESET,        /* the guest rebooted itself */
 	HV_HINT_PANICKED,     /* pvpanic */
+	HV_HINT_POWEROFF,     /* the guest powered itself off; QEMU is about to end */
+	HV_HINT_TERMINATED,   /* QEMU was told to end: by SIGTERM, or by its monitor */
 	HV_HINT_WATCHDOG, /* the guest stopped feeding its watchdog; nothing was done about it */
 	HV_HINT_AGENT,    /* the agent connected or went: read again */
 	HV_HINT_BALLOON,  /* `kib` is the balloon's size now */

@@ -12,14 +12,14 @@
 #include <stdint.h>
 
 /* Limits. A guest beyond them is a fault of the configuration, told with the limit. */
-#define SPEC_GUESTS_MAX   256u
-#define SPEC_SERVICES_MAX 32u /* of one guest */
-#define SPEC_NAME_MAX     40u /* bytes of a guest's or service's name, as the wire's `service` */
-#define SPEC_DEPENDS_MAX  8u
-#define SPEC_KEYS_MAX     16u /* authorized keys of one guest */
-#define SPEC_PACKAGES_MAX 64u
+#define SPEC_GUESTS_MAX        256u
+#define SPEC_SERVICES_MAX      32u /* of one guest */
+#define SPEC_NAME_MAX          40u /* bytes of a guest's or service's name, as on the wire */
+#define SPEC_DEPENDS_MAX       8u
+#define SPEC_KEYS_MAX          16u /* authorized keys of one guest */
+#define SPEC_PACKAGES_MAX      64u
 #define SPEC_RESTART_LIMIT_MAX 15u /* one less than policy/restart remembers */
-#define SPEC_UUID_TEXT    37u
+#define SPEC_UUID_TEXT         37u
 
 enum spec_accel { ACCEL_AUTO, ACCEL_TCG, ACCEL_KVM, ACCEL_NUM };
 NAME_TABLE_DECLARE(accel, enum spec_accel); /* auto tcg kvm */
@@ -35,6 +35,22 @@ NAME_TABLE_DECLARE(probe_kind, enum spec_probe); /* cbor http tcp unit none */
 
 enum spec_expect { EXPECT_ACTIVE, EXPECT_PENDING, EXPECT_NUM };
 NAME_TABLE_DECLARE(expect, enum spec_expect); /* active pending */
+
+/* What may happen to a guest that the operator decides about, the causes of policy/restart in
+ * groups a person would tell apart. */
+enum spec_on {
+	ON_POWEROFF,     /* the guest went down by itself */
+	ON_TERMINATED,   /* SIGTERM to QEMU, or quit by its monitor */
+	ON_DESTROY,      /* virsh destroy */
+	ON_PANIC,        /* the guest's kernel panicked */
+	ON_CRASH,        /* QEMU is gone, and nobody asked for it */
+	ON_MEMORY_KILL,  /* the host's kernel killed QEMU for memory */
+	ON_BOOT_FAILURE, /* the start failed, or the boot panicked or stood still */
+	ON_WATCHDOG,     /* the guest stopped feeding its watchdog, and still runs */
+	ON_NUM,
+};
+enum spec_restart { RESTART_STAY, RESTART_AGAIN, RESTART_NUM };
+NAME_TABLE_DECLARE(restart, enum spec_restart); /* stay restart */
 
 struct service_spec {
 	char *name;
@@ -96,9 +112,11 @@ struct guest_spec {
 	/* [Shutdown] */
 	usec_t shutdown_timeout;
 
-	/* [Restart] boot attempts before the guest is given up, inside a window */
+	/* [Restart] restarts before the guest is given up, inside a window; forgotten once it was
+	 * well for stable_after */
 	unsigned restart_limit;
-	usec_t restart_window;
+	usec_t restart_window, restart_stable_after;
+	enum spec_restart restart_on[ON_NUM];
 
 	struct service_spec services[SPEC_SERVICES_MAX];
 	unsigned n_services;

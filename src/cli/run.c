@@ -17,6 +17,7 @@
 #include "io/http.h"
 #include "io/kvm.h"
 #include "io/layout.h"
+#include "io/oomkill.h"
 #include "io/ports.h"
 #include "io/pressure.h"
 #include "io/qemulog.h"
@@ -290,6 +291,7 @@ static int make_parts(struct daemon *d, struct spec *spec, const char *config_di
 		.store = d->store,
 		.kvm_works = kvm_works,
 		.port_check = ports_check,
+		.oomkill = &oomkill_kernel,
 		.jitter = jitter,
 		.pressure = pressure_cpu,
 		.nonce = make_nonce,

@@ -4,24 +4,42 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "core/event.h"
 #include "core/words.h"
 
-static enum exit_cause cause_by_reason(enum hv_reason reason)
+#include <string.h>
+
+/* "A run of a guest ended", in the journal (systemd.journal-fields(7)). */
+#define EXIT_MESSAGE_ID    "83fd2c6a1244442e8bf217e7ea6bd647"
+#define EXIT_CONSOLE_LINES 10u
+#define EXIT_CONSOLE_MAX   4096u
+#define EXIT_VERDICTS_MAX  4096u
+#define EXIT_PLAIN_LINES   3u
+
+/* QEMU ended and nobody asked libvirt for it. That the kernel killed it is believed of its counter
+ * alone. */
+static enum exit_cause cause_of_loss(const struct guest *g, enum exit_cause otherwise)
 {
-	switch (reason) {
+	return evidence_memory_kill(g) == MEMORY_KILL_YES ? CAUSE_MEMORY_KILL : otherwise;
+}
+
+static enum exit_cause cause_by_reason(const struct guest *g)
+{
+	switch (g->facts.reason) {
 	case HV_REASON_SHUTDOWN:
-		return CAUSE_GUEST_POWEROFF;
+		return g->evidence.word == WORD_HOST ? CAUSE_TERMINATED : CAUSE_GUEST_POWEROFF;
 	case HV_REASON_DESTROYED:
 		return CAUSE_DESTROYED;
 	case HV_REASON_CRASHED:
 	case HV_REASON_FAILED:
-		return CAUSE_QEMU_CRASHED;
+		return cause_of_loss(g, CAUSE_QEMU_CRASHED);
 	case HV_REASON_PANICKED:
 		return CAUSE_GUEST_PANIC;
 	case HV_REASON_SAVED:
 		return CAUSE_SAVED;
 	default:
-		return CAUSE_UNKNOWN;
+		/* The first look after our own restart: libvirt may have forgotten why. */
+		return g->seen ? cause_of_loss(g, CAUSE_UNKNOWN) : CAUSE_ADOPTED_DEAD;
 	}
 }
 
@@ -32,11 +50,19 @@ enum exit_cause exit_cause_of(const struct guest *g)
 	/* We ended it ourselves for what was recorded then. */
 	if (g->state == GUEST_CRASHED)
 		return g->last_exit.cause;
-	enum exit_cause cause = cause_by_reason(g->facts.reason);
-	/* The first look after our own restart: libvirt may have forgotten why. */
-	if (cause == CAUSE_UNKNOWN && !g->seen)
-		return CAUSE_ADOPTED_DEAD;
-	return cause;
+	return cause_by_reason(g);
+}
+
+/* What the cause leaves open. */
+static const char *doubt(const struct guest *g, enum exit_cause cause)
+{
+	bool lost = cause == CAUSE_QEMU_CRASHED || cause == CAUSE_UNKNOWN;
+
+	if (cause == CAUSE_GUEST_POWEROFF && g->evidence.word == WORD_NONE)
+		return " (or QEMU got SIGTERM: nobody heard which)";
+	if (lost && evidence_memory_kill(g) == MEMORY_KILL_UNKNOWN)
+		return " (memory kill: unknown)";
+	return "";
 }
 
 static void words_of_stop(const struct guest *g, char *buf, size_t size)
@@ -57,21 +83,79 @@ static void words_of_stop(const struct guest *g, char *buf, size_t size)
 			g->boot.stage < BOOT_SERVICES ? boot_stage_to_string(g->boot.stage) : "");
 }
 
+/* What the services said last: "NAME STATE (VERDICT: REASON)" a line; `all`, or only of those that
+ * are not well. */
+static void verdicts(const struct guest *g, bool all, const char *between, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	buf[0] = '\0';
+	for (unsigned i = 0; i < g->n_services && len < size; i++) {
+		const struct service *s = &g->services[i];
+		bool well = s->probe.state == SERVICE_UP || s->spec->expect == EXPECT_PENDING;
+		int n;
+
+		if (well && !all)
+			continue;
+		n = snprintf(buf + len, size - len, "%s%s %s (%s%s%.80s)", len ? between : "",
+			s->spec->name, service_state_to_string(s->probe.state),
+			verdict_to_string(s->probe.last.verdict),
+			s->probe.last.reason[0] ? ": " : "", s->probe.last.reason);
+		len += n > 0 ? (size_t)n : 0;
+	}
+	(void)words_mend(buf);
+}
+
+/* Without a journal: the same, as far as it explains a fault. */
+static void tell_plainly(const struct guest *g)
+{
+	char text[LOG_LINE_MAX / 2];
+
+	(void)console_last_lines(&g->console, EXIT_PLAIN_LINES, text, sizeof(text));
+	for (char *line = text, *next; *line; line = next) {
+		next = line + strcspn(line, "\n");
+		if (*next)
+			*next++ = '\0';
+		log_full(LOG_NOTICE, g->spec->name, NULL, "it said last: %s", line);
+	}
+	verdicts(g, false, ", ", text, sizeof(text));
+	if (text[0])
+		log_full(LOG_NOTICE, g->spec->name, NULL, "not well then: %s", text);
+}
+
+/* `ran`: there was a QEMU, of which something was heard. */
+static void tell(struct guest *g, bool ran)
+{
+	static const char console_is[] = "MEDIAKIT_CONSOLE=", verdicts_are[] = "MEDIAKIT_VERDICTS=";
+	const struct exit_record *e = &g->last_exit;
+	const char *cause = cause_to_string(e->cause);
+	char cause_field[64], uptime[64], span[TIMESPAN_TEXT_MAX];
+	char console[EXIT_CONSOLE_MAX], services[EXIT_VERDICTS_MAX];
+	const char *const fields[] = { cause_field, uptime, ran ? console : NULL, services, NULL };
+	bool fault = cause_is_fault(e->cause);
+
+	(void)snprintf(cause_field, sizeof(cause_field), "MEDIAKIT_CAUSE=%s", cause);
+	(void)snprintf(
+		uptime, sizeof(uptime), "MEDIAKIT_UPTIME_USEC=%llu", (unsigned long long)e->uptime);
+	memcpy(console, console_is, sizeof(console_is));
+	memcpy(services, verdicts_are, sizeof(verdicts_are));
+	if (ran) {
+		(void)console_last_lines(&g->console, EXIT_CONSOLE_LINES,
+			console + sizeof(console_is) - 1, sizeof(console) - sizeof(console_is) + 1);
+		verdicts(g, true, "\n", services + sizeof(verdicts_are) - 1,
+			sizeof(services) - sizeof(verdicts_are) + 1);
+	}
+	log_struct(fault ? LOG_ERR : LOG_NOTICE, g->spec->name, NULL, EXIT_MESSAGE_ID, fields,
+		"ended (%s)%s%s: %s", cause, e->uptime ? " after " : "",
+		e->uptime ? format_timespan(span, sizeof(span), e->uptime) : "", e->words);
+	if (fault && ran && !log_takes_fields())
+		tell_plainly(g);
+	/* At a level at which the log does not say it twice. */
+	event_note(g, EVENT_EXIT, NULL, LOG_DEBUG, "%s: %s", cause, e->words);
+}
+
 void exit_record(struct guest *g, enum exit_cause cause, const char *why, usec_t now)
 {
-	static const char *const words[CAUSE_NUM] = {
-		[CAUSE_NONE] = "",
-		[CAUSE_GUEST_POWEROFF] = "the guest powered itself off",
-		[CAUSE_GUEST_PANIC] = "the guest's kernel panicked",
-		[CAUSE_BOOT_DEAD] = "the boot was ended",
-		[CAUSE_QEMU_CRASHED] = "QEMU crashed",
-		[CAUSE_DESTROYED] = "QEMU was ended from outside mediakitd",
-		[CAUSE_START_FAILED] = "the start failed",
-		[CAUSE_ADOPTED_DEAD] =
-			"it ran when the daemon last looked, and was gone when it looked again",
-		[CAUSE_SAVED] = "its memory was saved to disk from outside mediakitd",
-		[CAUSE_UNKNOWN] = "it ended, and libvirt does not say why",
-	};
 	usec_t now_rt = now_realtime();
 
 	g->last_exit = (struct exit_record){
@@ -84,10 +168,10 @@ void exit_record(struct guest *g, enum exit_cause cause, const char *why, usec_t
 	if (cause == CAUSE_OPERATOR)
 		words_of_stop(g, g->last_exit.words, sizeof(g->last_exit.words));
 	else
-		(void)snprintf(g->last_exit.words, sizeof(g->last_exit.words), "%s%s%s",
-			words[cause], why && why[0] ? ": " : "", why ? why : "");
+		(void)snprintf(g->last_exit.words, sizeof(g->last_exit.words), "%s%s%s%s",
+			cause_words(cause), doubt(g, cause), why && why[0] ? ": " : "",
+			why ? why : "");
 	(void)words_mend(g->last_exit.words);
-	log_full(cause_is_fault(cause) ? LOG_ERR : LOG_NOTICE, g->spec->name, NULL,
-		"ended (%s): %s", cause_to_string(cause), g->last_exit.words);
+	tell(g, cause != CAUSE_START_FAILED);
 	FAILPOINT(EXIT_RECORDED);
 }

@@ -3,11 +3,11 @@
  * policy/lifecycle's table. */
 #include "core/guest.h"
 
-#include "base/failpoint.h"
 #include "base/log.h"
 #include "core/exit.h"
 #include "core/hvlink.h"
 #include "core/probing.h"
+#include "core/restarting.h"
 #include "core/starting.h"
 #include "core/supervisor.h"
 #include "core/words.h"
@@ -70,6 +70,7 @@ void guest_set_state(struct guest *g, enum guest_state next, usec_t now)
 void guest_forget_run(struct guest *g)
 {
 	agent_drop(g);
+	evidence_begin(g);
 	starting_release_lock(g);
 	if (g->boot_id[0])
 		memcpy(g->past_boot_id, g->boot_id, sizeof(g->past_boot_id));
@@ -124,6 +125,7 @@ static void act_boot(struct guest *g, bool begun, usec_t now)
 	g->boot_id_by_agent = false;
 	agent_drop(g);
 	starving_reset(g);
+	evidence_begin(g);
 	if (!begun)
 		boot_begin(&g->boot, now);
 	g->boots++;
@@ -176,42 +178,10 @@ static void act_settle(struct guest *g, enum guest_state old, usec_t now)
 
 static void act_retry(struct guest *g, usec_t now)
 {
-	const struct restart_policy policy = {
-		.limit = g->spec->restart_limit,
-		.window = g->spec->restart_window,
-	};
-	/* The longest name and the longest span leave room for the rest of the sentence. */
-	char text[sizeof(g->reason)], span[TIMESPAN_TEXT_MAX], last[132];
-
-	(void)words_cut(last, sizeof(last), g->last_exit.words);
 	g->ladder = (struct shutdown){ 0 };
 	g->ladder_due = USEC_INFINITY;
-	if (g->retry_due != USEC_INFINITY)
-		return;
-	if (g->want == WANT_DOWN) {
-		guest_set_state(g, GUEST_STOPPED, now);
-		return;
-	}
-	g->save_due = now;
-	if (restart_after_fault(
-		    &g->restart, &policy, now, g->supervisor->config.jitter(), &g->retry_due)) {
-		(void)snprintf(text, sizeof(text), "starting again in %s (attempt %u of %u): %s",
-			format_timespan(span, sizeof(span), usec_sub(g->retry_due, now)),
-			g->restart.n_faults, policy.limit, last);
-		guest_set_reason(g, text);
-		log_full(LOG_NOTICE, g->spec->name, NULL, "%s", text);
-		FAILPOINT(RETRY_SCHEDULED);
-		return;
-	}
-	g->retry_due = USEC_INFINITY;
-	(void)snprintf(text, sizeof(text),
-		"given up after %u faults in %s, the last: %s; then `mediakitd reset-failed %s`",
-		g->restart.n_faults, format_timespan(span, sizeof(span), policy.window), last,
-		g->spec->name);
-	guest_set_reason(g, text);
-	log_full(LOG_ERR, g->spec->name, NULL, "%s", text);
-	operations_answer(&g->operations, OPERATIONS_START, -EIO, text);
-	guest_event(g, GUEST_EV_GIVE_UP, now);
+	if (g->retry_due == USEC_INFINITY)
+		restarting_decide(g, now);
 }
 
 void guest_event(struct guest *g, enum guest_event event, usec_t now)

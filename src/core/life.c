@@ -15,6 +15,7 @@
 #include "core/news.h"
 #include "core/probing.h"
 #include "core/record.h"
+#include "core/restarting.h"
 #include "core/supervisor.h"
 #include "model/agent.h"
 #include "model/utf8.h"
@@ -163,6 +164,7 @@ usec_t life_run(struct guest *g, usec_t now)
 		agent_tick(g, now),
 		operations_expire(&g->operations, now),
 		starving_run(g, now),
+		restarting_watch(g, now),
 		g->boot_due,
 		g->ready_due,
 		g->ladder_due,

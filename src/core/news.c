@@ -7,6 +7,7 @@
 #include "core/exit.h"
 #include "core/hvlink.h"
 #include "core/probing.h"
+#include "core/restarting.h"
 #include "core/starting.h"
 #include "core/supervisor.h"
 
@@ -41,9 +42,12 @@ static void take_exit(struct guest *g, enum guest_event absent_event, usec_t now
 	guest_forget_run(g);
 	if (absent_event == GUEST_EV_SEEN_ABSENT)
 		guest_event(g, absent_event, now);
+	else if (cause_restarts(cause, g->spec->restart_on, NULL))
+		guest_event(g, GUEST_EV_EXIT_FAULT, now);
 	else
-		guest_event(
-			g, cause_is_fault(cause) ? GUEST_EV_EXIT_FAULT : GUEST_EV_EXIT_CLEAN, now);
+		guest_event(g, GUEST_EV_EXIT_CLEAN, now);
+	if (g->state == GUEST_STOPPED && g->want == WANT_UP)
+		restarting_stays(g);
 }
 
 /* The first look since the daemon began, after its facts were taken: settles whether an unfinished
@@ -99,6 +103,8 @@ static void take_facts(struct guest *g, usec_t now)
 		take_exit(g, GUEST_EV_EXIT_CLEAN, now);
 		break;
 	case HV_DOMAIN_RUNNING:
+		if (g->evidence.pid != g->facts.pid)
+			evidence_look(g);
 		guest_event(g, GUEST_EV_SEEN_RUNNING, now);
 		break;
 	case HV_DOMAIN_PAUSED:
@@ -174,6 +180,7 @@ static void take_stats(struct guest *g, usec_t now)
 	char message[96], text[SIZE_TEXT_MAX];
 
 	starving_stats(g, now);
+	evidence_look(g);
 	if (target == 0 || actual == HV_STAT_ABSENT)
 		return;
 	if (actual > target + BALLOON_SLACK_KIB || actual + BALLOON_SLACK_KIB < target)
@@ -189,6 +196,14 @@ static void take_panic(struct guest *g, usec_t now)
 		guest_state_has_qemu(g->state))
 		exit_record(g, CAUSE_GUEST_PANIC, g->boot.hint, now);
 	guest_event(g, GUEST_EV_SEEN_PANICKED, now);
+}
+
+/* Its OS ended, and QEMU went on. */
+static void take_reboot(struct guest *g, usec_t now)
+{
+	if (lifecycle_step(g->state, GUEST_EV_REBOOT).action == GUEST_ACT_BOOT)
+		exit_record(g, CAUSE_GUEST_REBOOT, NULL, now);
+	guest_event(g, GUEST_EV_REBOOT, now);
 }
 
 /* Nothing runs, and nothing shall: the attempt that was to come is called off. */
@@ -242,7 +257,7 @@ void news_take(struct guest *g, usec_t now)
 	if (news & NEWS_PANIC)
 		take_panic(g, now);
 	if (news & (NEWS_RESET | NEWS_BOOT_ID))
-		guest_event(g, GUEST_EV_REBOOT, now);
+		take_reboot(g, now);
 	if (news & NEWS_USERSPACE && (g->state == GUEST_BOOTING || g->state == GUEST_RUNNING)) {
 		(void)boot_userspace(&g->boot, now);
 		guest_event(g, GUEST_EV_OS_UP, now);

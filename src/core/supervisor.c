@@ -147,6 +147,7 @@ static void hv_event(void *userdata, const struct hv_event *event, usec_t now)
 		take_connection(s, event->hint == HV_HINT_CONNECTED, event->message, now);
 	if (!g)
 		return;
+	evidence_hint(g, event->hint);
 	switch (event->hint) {
 	case HV_HINT_RESET:
 		g->news |= NEWS_RESET;

@@ -7,6 +7,14 @@
 
 #define GUEST(member) .offset = offsetof(struct guest_spec, member)
 
+/* What follows an end of one kind. */
+#define ON(key, on, preset_, when)                                                                 \
+	{                                                                                          \
+		.section = CONF_SECTION_RESTART, .name = key, .type = &conf_type_word,             \
+		.from_string = restart_from_string, GUEST(restart_on[on]), .preset = preset_,      \
+		.effect = CONF_LIVE, .allowed = "restart or stay", .help = when,                   \
+	}
+
 const struct conf_key conf_keys_guest[] = {
 	[CONF_KEY_HOSTNAME - CONF_KEY_GUEST_FIRST] = {
 		.section = CONF_SECTION_GUEST, .name = "Hostname",
@@ -200,7 +208,7 @@ const struct conf_key conf_keys_guest[] = {
 		.type = &conf_type_number, GUEST(restart_limit), .min = 1,
 		.max = SPEC_RESTART_LIMIT_MAX, .preset = "3", .effect = CONF_LIVE,
 		.allowed = "1 to 15",
-		.help = "boot attempts inside Window= before the guest is given up",
+		.help = "restarts inside Window= before the guest is given up",
 	},
 	[CONF_KEY_RESTART_WINDOW - CONF_KEY_GUEST_FIRST] = {
 		.section = CONF_SECTION_RESTART, .name = "Window",
@@ -208,8 +216,40 @@ const struct conf_key conf_keys_guest[] = {
 		.min = USEC_PER_SEC, .max = 7 * USEC_PER_DAY, .preset = "30min",
 		.effect = CONF_LIVE,
 		.allowed = "1s to 7d, such as 30min",
-		.help = "the time in which attempts are counted",
+		.help = "the time in which restarts are counted",
 	},
+	[CONF_KEY_RESTART_STABLE_AFTER - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_RESTART, .name = "StableAfter",
+		.type = &conf_type_span, GUEST(restart_stable_after),
+		.min = USEC_PER_SEC, .max = 7 * USEC_PER_DAY, .preset = "10min",
+		.effect = CONF_LIVE,
+		.allowed = "1s to 7d, such as 10min",
+		.help = "healthy this long, past restarts are forgotten",
+	},
+	[CONF_KEY_ON_POWEROFF - CONF_KEY_GUEST_FIRST] = ON(
+		"OnPowerOff", ON_POWEROFF, "stay",
+		"after the guest powered itself off"),
+	[CONF_KEY_ON_TERMINATED - CONF_KEY_GUEST_FIRST] = ON(
+		"OnTerminated", ON_TERMINATED, "restart",
+		"after a SIGTERM to QEMU or a quit by its monitor"),
+	[CONF_KEY_ON_DESTROY - CONF_KEY_GUEST_FIRST] = ON(
+		"OnDestroy", ON_DESTROY, "stay",
+		"after somebody had libvirt destroy it"),
+	[CONF_KEY_ON_PANIC - CONF_KEY_GUEST_FIRST] = ON(
+		"OnPanic", ON_PANIC, "restart",
+		"after a panic of the guest's kernel"),
+	[CONF_KEY_ON_CRASH - CONF_KEY_GUEST_FIRST] = ON(
+		"OnCrash", ON_CRASH, "restart",
+		"after QEMU was gone and nobody had asked for it"),
+	[CONF_KEY_ON_MEMORY_KILL - CONF_KEY_GUEST_FIRST] = ON(
+		"OnMemoryKill", ON_MEMORY_KILL, "restart",
+		"after the host's kernel killed QEMU for memory"),
+	[CONF_KEY_ON_BOOT_FAILURE - CONF_KEY_GUEST_FIRST] = ON(
+		"OnBootFailure", ON_BOOT_FAILURE, "restart",
+		"after a failed start, or a boot that panicked or stood still"),
+	[CONF_KEY_ON_WATCHDOG - CONF_KEY_GUEST_FIRST] = ON(
+		"OnWatchdog", ON_WATCHDOG, "stay",
+		"when the guest stopped feeding its watchdog; a starved one does, too"),
 };
 static_assert(ARRAY_SIZE(conf_keys_guest) == CONF_KEY_SERVICE_FIRST - CONF_KEY_GUEST_FIRST,
 	"a key without a row");

@@ -38,6 +38,12 @@ static const char *const expect_names[] = {
 };
 NAME_TABLE_DEFINE(expect, enum spec_expect, EXPECT_NUM);
 
+static const char *const restart_names[] = {
+	[RESTART_STAY] = "stay",
+	[RESTART_AGAIN] = "restart",
+};
+NAME_TABLE_DEFINE(restart, enum spec_restart, RESTART_NUM);
+
 /* wire.md, "From verdicts to state": both defaults are tripled under TCG. */
 #define TCG_FACTOR 3u
 

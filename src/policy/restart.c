@@ -1,40 +1,107 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exit causes, and the back-off with its budget. */
+/* One table of causes, and the back-off with its budget. */
 #include "policy/restart.h"
 
 #include "base/macro.h"
-#include "model/spec.h"
 
 #include <string.h>
 
-static const char *const cause_names[] = {
-	[CAUSE_NONE] = "none",
-	[CAUSE_OPERATOR] = "operator",
-	[CAUSE_GUEST_POWEROFF] = "guest-poweroff",
-	[CAUSE_GUEST_PANIC] = "guest-panic",
-	[CAUSE_BOOT_DEAD] = "boot-dead",
-	[CAUSE_QEMU_CRASHED] = "qemu-crashed",
-	[CAUSE_DESTROYED] = "destroyed",
-	[CAUSE_START_FAILED] = "start-failed",
-	[CAUSE_ADOPTED_DEAD] = "adopted-dead",
-	[CAUSE_SAVED] = "saved",
-	[CAUSE_UNKNOWN] = "unknown",
+/* What decides after an end of that cause, where no key of the configuration does. */
+enum { ALWAYS = ON_NUM, NEVER };
+
+/* clang-format off */
+static const struct {
+	const char *name;
+	bool fault;
+	unsigned on; /* enum spec_on, ALWAYS or NEVER */
+	const char *words;
+} causes[] = {
+	[CAUSE_NONE]           = { "none",           false, NEVER,
+		"" },
+	[CAUSE_OPERATOR]       = { "operator",       false, NEVER,
+		"" },
+	[CAUSE_GUEST_POWEROFF] = { "guest-poweroff", false, ON_POWEROFF,
+		"the guest powered itself off" },
+	[CAUSE_GUEST_REBOOT]   = { "guest-reboot",   false, NEVER,
+		"the guest rebooted itself" },
+	[CAUSE_GUEST_PANIC]    = { "guest-panic",    true,  ON_PANIC,
+		"the guest's kernel panicked" },
+	[CAUSE_BOOT_DEAD]      = { "boot-dead",      true,  ON_BOOT_FAILURE,
+		"the boot was ended" },
+	[CAUSE_WATCHDOG]       = { "watchdog",       true,  ALWAYS,
+		"stopped, because it did not feed its watchdog" },
+	[CAUSE_REMEDY]         = { "remedy",         true,  ALWAYS,
+		"stopped, because its services were down" },
+	[CAUSE_QEMU_CRASHED]   = { "qemu-crashed",   true,  ON_CRASH,
+		"QEMU crashed" },
+	[CAUSE_TERMINATED]     = { "terminated",     true,  ON_TERMINATED,
+		"QEMU was told to end from outside mediakitd" },
+	[CAUSE_DESTROYED]      = { "destroyed",      false, ON_DESTROY,
+		"libvirt was told from outside mediakitd to destroy it" },
+	[CAUSE_MEMORY_KILL]    = { "memory-kill",    true,  ON_MEMORY_KILL,
+		"the host's kernel killed QEMU for memory" },
+	[CAUSE_START_FAILED]   = { "start-failed",   true,  ON_BOOT_FAILURE,
+		"the start failed" },
+	[CAUSE_ADOPTED_DEAD]   = { "adopted-dead",   true,  ON_CRASH,
+		"it ran when the daemon last looked, and was gone when it looked again" },
+	[CAUSE_SAVED]          = { "saved",          false, NEVER,
+		"its memory was saved to disk from outside mediakitd" },
+	[CAUSE_UNKNOWN]        = { "unknown",        true,  ON_CRASH,
+		"it ended, and libvirt does not say why" },
 };
-NAME_TABLE_DEFINE(cause, enum exit_cause, CAUSE_NUM);
+/* clang-format on */
+static_assert(ARRAY_SIZE(causes) == CAUSE_NUM, "a cause without a row");
+
+static const char *const on_keys[ON_NUM] = {
+	[ON_POWEROFF] = "OnPowerOff",
+	[ON_TERMINATED] = "OnTerminated",
+	[ON_DESTROY] = "OnDestroy",
+	[ON_PANIC] = "OnPanic",
+	[ON_CRASH] = "OnCrash",
+	[ON_MEMORY_KILL] = "OnMemoryKill",
+	[ON_BOOT_FAILURE] = "OnBootFailure",
+	[ON_WATCHDOG] = "OnWatchdog",
+};
+
+static const char *const restart_step_names[] = {
+	[RESTART_STEP_STAY] = "stay",
+	[RESTART_STEP_AGAIN] = "again",
+	[RESTART_STEP_GIVE_UP] = "give-up",
+};
+NAME_TABLE_DEFINE(restart_step, enum restart_step, RESTART_STEP_NUM);
+
+/* The names stand in the one table of causes, so these two are written out. */
+const char *cause_to_string(enum exit_cause cause)
+{
+	return (unsigned)cause < CAUSE_NUM ? causes[cause].name : "invalid";
+}
+
+int cause_from_string(const char *s)
+{
+	for (unsigned c = 0; c < CAUSE_NUM; c++)
+		if (s && strcmp(causes[c].name, s) == 0)
+			return (int)c;
+	return -EINVAL;
+}
 
 bool cause_is_fault(enum exit_cause cause)
 {
-	switch (cause) {
-	case CAUSE_GUEST_PANIC:
-	case CAUSE_BOOT_DEAD:
-	case CAUSE_QEMU_CRASHED:
-	case CAUSE_START_FAILED:
-	case CAUSE_ADOPTED_DEAD:
-	case CAUSE_UNKNOWN:
-		return true;
-	default:
-		return false;
-	}
+	return causes[cause].fault;
+}
+
+const char *cause_words(enum exit_cause cause)
+{
+	return causes[cause].words;
+}
+
+bool cause_restarts(
+	enum exit_cause cause, const enum spec_restart on[static ON_NUM], const char **ret_key)
+{
+	unsigned key = causes[cause].on;
+
+	if (ret_key)
+		*ret_key = key < ON_NUM ? on_keys[key] : NULL;
+	return key < ON_NUM ? on[key] == RESTART_AGAIN : key == ALWAYS;
 }
 
 static void drop_old(struct restart *r, usec_t window, usec_t now)
@@ -59,17 +126,50 @@ static usec_t backoff(unsigned n_faults, double jitter)
 
 static_assert(SPEC_RESTART_LIMIT_MAX < RESTART_HISTORY_MAX, "a limit no history can reach");
 
-bool restart_after_fault(struct restart *r, const struct restart_policy *policy, usec_t now,
-	double jitter, usec_t *ret_at)
+enum restart_step restart_after_exit(struct restart *r, const struct restart_policy *policy,
+	enum exit_cause cause, usec_t now, double jitter, usec_t *ret_at)
 {
 	unsigned limit = MIN(policy->limit, RESTART_HISTORY_MAX - 1);
 
+	r->well_since = 0;
+	if (!cause_restarts(cause, policy->on, NULL))
+		return RESTART_STEP_STAY;
 	drop_old(r, policy->window, now);
 	if (r->n_faults < RESTART_HISTORY_MAX)
 		r->faults[r->n_faults++] = now;
 	if (r->n_faults > limit)
-		return false;
+		return RESTART_STEP_GIVE_UP;
 	*ret_at = usec_add(now, backoff(r->n_faults, jitter));
+	return RESTART_STEP_AGAIN;
+}
+
+bool restart_affordable(const struct restart *r, const struct restart_policy *policy, usec_t now)
+{
+	struct restart inside = *r;
+
+	drop_old(&inside, policy->window, now);
+	return inside.n_faults < MIN(policy->limit, RESTART_HISTORY_MAX - 1);
+}
+
+bool restart_settle(struct restart *r, const struct restart_policy *policy, bool well, usec_t now,
+	usec_t *ret_due)
+{
+	*ret_due = USEC_INFINITY;
+	if (!well) {
+		r->well_since = 0;
+		return false;
+	}
+	/* 0 says that it is not well, so the clock's very first moment is taken for the second. */
+	if (r->well_since == 0)
+		r->well_since = MAX(now, (usec_t)1);
+	if (r->n_faults == 0)
+		return false;
+	usec_t stable = usec_add(r->well_since, policy->stable_after);
+	if (now < stable) {
+		*ret_due = stable;
+		return false;
+	}
+	r->n_faults = 0;
 	return true;
 }
 

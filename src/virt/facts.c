@@ -68,6 +68,12 @@ enum hv_hint facts_lifecycle_hint(int event, int detail)
 {
 	if (event == VIR_DOMAIN_EVENT_CRASHED && detail == VIR_DOMAIN_EVENT_CRASHED_PANICKED)
 		return HV_HINT_PANICKED;
+	/* QEMU's own SHUTDOWN event says who began it. One that does not say so has
+	 * VIR_DOMAIN_EVENT_SHUTDOWN_FINISHED. */
+	if (event == VIR_DOMAIN_EVENT_SHUTDOWN && detail == VIR_DOMAIN_EVENT_SHUTDOWN_GUEST)
+		return HV_HINT_POWEROFF;
+	if (event == VIR_DOMAIN_EVENT_SHUTDOWN && detail == VIR_DOMAIN_EVENT_SHUTDOWN_HOST)
+		return HV_HINT_TERMINATED;
 	return HV_HINT_CHANGED;
 }
 

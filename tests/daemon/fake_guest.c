@@ -94,7 +94,7 @@ static void tell(struct fake_guest *d, enum hv_hint hint)
 	struct hint *h = malloc(sizeof(*h));
 
 	assert(h);
-	*h = (struct hint) { .d = d, .hint = hint };
+	*h = (struct hint){ .d = d, .hint = hint };
 	(void)timeline_at_owned(d->hv->timeline, d->hv->timeline->now, tell_now, h);
 }
 
@@ -239,6 +239,17 @@ void fake_guest_starve(struct fake_guest *d, unsigned permille)
 	d->starve_permille = permille;
 }
 
+void fake_guest_shut_down(struct fake_guest *d, enum hv_hint who)
+{
+	tell(d, who);
+	fake_guest_end(d, HV_REASON_SHUTDOWN);
+}
+
+void fake_guest_bark(struct fake_guest *d)
+{
+	tell(d, HV_HINT_WATCHDOG);
+}
+
 void fake_guest_pause(struct fake_guest *d, enum hv_reason reason)
 {
 	assert(d->state == HV_DOMAIN_RUNNING);
@@ -282,7 +293,7 @@ static void goes_off(void *userdata, usec_t now)
 
 	(void)now;
 	d->off = NULL;
-	fake_guest_end(d, HV_REASON_SHUTDOWN);
+	fake_guest_shut_down(d, HV_HINT_POWEROFF);
 }
 
 static void power_off(struct fake_guest *d)
@@ -341,7 +352,7 @@ int fake_guest_setmem(struct fake_guest *d, uint64_t kib)
 		return 0;
 	struct balloon *b = malloc(sizeof(*b));
 	assert(b);
-	*b = (struct balloon) { .d = d, .kib = kib, .boots = d->boots };
+	*b = (struct balloon){ .d = d, .kib = kib, .boots = d->boots };
 	(void)timeline_at_owned(t, t->now + d->balloon_takes, balloon_moves, b);
 	return 0;
 }

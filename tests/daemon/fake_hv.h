@@ -32,12 +32,12 @@ struct fake_guest {
 	const struct fake_line *script; /* ends with text NULL */
 	usec_t start_takes, read_takes;
 	usec_t network_at, services_at, agent_at, logind_at, cloudinit_at;
-	usec_t off_takes;       /* from a press that was heard to the end */
-	usec_t balloon_takes;   /* from the command to the size */
-	int start_error;        /* the next starts fail so */
+	usec_t off_takes;     /* from a press that was heard to the end */
+	usec_t balloon_takes; /* from the command to the size */
+	int start_error;      /* the next starts fail so */
 	const char *start_message;
-	unsigned panics;        /* so many of the next boots panic in the kernel's first seconds */
-	bool panic_tells;       /* and pvpanic says so */
+	unsigned panics;  /* so many of the next boots panic in the kernel's first seconds */
+	bool panic_tells; /* and pvpanic says so */
 	bool ignores_acpi, no_agent, agent_lies, no_balloon, sigstopped;
 	const char *inactive_unit;
 	bool no_delay;          /* the statistics have nothing of the vCPUs */
@@ -48,7 +48,7 @@ struct fake_guest {
 	enum hv_reason reason;
 	int64_t pid;
 	char boot_id[37];
-	bool panicked;          /* this boot did */
+	bool panicked; /* this boot did */
 	bool console_open;
 	usec_t booted_at, paused_at;
 	uint64_t balloon_kib, maximum_kib;
@@ -106,6 +106,10 @@ usec_t fake_guest_age(const struct fake_guest *d); /* of this boot, on the guest
 void fake_guest_pause(struct fake_guest *d, enum hv_reason reason);
 void fake_guest_resume(struct fake_guest *d);
 void fake_guest_end(struct fake_guest *d, enum hv_reason reason); /* QEMU is gone */
+/* As libvirt reads both, "shut off (shutdown)": the guest's own power-off, or SIGTERM to QEMU. With
+ * HV_HINT_CHANGED it does not say which. */
+void fake_guest_shut_down(struct fake_guest *d, enum hv_hint who);
+void fake_guest_bark(struct fake_guest *d); /* the watchdog */
 void fake_guest_reboot(struct fake_guest *d, bool tells);
 void fake_guest_pvpanic(struct fake_guest *d);
 void fake_guest_say(struct fake_guest *d, const char *text);

@@ -38,15 +38,17 @@ int clock_gettime(clockid_t id, struct timespec *ts)
 
 static void take_line(int level, const char *guest, const char *service, const char *line)
 {
-	char text[LOG_LINE_MAX + 128];
-	size_t len = (size_t)snprintf(text, sizeof(text), "%7.2f <%d> %s%s%s: %s\n",
+	char text[8192];
+	int n = snprintf(text, sizeof(text), "%7.2f <%d> %s%s%s: %s\n",
 		(double)(world->now - BOOTTIME_BASE) / 1e6, level, guest ? guest : "mediakitd",
 		service ? " " : "", service ? service : "", line);
+	size_t len = MIN((size_t)n, sizeof(text) - 1);
 
 	if (getenv("VERBOSE"))
 		fputs(text, stderr);
-	/* Bounded, for the long stories. */
-	if (level > LOG_INFO || world->log_len > 4 * 1024 * 1024)
+	/* Bounded, for the long stories. The journal's fields come as lines of debug level. */
+	if ((level > LOG_INFO && strncmp(line, "MEDIAKIT_", 9) != 0) ||
+		world->log_len > 4 * 1024 * 1024)
 		return;
 	if (world->log_len + len + 1 > world->log_room) {
 		world->log_room = 2 * (world->log_len + len + 1);
@@ -68,6 +70,22 @@ static bool kvm_works(void)
 {
 	return world->kvm;
 }
+
+static int oom_read(const char *path, uint64_t *ret)
+{
+	assert_string_equal(path, "machine.slice");
+	*ret = world->oom_kills;
+	return world->oom_unknown ? -ENOENT : 0;
+}
+
+static int oom_find(int64_t pid, char ret_path[static OOMKILL_PATH_MAX])
+{
+	assert_true(pid > 0);
+	(void)snprintf(ret_path, OOMKILL_PATH_MAX, "machine.slice");
+	return world->oom_unknown ? -EOPNOTSUPP : 0;
+}
+
+static const struct oomkill oomkill = { .find = oom_find, .read = oom_read };
 
 static double jitter(void)
 {
@@ -174,6 +192,7 @@ void sim_daemon(struct sim *sim)
 		.store = &sim->store->store,
 		.kvm_works = kvm_works,
 		.port_check = port_check,
+		.oomkill = &oomkill,
 		.jitter = jitter,
 		.pressure = pressure,
 		.nonce = nonce,

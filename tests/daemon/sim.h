@@ -17,8 +17,8 @@
 
 /* One request and what came of it. */
 struct sim_request {
-	int accepted;                       /* what guest_request() returned */
-	char message[REQUEST_MESSAGE_MAX];  /* likewise */
+	int accepted;                      /* what guest_request() returned */
+	char message[REQUEST_MESSAGE_MAX]; /* likewise */
 	struct operation *op;
 	unsigned answers;
 	int error;
@@ -43,12 +43,14 @@ struct sim {
 	size_t log_len, log_room;
 	uint64_t turns;
 	unsigned turns_at_once; /* without time passing */
-	unsigned announced;      /* calls of the observer */
-	bool taken[65536]; /* host ports that somebody else has */
+	unsigned announced;     /* calls of the observer */
+	bool taken[65536];      /* host ports that somebody else has */
 	bool kvm;
 	/* Of the host, in thousandths of the time from pressure_at on; below zero: no such file. */
 	int pressure;
 	usec_t pressure_at, pressure_total;
+	bool oom_unknown;   /* there are no control groups */
+	uint64_t oom_kills; /* of the slice that all QEMUs are in */
 };
 
 /* A state directory, a configuration directory without guests, nothing running. */

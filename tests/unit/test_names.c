@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every enum's name table, in both directions: no value without a name, no name twice, nothing
  * found that is none. */
-/* LINK: base model policy io/hv io/disk io/program core/event core/operation */
+/* LINK: base model policy io/hv io/disk io/program core/event core/operation core/evidence */
 /* LIBS: libcbor jansson inih libsystemd */
 #include <errno.h>
 #include <setjmp.h>
@@ -16,6 +16,7 @@
 #include "base/failpoint.h"
 #include "base/macro.h"
 #include "core/event.h"
+#include "core/evidence.h"
 #include "core/operation.h"
 #include "io/disk.h"
 #include "io/hv.h"
@@ -55,6 +56,7 @@ struct name_table {
 	TABLE(conf_section, enum conf_section, CONF_SECTION_NUM)                                   \
 	TABLE(disk_format, enum disk_format, DISK_FORMAT_NUM)                                      \
 	TABLE(egress, enum spec_egress, EGRESS_NUM)                                                \
+	TABLE(evidence_word, enum evidence_word, WORD_NUM)                                         \
 	TABLE(expect, enum spec_expect, EXPECT_NUM)                                                \
 	TABLE(event_kind, enum event_kind, EVENT_KIND_NUM)                                         \
 	TABLE(why_topic, enum why_topic, WHY_TOPIC_NUM)                                            \
@@ -66,10 +68,13 @@ struct name_table {
 	TABLE(hv_hint, enum hv_hint, HV_HINT_NUM)                                                  \
 	TABLE(hv_reason, enum hv_reason, HV_REASON_NUM)                                            \
 	TABLE(hv_verb, enum hv_verb, HV_VERB_NUM)                                                  \
+	TABLE(memory_kill, enum memory_kill, MEMORY_KILL_NUM)                                      \
 	TABLE(operation_kind, enum operation_kind, OPERATION_KIND_NUM)                             \
 	TABLE(probe_kind, enum spec_probe, PROBE_NUM)                                              \
 	TABLE(report_error, enum report_error, REPORT_ERROR_NUM)                                   \
 	TABLE(report_status, enum report_status, REPORT_STATUS_NUM)                                \
+	TABLE(restart, enum spec_restart, RESTART_NUM)                                             \
+	TABLE(restart_step, enum restart_step, RESTART_STEP_NUM)                                   \
 	TABLE(rung, enum shutdown_rung, RUNG_NUM)                                                  \
 	TABLE(service_state, enum service_state, SERVICE_STATE_NUM)                                \
 	TABLE(verdict, enum verdict, VERDICT_NUM)                                                  \

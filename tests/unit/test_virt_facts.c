@@ -82,6 +82,16 @@ static void test_hints(void **state)
 	assert_int_equal(
 		facts_lifecycle_hint(VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_CRASHED),
 		HV_HINT_CHANGED);
+	assert_int_equal(
+		facts_lifecycle_hint(VIR_DOMAIN_EVENT_SHUTDOWN, VIR_DOMAIN_EVENT_SHUTDOWN_GUEST),
+		HV_HINT_POWEROFF);
+	assert_int_equal(
+		facts_lifecycle_hint(VIR_DOMAIN_EVENT_SHUTDOWN, VIR_DOMAIN_EVENT_SHUTDOWN_HOST),
+		HV_HINT_TERMINATED);
+	/* A QEMU that does not say who. */
+	assert_int_equal(
+		facts_lifecycle_hint(VIR_DOMAIN_EVENT_SHUTDOWN, VIR_DOMAIN_EVENT_SHUTDOWN_FINISHED),
+		HV_HINT_CHANGED);
 	assert_int_equal(facts_lifecycle_hint(77, 77), HV_HINT_CHANGED);
 }
 

@@ -255,6 +255,24 @@ static void test_killed(void **state)
 	rig_destroyed(&rig);
 }
 
+/* libvirt calls it a shutdown, as it calls the guest's own: only the event tells them apart. */
+static void test_terminated(void **state)
+{
+	struct rig rig;
+	struct answer a;
+
+	(void)state;
+	a = rig_started(&rig, embed_uri);
+	assert_int_equal(kill((pid_t)a.reply.facts.pid, SIGTERM), 0);
+	RUN_UNTIL(&rig, rig.hints[HV_HINT_TERMINATED] > 0);
+	do
+		a = ask(&rig, HV_READ);
+	while (a.reply.facts.state != HV_DOMAIN_OFF);
+	assert_int_equal(a.reply.facts.reason, HV_REASON_SHUTDOWN);
+	assert_int_equal(rig.hints[HV_HINT_POWEROFF], 0);
+	rig_end(&rig);
+}
+
 /* QEMU stands still: the call that asks it is answered at the deadline, the next ones at once, the
  * loop goes on turning, and destroy gets through. */
 static void test_stopped(void **state)
@@ -380,6 +398,7 @@ int main(int argc, char **argv)
 		CASE(test_poweroff),
 		CASE(test_panic),
 		CASE(test_killed),
+		CASE(test_terminated),
 		CASE(test_stopped),
 		CASE(test_flood),
 		CASE(test_adopt),
