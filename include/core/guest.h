@@ -119,9 +119,10 @@ struct guest {
 	int start_error;
 	char start_message[HV_ERROR_MAX];
 
-	unsigned hv_in_flight; /* requests the hypervisor has yet to answer */
-	bool start_in_flight, read_in_flight, read_again, stats_in_flight, press_in_flight,
-		destroy_in_flight, balloon_in_flight;
+	unsigned hv_in_flight;   /* requests the hypervisor has yet to answer */
+	unsigned stop_in_flight; /* of the ladder's gentle rungs: 1 << enum hv_verb */
+	bool start_in_flight, read_in_flight, read_again, stats_in_flight, destroy_in_flight,
+		balloon_in_flight;
 	struct agent agent;
 
 	struct operations operations;

@@ -11,8 +11,11 @@ void hvlink_read(struct guest *g, usec_t now);
 void hvlink_stats(struct guest *g, usec_t now);
 /* 0, or -errno with NEWS_START not to come. `xml` is copied. */
 int hvlink_start(struct guest *g, const char *xml);
-/* Presses the button, or asks the agent; failure is no news: the ladder asks again. */
-void hvlink_shutdown(struct guest *g, bool by_agent);
+/* HV_RESUME, HV_AGENT_SHUTDOWN, HV_ACPI or HV_QUIT. Failure is no news: the ladder asks again. 0,
+ * or -errno where it could not even be asked. */
+int hvlink_stop(struct guest *g, enum hv_verb verb);
+/* A call is out that ends QEMU: nothing else is asked meanwhile. */
+bool hvlink_is_ending(const struct guest *g);
 /* Its end is seen by a read, which follows the answer. */
 void hvlink_destroy(struct guest *g);
 int hvlink_balloon(struct guest *g, uint64_t kib);

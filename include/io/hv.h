@@ -81,8 +81,11 @@ enum hv_verb {
 		   * with -EEXIST if it runs already, which is told before anything is redefined */
 	HV_ACPI,  /* press the power button once */
 	HV_AGENT_SHUTDOWN, /* ask the guest agent; fails with -ENOTCONN without one */
-	HV_DESTROY,  /* end QEMU: gracefully first (SIGTERM flushes its block layer), then SIGKILL.
-			On a connection and a queue of its own */
+	HV_RESUME, /* let the vCPUs of a paused domain run; 0 too where they run */
+	HV_QUIT,   /* ask QEMU to end (SIGTERM: it flushes its block layer), and wait until it
+		    * did. libvirt gives up after 15 s. On the queue of HV_DESTROY, which may stand
+		    * behind it */
+	HV_DESTROY,  /* end QEMU: SIGTERM, then SIGKILL. On a connection and a queue of its own */
 	HV_SETMEM,   /* balloon target `kib`, live */
 	HV_STATS,    /* → stats */
 	HV_AGENT,    /* guest-agent command `text` → `text`, at most HV_AGENT_BYTES_MAX */

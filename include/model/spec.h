@@ -110,7 +110,9 @@ struct guest_spec {
 	unsigned memory_weight;
 
 	/* [Shutdown] */
-	usec_t shutdown_timeout;
+	usec_t shutdown_timeout; /* for the guest, however it is asked */
+	usec_t shutdown_agent;   /* of which for the agent alone; at most all of it */
+	usec_t shutdown_quit;    /* for QEMU after SIGTERM */
 
 	/* [Restart] restarts before the guest is given up, inside a window; forgotten once it was
 	 * well for stable_after */

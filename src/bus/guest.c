@@ -18,8 +18,8 @@
  * Boots u              attempts since the last success
  * RetryAt t            when a crashed guest is started again
  * Faults u, FaultLimit u   inside the window of [Restart]
- * LadderRung s (none agent ACPI forced), LadderPresses u,
- * LadderSince t, LadderUntil t   of a shutdown under way
+ * LadderRung s (none resume agent ACPI quit forced), LadderPresses u,
+ * LadderSince t, LadderUntil t   of a shutdown under way; Until: when it has ended at the latest
  * MemoryActual t       the balloon
  * MemoryMaximum t
  * MemoryUsable t       what the guest could still use, its own word
@@ -77,11 +77,6 @@ static uint64_t stat_of(const struct guest *g, uint64_t value)
 	return g->stats_at && runs(g) ? value : HV_STAT_ABSENT;
 }
 
-static usec_t ladder_until(const struct shutdown *l)
-{
-	return l->began ? realtime_of(usec_add(l->began, l->budget)) : 0;
-}
-
 GETTER_TEXT(name, t->guest->spec->name)
 GETTER_TEXT(uuid, t->guest->spec->uuid)
 GETTER_TEXT(hostname, t->guest->spec->hostname)
@@ -102,14 +97,15 @@ GETTER_U64(boot_stage_since, runs(t->guest) ? realtime_of(t->guest->boot.stage_s
 GETTER_TEXT(boot_hint, runs(t->guest) ? t->guest->boot.hint : "")
 GETTER_U32(cloudinit_errors, t->guest->cloudinit_errors)
 GETTER_U32(boots, t->guest->boots)
-GETTER_U64(retry_at, t->guest->state == GUEST_CRASHED && t->guest->retry_due != USEC_INFINITY ?
-	realtime_of(t->guest->retry_due) : 0)
+GETTER_U64(retry_at, t->guest->state == GUEST_CRASHED && t->guest->retry_due != USEC_INFINITY
+			     ? realtime_of(t->guest->retry_due)
+			     : 0)
 GETTER_U32(faults, t->guest->restart.n_faults)
 GETTER_U32(fault_limit, t->guest->spec->restart_limit)
 GETTER_TEXT(ladder_rung, rung_to_string(t->guest->ladder.began ? t->guest->ladder.rung : RUNG_NONE))
 GETTER_U32(ladder_presses, t->guest->ladder.began ? t->guest->ladder.presses : 0)
 GETTER_U64(ladder_since, realtime_of(t->guest->ladder.began))
-GETTER_U64(ladder_until, ladder_until(&t->guest->ladder))
+GETTER_U64(ladder_until, realtime_of(shutdown_end(&t->guest->ladder)))
 GETTER_U64(memory_actual, stat_of(t->guest, t->guest->stats.balloon_kib))
 GETTER_U64(memory_maximum, stat_of(t->guest, t->guest->stats.maximum_kib))
 GETTER_U64(memory_usable, stat_of(t->guest, t->guest->stats.usable_kib))
@@ -208,8 +204,8 @@ static int method_console_tail(sd_bus_message *m, void *userdata, sd_bus_error *
 #define CHANGING(name, type, getter)                                                               \
 	SD_BUS_PROPERTY(name, type, getter, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
 #define OPERATION(name, handler)                                                                   \
-	SD_BUS_METHOD_WITH_NAMES(name, "", , "s", SD_BUS_PARAM(message), handler,                  \
-		SD_BUS_VTABLE_UNPRIVILEGED)
+	SD_BUS_METHOD_WITH_NAMES(                                                                  \
+		name, "", , "s", SD_BUS_PARAM(message), handler, SD_BUS_VTABLE_UNPRIVILEGED)
 
 const sd_bus_vtable guest_vtable[] = {
 	SD_BUS_VTABLE_START(0),

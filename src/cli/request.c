@@ -23,9 +23,10 @@ const char usage_start[] =
 const char usage_stop[] =
 	"stop GUEST\n"
 	"\n"
-	"Shuts the guest down: the power button, pressed again every few seconds, and after the\n"
-	"time of [Shutdown] Timeout= the power is cut. Prints how it ended. Ctrl-C stops the\n"
-	"waiting, not the shutdown.\n"
+	"Shuts the guest down. A paused one is resumed; the guest agent is asked, where one\n"
+	"answers; then the power button is pressed every few seconds. After [Shutdown] Timeout=\n"
+	"the power is cut: QEMU writes out its caches and ends, and is killed after QuitTimeout=.\n"
+	"Prints how it ended. Ctrl-C stops the waiting, not the shutdown.\n"
 	EXIT_NOTE;
 const char usage_restart[] =
 	"restart GUEST\n"

@@ -28,11 +28,16 @@ static const struct look *look_find(const struct look *looks, size_t n, const ch
 struct look guest_look(const struct view_guest *g)
 {
 	static const struct look looks[] = {
-		{ "absent", "○", COLOR_DIM },      { "stopped", "○", COLOR_DIM },
-		{ "starting", "◌", COLOR_CYAN },   { "booting", "◌", COLOR_CYAN },
-		{ "running", "◌", COLOR_CYAN },    { "ready", "●", COLOR_YELLOW },
-		{ "stopping", "◌", COLOR_YELLOW }, { "saving", "◌", COLOR_YELLOW },
-		{ "paused", "‖", COLOR_YELLOW },   { "crashed", "✗", COLOR_RED },
+		{ "absent", "○", COLOR_DIM },
+		{ "stopped", "○", COLOR_DIM },
+		{ "starting", "◌", COLOR_CYAN },
+		{ "booting", "◌", COLOR_CYAN },
+		{ "running", "◌", COLOR_CYAN },
+		{ "ready", "●", COLOR_YELLOW },
+		{ "stopping", "◌", COLOR_YELLOW },
+		{ "saving", "◌", COLOR_YELLOW },
+		{ "paused", "‖", COLOR_YELLOW },
+		{ "crashed", "✗", COLOR_RED },
 		{ "failed", "✗", COLOR_RED },
 	};
 	const struct look *look = look_find(looks, ARRAY_SIZE(looks), g->state);
@@ -45,8 +50,10 @@ struct look guest_look(const struct view_guest *g)
 struct look service_look(const struct view_service *s)
 {
 	static const struct look looks[] = {
-		{ "unknown", "○", COLOR_DIM },     { "starting", "◌", COLOR_CYAN },
-		{ "up", "●", COLOR_GREEN },        { "degraded", "●", COLOR_YELLOW },
+		{ "unknown", "○", COLOR_DIM },
+		{ "starting", "◌", COLOR_CYAN },
+		{ "up", "●", COLOR_GREEN },
+		{ "degraded", "●", COLOR_YELLOW },
 		{ "down", "✗", COLOR_RED },
 	};
 	const struct look *look = look_find(looks, ARRAY_SIZE(looks), s->state);
@@ -157,17 +164,19 @@ static void add_ladder(char *buf, size_t size, const struct view_guest *g, usec_
 
 	if (g->ladder_since == 0)
 		return;
-	if (strcmp(g->ladder_rung, "forced") == 0) {
+	if (strcmp(g->ladder_rung, "forced") == 0)
 		text_add(buf, size, ": the power is cut");
-		return;
-	}
-	if (g->ladder_presses > 0)
+	else if (strcmp(g->ladder_rung, "quit") == 0)
+		text_add(buf, size, ": the power is cut, QEMU writes out its caches");
+	else if (strcmp(g->ladder_rung, "resume") == 0)
+		text_add(buf, size, ": it was paused, and runs on to hear of it");
+	else if (g->ladder_presses > 0)
 		text_add(buf, size, ": power button pressed %u time%s", g->ladder_presses,
 			g->ladder_presses == 1 ? "" : "s");
 	else if (strcmp(g->ladder_rung, "agent") == 0)
 		text_add(buf, size, ": the guest agent was asked");
 	if (g->ladder_until > now)
-		text_add(buf, size, "; the power is cut in %s",
+		text_add(buf, size, "; at most %s more",
 			age_text(left, sizeof(left), now, g->ladder_until));
 }
 

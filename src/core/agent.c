@@ -2,6 +2,7 @@
 /* guest-exec and its polling, one command at a time. */
 #include "core/agent.h"
 
+#include "core/hvlink.h"
 #include "core/supervisor.h"
 #include "model/agent.h"
 
@@ -16,8 +17,7 @@ static int put(struct guest *g, const char *text, hv_done_t done)
 		.text = text,
 	};
 
-	/* As in core/hvlink: it would hold up everybody. */
-	if (g->destroy_in_flight)
+	if (hvlink_is_ending(g))
 		return -EBUSY;
 	int r = hv_submit(g->supervisor->config.hv, &request, done, g);
 	g->agent.waits_for_hv = r == 0;

@@ -5,6 +5,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "core/event.h"
+#include "core/stopping.h"
 #include "core/words.h"
 
 #include <string.h>
@@ -63,24 +64,6 @@ static const char *doubt(const struct guest *g, enum exit_cause cause)
 	if (lost && evidence_memory_kill(g) == MEMORY_KILL_UNKNOWN)
 		return " (memory kill: unknown)";
 	return "";
-}
-
-static void words_of_stop(const struct guest *g, char *buf, size_t size)
-{
-	char span[TIMESPAN_TEXT_MAX];
-	const struct exit_record *e = &g->last_exit;
-
-	(void)format_timespan(span, sizeof(span), e->took);
-	if (e->rung != RUNG_DESTROY)
-		(void)snprintf(buf, size, "clean, %s, %s", rung_to_string(e->rung), span);
-	else if (g->ladder.budget == 0 && !g->kill_asked)
-		(void)snprintf(buf, size, "it was ending already when the stop came");
-	else if (g->kill_asked)
-		(void)snprintf(buf, size, "killed by request after %s", span);
-	else
-		(void)snprintf(buf, size, "forced after %s: the guest did not power off%s%s", span,
-			g->boot.stage < BOOT_SERVICES ? ", its boot was at stage " : "",
-			g->boot.stage < BOOT_SERVICES ? boot_stage_to_string(g->boot.stage) : "");
 }
 
 /* What the services said last: "NAME STATE (VERDICT: REASON)" a line; `all`, or only of those that
@@ -166,7 +149,7 @@ void exit_record(struct guest *g, enum exit_cause cause, const char *why, usec_t
 		.took = g->ladder.began ? usec_sub(now, g->ladder.began) : 0,
 	};
 	if (cause == CAUSE_OPERATOR)
-		words_of_stop(g, g->last_exit.words, sizeof(g->last_exit.words));
+		stopping_words(g, g->last_exit.words, sizeof(g->last_exit.words));
 	else
 		(void)snprintf(g->last_exit.words, sizeof(g->last_exit.words), "%s%s%s%s",
 			cause_words(cause), doubt(g, cause), why && why[0] ? ": " : "",

@@ -9,6 +9,7 @@
 #include "core/probing.h"
 #include "core/restarting.h"
 #include "core/starting.h"
+#include "core/stopping.h"
 #include "core/supervisor.h"
 #include "core/words.h"
 
@@ -149,12 +150,6 @@ void guest_adopt(struct guest *g, usec_t now)
 	probing_adopt(g, now);
 }
 
-static void act_destroy(struct guest *g, usec_t now)
-{
-	shutdown_force(&g->ladder, now);
-	g->ladder_due = now;
-}
-
 /* It is down. */
 static void act_settle(struct guest *g, enum guest_state old, usec_t now)
 {
@@ -205,11 +200,10 @@ void guest_event(struct guest *g, enum guest_event event, usec_t now)
 		probing_boot(g, now);
 		break;
 	case GUEST_ACT_LADDER:
-		shutdown_begin(&g->ladder, g->spec->shutdown_timeout, now);
-		g->ladder_due = now;
+		stopping_begin(g, now);
 		break;
 	case GUEST_ACT_DESTROY:
-		act_destroy(g, now);
+		stopping_force(g, now);
 		break;
 	case GUEST_ACT_SETTLE:
 		act_settle(g, old, now);

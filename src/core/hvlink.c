@@ -4,6 +4,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "core/stopping.h"
 #include "core/supervisor.h"
 
 #include <errno.h>
@@ -15,12 +16,17 @@ static struct hv_request request_for(const struct guest *g, enum hv_verb verb)
 	return (struct hv_request){ .verb = verb, .uuid = g->spec->uuid, .name = g->spec->name };
 }
 
+/* libvirt holds the domain's lock while it ends a QEMU that hangs, 12 s, and who looks the domain
+ * up meanwhile waits for it with the lock of the list of domains in hand: every other guest would
+ * wait, too. The end of the destroy has everything read again. */
+bool hvlink_is_ending(const struct guest *g)
+{
+	return g->destroy_in_flight || (g->stop_in_flight & 1u << HV_QUIT);
+}
+
 static int put(struct guest *g, const struct hv_request *request, hv_done_t done)
 {
-	/* libvirt holds the domain's lock while it ends a QEMU that hangs, 12 s, and who looks the
-	 * domain up meanwhile waits for it with the lock of the list of domains in hand: every
-	 * other guest would wait, too. The end of the destroy has everything read again. */
-	if (g->destroy_in_flight)
+	if (hvlink_is_ending(g) && request->verb != HV_DESTROY)
 		return -EBUSY;
 	int r = hv_submit(g->supervisor->config.hv, request, done, g);
 
@@ -111,24 +117,34 @@ int hvlink_start(struct guest *g, const char *xml)
 	return r;
 }
 
-static void press_done(void *userdata, const struct hv_reply *reply, usec_t now)
+static void stop_done(void *userdata, const struct hv_reply *reply, usec_t now)
 {
 	struct guest *g = userdata;
 
-	(void)now;
 	g->hv_in_flight--;
-	g->press_in_flight = false;
-	if (reply->error != 0)
-		log_full(LOG_DEBUG, g->spec->name, NULL, "%s: %s", hv_verb_to_string(reply->verb),
-			reply->message);
+	g->stop_in_flight &= ~(1u << reply->verb);
+	if (reply->verb == HV_RESUME || reply->verb == HV_QUIT)
+		g->read_due = now;
+	if (reply->error == 0)
+		return;
+	log_full(LOG_DEBUG, g->spec->name, NULL, "%s: %s", hv_verb_to_string(reply->verb),
+		reply->message);
+	if (reply->verb == HV_AGENT_SHUTDOWN)
+		stopping_refused(g, now);
 }
 
-void hvlink_shutdown(struct guest *g, bool by_agent)
+/* One of each kind at a time: an agent that does not answer must not keep the button from being
+ * pressed. */
+int hvlink_stop(struct guest *g, enum hv_verb verb)
 {
-	struct hv_request request = request_for(g, by_agent ? HV_AGENT_SHUTDOWN : HV_ACPI);
+	struct hv_request request = request_for(g, verb);
 
-	if (!g->press_in_flight)
-		g->press_in_flight = put(g, &request, press_done) == 0;
+	if (g->stop_in_flight & 1u << verb)
+		return 0;
+	int r = put(g, &request, stop_done);
+	if (r == 0)
+		g->stop_in_flight |= 1u << verb;
+	return r;
 }
 
 static void destroy_done(void *userdata, const struct hv_reply *reply, usec_t now)

@@ -16,6 +16,7 @@
 #include "core/probing.h"
 #include "core/record.h"
 #include "core/restarting.h"
+#include "core/stopping.h"
 #include "core/supervisor.h"
 #include "model/agent.h"
 #include "model/utf8.h"
@@ -53,28 +54,6 @@ static void watch_boot(struct guest *g, usec_t now)
 		g->boot.hint, boot_stage_to_string(g->boot.stage));
 	exit_record(g, CAUSE_BOOT_DEAD, words, now);
 	guest_event(g, GUEST_EV_BOOT_DEAD, now);
-}
-
-static void climb(struct guest *g, usec_t now)
-{
-	switch (shutdown_step(&g->ladder, g->facts.agent_connected, now)) {
-	case RUNG_AGENT:
-		hvlink_shutdown(g, true);
-		break;
-	case RUNG_ACPI:
-		hvlink_shutdown(g, false);
-		break;
-	case RUNG_DESTROY:
-		log_full(g->kill_asked ? LOG_NOTICE : LOG_WARNING, g->spec->name, NULL,
-			"cutting the power");
-		hvlink_destroy(g);
-		break;
-	case RUNG_NONE:
-	case RUNG_NUM:
-		break;
-	}
-	g->ladder_due = g->ladder.began ? g->ladder.next : USEC_INFINITY;
-	g->dirty = true;
 }
 
 /* The boot_id on the first line, then cloud-init's result once it is there. */
@@ -127,7 +106,7 @@ static void run_timers(struct guest *g, usec_t now)
 	if (now >= g->boot_due)
 		watch_boot(g, now);
 	if (now >= g->ladder_due)
-		climb(g, now);
+		stopping_climb(g, now);
 	/* While libvirt is away an attempt would fail for that alone, and use up the guest's
 	 * budget. */
 	if (now >= g->retry_due && !g->supervisor->hv_health.connected) {

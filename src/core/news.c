@@ -9,6 +9,7 @@
 #include "core/probing.h"
 #include "core/restarting.h"
 #include "core/starting.h"
+#include "core/stopping.h"
 #include "core/supervisor.h"
 
 #include <errno.h>
@@ -66,10 +67,8 @@ static void first_look(struct guest *g, enum guest_state was, usec_t now)
 	else if (guest_state_probes(g->state))
 		guest_adopt(g, now);
 	/* It was being stopped: the ladder is climbed again from its foot. */
-	if (g->state == GUEST_STOPPING && g->ladder.began == 0) {
-		shutdown_begin(&g->ladder, g->spec->shutdown_timeout, now);
-		g->ladder_due = now;
-	}
+	if (g->state == GUEST_STOPPING && g->ladder.began == 0)
+		stopping_begin(g, now);
 }
 
 /* It counts as crashed, nobody is ending it, and it is there: the answer to its start was lost, a

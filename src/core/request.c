@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "core/hvlink.h"
 #include "core/record.h"
+#include "core/stopping.h"
 #include "core/supervisor.h"
 
 #include <errno.h>
@@ -74,8 +75,7 @@ static int request_start(struct guest *g, const struct request *request, usec_t 
 	restart_clear(&g->restart);
 	g->boots = 0;
 	int r = accept(g, request, now,
-		usec_add(
-			START_DEADLINE, g->state == GUEST_STOPPING ? g->spec->shutdown_timeout : 0),
+		usec_add(START_DEADLINE, g->state == GUEST_STOPPING ? stopping_total(g) : 0),
 		message, ret_op);
 	if (r > 0)
 		g->news |= NEWS_ASKED_START;
@@ -93,8 +93,8 @@ static int request_stop(struct guest *g, const struct request *request, usec_t n
 		return say(message, 0, "%s is %s already", g->spec->name,
 			guest_state_to_string(g->state));
 	}
-	int r = accept(g, request, now,
-		usec_add(kill ? 0 : g->spec->shutdown_timeout, REQUEST_GRACE), message, ret_op);
+	int r = accept(g, request, now, usec_add(kill ? 0 : stopping_total(g), REQUEST_GRACE),
+		message, ret_op);
 	if (r > 0) {
 		g->kill_asked |= kill;
 		operations_answer(&g->operations, 1u << OPERATION_START | 1u << OPERATION_RESTART,
@@ -112,9 +112,8 @@ static int request_restart(struct guest *g, const struct request *request, usec_
 	want(g, WANT_UP, "restart");
 	restart_clear(&g->restart);
 	g->boots = 0;
-	int r = accept(g, request, now,
-		usec_add(g->spec->shutdown_timeout, START_DEADLINE + REQUEST_GRACE), message,
-		ret_op);
+	int r = accept(g, request, now, usec_add(stopping_total(g), START_DEADLINE + REQUEST_GRACE),
+		message, ret_op);
 	if (r > 0)
 		g->news |= NEWS_ASKED_STOP;
 	return r;

@@ -201,7 +201,21 @@ const struct conf_key conf_keys_guest[] = {
 		.type = &conf_type_span, GUEST(shutdown_timeout),
 		.min = USEC_PER_SEC, .max = USEC_PER_HOUR, .preset = "180s", .effect = CONF_LIVE,
 		.allowed = "1s to 1h, such as 180s",
-		.help = "how long a graceful stop may take before the hard one",
+		.help = "how long the guest may take to go down before its power is cut",
+	},
+	[CONF_KEY_AGENT_TIMEOUT - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_SHUTDOWN, .name = "AgentTimeout",
+		.type = &conf_type_span, GUEST(shutdown_agent),
+		.min = 0, .max = USEC_PER_HOUR, .preset = "5s", .effect = CONF_LIVE,
+		.allowed = "0s to 1h, such as 5s",
+		.help = "how much of Timeout= the agent gets before the button is pressed as well",
+	},
+	[CONF_KEY_QUIT_TIMEOUT - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_SHUTDOWN, .name = "QuitTimeout",
+		.type = &conf_type_span, GUEST(shutdown_quit),
+		.min = 0, .max = USEC_PER_HOUR, .preset = "15s", .effect = CONF_LIVE,
+		.allowed = "0s to 1h, such as 15s",
+		.help = "how long QEMU may then take to write out its caches and end",
 	},
 	[CONF_KEY_RESTART_LIMIT - CONF_KEY_GUEST_FIRST] = {
 		.section = CONF_SECTION_RESTART, .name = "Limit",

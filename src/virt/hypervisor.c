@@ -47,11 +47,10 @@ static const struct {
 } verbs[HV_VERB_NUM] = {
 	/* No monitor command but after an adoption; the rest is milliseconds. */
 	[HV_READ] = {QUEUE_CALLS, 5 * USEC_PER_SEC, false},
-	/* 4.5 s under TCG on an idle host, 70 s where libvirt probes QEMU at each look-up; a
-	 * restore takes longer. */
+	/* 4.5 s under TCG on an idle host, 70 s where libvirt probes QEMU at each look-up. */
 	[HV_START] = {QUEUE_CALLS, 120 * USEC_PER_SEC, true},
-	/* One monitor command each; below libvirt's own 30 s for its lock, so that it is we who say
-	 * so. */
+	/* One monitor command each; below libvirt's own 30 s for its lock. */
+	[HV_RESUME] = {QUEUE_CALLS, 5 * USEC_PER_SEC, false},
 	[HV_ACPI] = {QUEUE_CALLS, 5 * USEC_PER_SEC, false},
 	[HV_SETMEM] = {QUEUE_CALLS, 5 * USEC_PER_SEC, false},
 	[HV_STATS] = {QUEUE_CALLS, 5 * USEC_PER_SEC, false},
@@ -60,6 +59,7 @@ static const struct {
 	[HV_AGENT] = {QUEUE_AGENT, 15 * USEC_PER_SEC, true},
 	[HV_AGENT_SHUTDOWN] = {QUEUE_AGENT, 15 * USEC_PER_SEC, false},
 	/* SIGTERM, 10 s, SIGKILL, and up to 30 s for a process that does not die (virprocess.c). */
+	[HV_QUIT] = {QUEUE_DESTROY, 60 * USEC_PER_SEC, false},
 	[HV_DESTROY] = {QUEUE_DESTROY, 60 * USEC_PER_SEC, false},
 };
 

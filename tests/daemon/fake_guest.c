@@ -321,6 +321,8 @@ int fake_guest_agent_shutdown(struct fake_guest *d)
 	d->agent_shutdowns++;
 	if (!d->agent_told)
 		return -ENOTCONN;
+	if (d->agent_refuses)
+		return -EOPNOTSUPP;
 	if (fake_guest_runs(d) && !d->agent_lies)
 		power_off(d);
 	return 0;

@@ -26,7 +26,7 @@ struct fake_request {
  * hangs. */
 static struct fake_queue *queue_of(struct fake_guest *d, enum hv_verb verb)
 {
-	if (verb == HV_DESTROY)
+	if (verb == HV_DESTROY || verb == HV_QUIT)
 		return &d->destroy;
 	return verb == HV_AGENT || verb == HV_AGENT_SHUTDOWN ? &d->agent : &d->calls;
 }
@@ -40,6 +40,7 @@ static usec_t default_timeout(enum hv_verb verb)
 	case HV_AGENT:
 	case HV_AGENT_SHUTDOWN:
 		return 15 * USEC_PER_SEC;
+	case HV_QUIT:
 	case HV_DESTROY:
 		return 60 * USEC_PER_SEC;
 	default:
@@ -125,6 +126,22 @@ static int effect(struct fake_request *r, struct hv_reply *reply)
 		if (d->agent_told && !fake_guest_runs(d))
 			return -ETIMEDOUT;
 		return need_running(d) < 0 ? -ENOENT : fake_guest_agent_shutdown(d);
+	case HV_RESUME:
+		if (need_running(d) < 0)
+			return -ENOENT;
+		d->resumes++;
+		if (d->state == HV_DOMAIN_PAUSED && !d->stays_paused)
+			fake_guest_resume(d);
+		return 0;
+	case HV_QUIT:
+		d->quits++;
+		d->destroyed_at = d->hv->timeline->now;
+		if (!fake_guest_has_qemu(d))
+			return 0;
+		if (d->sigstopped || d->ignores_term)
+			return -EBUSY;
+		fake_guest_end(d, HV_REASON_DESTROYED);
+		return 0;
 	case HV_DESTROY:
 		d->destroys++;
 		d->destroyed_at = d->hv->timeline->now;
@@ -216,8 +233,10 @@ static usec_t takes(const struct fake_request *r)
 
 	if (r->verb == HV_START && !fake_guest_has_qemu(d))
 		return d->start_takes;
+	if (r->verb == HV_QUIT)
+		return d->sigstopped || d->ignores_term ? 15 * USEC_PER_SEC : USEC_PER_SEC;
 	if (r->verb == HV_DESTROY)
-		return d->sigstopped ? 12 * USEC_PER_SEC : USEC_PER_SEC;
+		return d->sigstopped || d->ignores_term ? 12 * USEC_PER_SEC : USEC_PER_SEC;
 	if (r->verb == HV_AGENT || r->verb == HV_AGENT_SHUTDOWN)
 		return d->agent_told && !fake_guest_runs(d) ? 5 * USEC_PER_SEC : 20 * USEC_PER_MSEC;
 	return r->verb == HV_READ ? d->read_takes : 5 * USEC_PER_MSEC;
@@ -227,7 +246,8 @@ static usec_t takes(const struct fake_request *r)
 static bool hangs(const struct fake_request *r)
 {
 	return r->d->sigstopped && fake_guest_has_qemu(r->d) && r->verb != HV_READ &&
-		r->verb != HV_DESTROY && r->verb != HV_CPU_TUNE && r->verb != HV_START &&
+		r->verb != HV_DESTROY && r->verb != HV_QUIT &&
+		r->verb != HV_CPU_TUNE && r->verb != HV_START &&
 		r->verb != HV_AGENT && r->verb != HV_AGENT_SHUTDOWN;
 }
 

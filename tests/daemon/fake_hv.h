@@ -38,7 +38,8 @@ struct fake_guest {
 	const char *start_message;
 	unsigned panics;  /* so many of the next boots panic in the kernel's first seconds */
 	bool panic_tells; /* and pvpanic says so */
-	bool ignores_acpi, no_agent, agent_lies, no_balloon, sigstopped;
+	bool ignores_acpi, no_agent, agent_lies, agent_refuses, no_balloon, sigstopped;
+	bool ignores_term, stays_paused; /* QEMU does not end on SIGTERM, or not run on */
 	const char *inactive_unit;
 	bool no_delay;          /* the statistics have nothing of the vCPUs */
 	usec_t clock_lost;      /* so far behind is the uptime its services report */
@@ -57,8 +58,8 @@ struct fake_guest {
 	uint64_t delay_nsec, run_nsec;
 	usec_t starve_at;
 	unsigned stats_asked;
-	unsigned starts, boots, presses, agent_shutdowns, destroys, reads, agent_commands,
-		cpu_tunes;
+	unsigned starts, boots, presses, agent_shutdowns, quits, destroys, resumes, reads,
+		agent_commands, cpu_tunes;
 	usec_t first_press_at, last_press_at, destroyed_at, ended_at, started_at;
 
 	/* The machinery's own. */

@@ -32,7 +32,7 @@ static void disturb(struct sim *sim, struct fake_guest *d)
 	static const enum hv_reason ends[] = { HV_REASON_CRASHED, HV_REASON_SHUTDOWN,
 		HV_REASON_DESTROYED, HV_REASON_UNKNOWN };
 
-	switch (dice(10)) {
+	switch (dice(11)) {
 	case 0:
 		d->panics = dice(3);
 		break;
@@ -63,6 +63,11 @@ static void disturb(struct sim *sim, struct fake_guest *d)
 		d->agent_lies = d->ignores_acpi;
 		break;
 	case 8:
+		d->ignores_term = dice(2);
+		d->stays_paused = dice(3) == 0;
+		d->agent_refuses = dice(2);
+		break;
+	case 9:
 		d->read_takes = dice(3) ? 5 * MS : 3 * S;
 		break;
 	default:
@@ -116,7 +121,8 @@ static void calm(struct sim *sim)
 		if (d->state == HV_DOMAIN_PAUSED)
 			fake_guest_resume(d);
 		d->panics = 0;
-		d->ignores_acpi = d->agent_lies = false;
+		d->ignores_acpi = d->agent_lies = d->agent_refuses = false;
+		d->ignores_term = d->stays_paused = false;
 		d->read_takes = 5 * MS;
 	}
 	for (struct fake_service *f = sim->prober->services; f; f = f->next)

@@ -134,15 +134,96 @@ static void test_forced(void **state)
 	sim_wait_answer(sim, r, 200 * S);
 	assert_int_equal(r->error, 0);
 	assert_text(r->text, "forced after 3min 1s");
-	assert_int_equal(d->destroys, 1);
+	assert_null(strstr(r->text, "killed"));
+	assert_int_equal(d->quits, 1);
+	assert_int_equal(d->destroys, 0);
 	assert_in_range(d->destroyed_at - r->asked_at, 180 * S, 182 * S);
 	assert_int_equal(d->presses, 35);
-	assert_int_equal(sim_guest(sim, VM)->last_exit.rung, RUNG_DESTROY);
+	assert_int_equal(sim_guest(sim, VM)->last_exit.rung, RUNG_QUIT);
 	assert_int_equal(sim_guest(sim, VM)->last_exit.cause, CAUSE_OPERATOR);
 	assert_true(sim_log_has(sim, "cutting the power"));
 	sim_run(sim, 600 * S);
-	assert_int_equal(d->destroys, 1);
+	assert_int_equal(d->quits, 1);
 	assert_int_equal(d->starts, 1);
+}
+
+/* Nor does QEMU end when it is asked to: it is killed once its time is over. */
+static void test_forced_twice(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	d->ignores_acpi = d->agent_lies = d->ignores_term = true;
+	const struct sim_request *r = sim_ask(sim, VM, OPERATION_STOP);
+	sim_run(sim, 190 * S);
+	assert_int_equal(sim_guest(sim, VM)->ladder.rung, RUNG_QUIT);
+	/* Nothing else is asked meanwhile: libvirt holds the domain's lock. */
+	unsigned reads = d->reads;
+	sim_run(sim, 4 * S);
+	assert_int_equal(d->reads, reads);
+	sim_wait_answer(sim, r, 60 * S);
+	assert_int_equal(r->error, 0);
+	assert_text(r->text, "forced after 3min");
+	assert_text(r->text, "QEMU had to be killed");
+	assert_int_equal(d->quits, 1);
+	assert_int_equal(d->destroys, 1);
+	assert_true(r->answered_at - r->asked_at <= 210 * S);
+	assert_int_equal(sim_guest(sim, VM)->last_exit.rung, RUNG_DESTROY);
+}
+
+/* QEMU hangs, agent and all: no rung waits for the one before it, and each is told once. */
+static void test_forced_hung(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	d->sigstopped = true;
+	const struct sim_request *r = sim_ask(sim, VM, OPERATION_STOP);
+	sim_run(sim, 20 * S);
+	/* The agent's silence does not keep the button from being tried. */
+	assert_true(sim_guest(sim, VM)->ladder.presses >= 2);
+	sim_wait_answer(sim, r, 250 * S);
+	assert_text(r->text, "QEMU had to be killed");
+	assert_int_equal(d->quits, 1);
+	assert_int_equal(d->destroys, 1);
+	assert_true(r->answered_at - r->asked_at <= 210 * S);
+	assert_int_equal(sim_log_count(sim, "press the power button"), 1);
+	assert_int_equal(sim_log_count(sim, "QEMU is asked to write out"), 1);
+}
+
+/* The agent says no: the button is pressed at once. */
+static void test_agent_refuses(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	d->agent_refuses = true;
+	const struct sim_request *r = sim_ask(sim, VM, OPERATION_STOP);
+	sim_wait_answer(sim, r, 30 * S);
+	assert_text(r->text, "clean, ACPI, 3.");
+	assert_int_equal(d->agent_shutdowns, 1);
+	assert_int_equal(d->presses, 1);
+}
+
+/* The keys of [Shutdown] are the ladder's. */
+static void test_budgets(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	sim_configure(sim, VM, 10000,
+		"[Shutdown]\nTimeout=20s\nAgentTimeout=12s\nQuitTimeout=3s\n");
+	assert_int_equal(sim_reload(sim), 0);
+	d->ignores_acpi = d->agent_lies = d->ignores_term = true;
+	const struct sim_request *r = sim_ask(sim, VM, OPERATION_STOP);
+	sim_run(sim, 11 * S);
+	assert_int_equal(d->presses, 0);
+	sim_run(sim, 8 * S);
+	assert_int_equal(d->presses, 2);
+	assert_int_equal(shutdown_end(&sim_guest(sim, VM)->ladder) - r->asked_at, 38 * S);
+	sim_run(sim, 5 * S);
+	assert_int_equal(sim_guest(sim, VM)->ladder.rung, RUNG_DESTROY);
+	sim_wait_answer(sim, r, 30 * S);
 }
 
 /* The host slept in the middle of it: the guest's time is not used up by that. */
@@ -162,7 +243,7 @@ static void test_suspend_during_stop(void **state)
 	assert_int_equal(r->answers, 1);
 }
 
-/* Paused: it can't hear, so it takes the whole budget; nobody is told it went well. */
+/* Paused, it can hear nothing: it is resumed first, and goes down clean. */
 static void test_stop_paused(void **state)
 {
 	struct sim *sim = *state;
@@ -171,20 +252,42 @@ static void test_stop_paused(void **state)
 	fake_guest_pause(d, HV_REASON_USER);
 	sim_wait_state(sim, VM, GUEST_PAUSED, 5 * S);
 	const struct sim_request *r = sim_ask(sim, VM, OPERATION_STOP);
+	sim_wait_answer(sim, r, 30 * S);
+	assert_text(r->text, "clean, agent, 4.");
+	assert_int_equal(d->resumes, 1);
+	assert_int_equal(d->quits + d->destroys, 0);
+}
+
+/* One that cannot be resumed (its disk is full, say) is told the truth about. */
+static void test_stop_paused_for_good(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	d->stays_paused = true;
+	fake_guest_pause(d, HV_REASON_IOERROR);
+	sim_wait_state(sim, VM, GUEST_PAUSED, 5 * S);
+	const struct sim_request *r = sim_ask(sim, VM, OPERATION_STOP);
 	sim_run(sim, 60 * S);
 	assert_int_equal(r->answers, 0);
-	/* Somebody lets it run: then it goes down clean. */
-	fake_guest_resume(d);
-	sim_wait_answer(sim, r, 30 * S);
-	assert_text(r->text, "clean");
-
-	r = sim_ask(sim, VM, OPERATION_START);
-	sim_wait_healthy(sim, VM, 120 * S);
-	fake_guest_pause(d, HV_REASON_USER);
-	sim_wait_state(sim, VM, GUEST_PAUSED, 5 * S);
-	r = sim_ask(sim, VM, OPERATION_STOP);
+	assert_true(d->resumes > 10);
+	assert_int_equal(d->presses + d->agent_shutdowns, 0);
 	sim_wait_answer(sim, r, 200 * S);
 	assert_text(r->text, "forced");
+}
+
+/* libvirt writes its memory to disk: a resume would stand in line behind that. */
+static void test_stop_while_saving(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	fake_guest_pause(d, HV_REASON_SAVING);
+	sim_wait_state(sim, VM, GUEST_SAVING, 5 * S);
+	(void)sim_ask(sim, VM, OPERATION_STOP);
+	sim_run(sim, 30 * S);
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_STOPPING);
+	assert_int_equal(d->resumes, 0);
 }
 
 static void test_second_stop_joins(void **state)
@@ -378,7 +481,13 @@ int main(void)
 		HEALTHY(test_old_read),
 		HEALTHY(test_forced),
 		HEALTHY(test_suspend_during_stop),
+		HEALTHY(test_forced_twice),
+		HEALTHY(test_forced_hung),
+		HEALTHY(test_agent_refuses),
+		HEALTHY(test_budgets),
 		HEALTHY(test_stop_paused),
+		HEALTHY(test_stop_paused_for_good),
+		HEALTHY(test_stop_while_saving),
 		HEALTHY(test_second_stop_joins),
 		HEALTHY(test_kill),
 		HEALTHY(test_restart),

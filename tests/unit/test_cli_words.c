@@ -115,7 +115,16 @@ static void progress(void **state)
 	strcpy(g->ladder_rung, "ACPI");
 	g->state_since = AGO(12);
 	assert_progress(
-		g, "stopping 12s: power button pressed 3 times; the power is cut in 2min 48s");
+		g, "stopping 12s: power button pressed 3 times; at most 2min 48s more");
+	strcpy(g->ladder_rung, "quit");
+	assert_progress(g, "stopping 12s: the power is cut, QEMU writes out its caches; at most "
+			   "2min 48s more");
+	strcpy(g->ladder_rung, "resume");
+	assert_progress(g, "stopping 12s: it was paused, and runs on to hear of it; at most "
+			   "2min 48s more");
+	strcpy(g->ladder_rung, "forced");
+	g->ladder_until = AGO(1);
+	assert_progress(g, "stopping 12s: the power is cut");
 
 	strcpy(g->state, "crashed");
 	strcpy(g->reason, "the kernel panicked");

@@ -183,6 +183,7 @@ static const struct fault_case fault_cases[] = {
 			"g:4: Packages: a guest with Egress=none" } },
 	{ 0, OK "[Shutdown]\nTimeout=0\n", { "g:4: Timeout: '0' is out of bounds" } },
 	{ 0, OK "[Shutdown]\nTimeout=infinity\n", { "g:4: Timeout: 'infinity' is out of bounds" } },
+	{ 0, OK "[Shutdown]\nQuitTimeout=2h\n", { "g:4: QuitTimeout: '2h' is out of bounds" } },
 	{ 0, OK "[Shutdown]\nTimeout=3 parsecs\n",
 		{ "g:4: Timeout: '3 parsecs' is no time span" } },
 	{ 0, OK "[Restart]\nLimit=0\n", { "g:4: Limit: '0' is out of bounds" } },
@@ -528,6 +529,8 @@ static void test_defaults(void **state)
 	assert_int_equal(g->egress, EGRESS_NONE);
 	assert_int_equal(g->memory_weight, 100);
 	assert_int_equal(g->shutdown_timeout, 180 * USEC_PER_SEC);
+	assert_int_equal(g->shutdown_agent, 5 * USEC_PER_SEC);
+	assert_int_equal(g->shutdown_quit, 15 * USEC_PER_SEC);
 	assert_int_equal(g->restart_limit, 3);
 	assert_int_equal(g->restart_window, 30 * USEC_PER_MINUTE);
 	assert_int_equal(web->host_port, 10080);
@@ -563,6 +566,7 @@ static void test_every_key(void **state)
 		"[CloudInit]\nAuthorizedKeys=" KEY1 "\nAuthorizedKeys=" KEY2 "\n"
 		"AuthorizedKeysFile=/f\nPackages=nginx g++\nPackages=nginx vim\nVendorData=/v\n"
 		"[Memory]\nMemoryMin=256M\nWeight=7\n[Shutdown]\nTimeout=5s\n"
+		"AgentTimeout=0s\nQuitTimeout=2min\n"
 		"[Restart]\nLimit=9\nWindow=1h\n"
 		"[Service a]\nPort=1\nHostPort=2\nProbe=http\nPath=/q?x\nInterval=20s\n"
 		"FastInterval=3s\nTimeout=4s\nRise=5\nFall=6\nStartBudget=7s\nExpect=pending\n"
@@ -607,6 +611,8 @@ static void test_every_key(void **state)
 	assert_int_equal(g->memory_min_kib, 256 << 10);
 	assert_int_equal(g->memory_weight, 7);
 	assert_int_equal(g->shutdown_timeout, 5 * USEC_PER_SEC);
+	assert_int_equal(g->shutdown_agent, 0);
+	assert_int_equal(g->shutdown_quit, 120 * USEC_PER_SEC);
 	assert_int_equal(g->restart_limit, 9);
 	assert_int_equal(g->restart_window, USEC_PER_HOUR);
 	assert_int_equal(s->port, 1);

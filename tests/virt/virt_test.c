@@ -4,10 +4,12 @@
  * ends what is left.
  *
  * Arguments: virt_test ROOT [only this case]. ROOT/boot.img is the guest's disk. */
+
 #include "rig.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libvirt/libvirt.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -319,6 +321,90 @@ static void test_stopped(void **state)
 	rig_end(&rig);
 }
 
+/* The rung before the kill: QEMU ends by itself, and libvirt says that it was made to. */
+static void test_quit(void **state)
+{
+	struct rig rig;
+	struct answer a;
+
+	(void)state;
+	(void)rig_started(&rig, embed_uri);
+	a = ask(&rig, HV_QUIT);
+	assert_string_equal(a.reply.message, "");
+	assert_int_equal(a.reply.error, 0);
+	a = ask(&rig, HV_READ);
+	assert_int_equal(a.reply.facts.state, HV_DOMAIN_OFF);
+	assert_int_equal(a.reply.facts.reason, HV_REASON_DESTROYED);
+	a = ask(&rig, HV_QUIT); /* what is asked for already */
+	assert_int_equal(a.reply.error, 0);
+	rig_end(&rig);
+}
+
+/* A QEMU that stands still does not hear it. libvirt 9.0.0 forgets that it was told to be graceful
+ * and kills it 25 s later; others give up after 15 s. Either way the call comes back in its time,
+ * and behind it the destroy gets through. */
+static void test_quit_unheard(void **state)
+{
+	struct hv_request r = { .verb = HV_DESTROY, .uuid = UUID };
+	struct rig rig;
+	struct answer a, behind;
+	usec_t begin = now_boottime();
+
+	(void)state;
+	a = rig_started(&rig, embed_uri);
+	assert_int_equal(kill((pid_t)a.reply.facts.pid, SIGSTOP), 0);
+	begin = now_boottime();
+	r.verb = HV_QUIT;
+	assert_int_equal(submit(&rig, &a, &r), 0);
+	r.verb = HV_DESTROY;
+	assert_int_equal(submit(&rig, &behind, &r), 0);
+	RUN_UNTIL(&rig, a.done);
+	print_message("quit of a stopped QEMU: %d %s after %llu ms\n", a.reply.error,
+		a.reply.message, (unsigned long long)((now_boottime() - begin) / USEC_PER_MSEC));
+	assert_int_not_equal(a.reply.error, -ETIMEDOUT);
+	assert_true(now_boottime() - begin > 14 * USEC_PER_SEC);
+	assert_false(behind.done);
+	RUN_UNTIL(&rig, behind.done);
+	assert_int_equal(behind.reply.error, 0);
+	a = ask(&rig, HV_READ);
+	assert_int_equal(a.reply.facts.state, HV_DOMAIN_OFF);
+	assert_responsive(&rig);
+	rig_end(&rig);
+}
+
+static void test_resume(void **state)
+{
+	struct rig rig;
+	struct answer a;
+	virConnectPtr conn;
+	virDomainPtr dom;
+
+	(void)state;
+	(void)rig_started(&rig, embed_uri);
+	a = ask(&rig, HV_RESUME); /* runs already */
+	assert_int_equal(a.reply.error, 0);
+	conn = virConnectOpen(embed_uri);
+	assert_non_null(conn);
+	dom = virDomainLookupByUUIDString(conn, UUID);
+	assert_non_null(dom);
+	assert_int_equal(virDomainSuspend(dom), 0);
+	a = ask(&rig, HV_READ);
+	assert_int_equal(a.reply.facts.state, HV_DOMAIN_PAUSED);
+	assert_int_equal(a.reply.facts.reason, HV_REASON_USER);
+	a = ask(&rig, HV_RESUME);
+	assert_int_equal(a.reply.error, 0);
+	a = ask(&rig, HV_READ);
+	assert_int_equal(a.reply.facts.state, HV_DOMAIN_RUNNING);
+	(void)virDomainFree(dom);
+	(void)virConnectClose(conn);
+	rig_destroyed(&rig);
+	/* What does not run cannot be resumed. */
+	rig_connected(&rig, embed_uri);
+	a = ask(&rig, HV_RESUME);
+	assert_int_not_equal(a.reply.error, 0);
+	rig_end(&rig);
+}
+
 /* A guest that floods its line neither stops the loop nor fills the memory. */
 static void test_flood(void **state)
 {
@@ -400,6 +486,9 @@ int main(int argc, char **argv)
 		CASE(test_killed),
 		CASE(test_terminated),
 		CASE(test_stopped),
+		CASE(test_quit),
+		CASE(test_quit_unheard),
+		CASE(test_resume),
 		CASE(test_flood),
 		CASE(test_adopt),
 	};
