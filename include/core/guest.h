@@ -6,6 +6,7 @@
 
 #include "core/agent.h"
 #include "core/console.h"
+#include "core/event.h"
 #include "core/evidence.h"
 #include "core/operation.h"
 #include "core/starving.h"
@@ -125,6 +126,8 @@ struct guest {
 		balloon_in_flight;
 	struct agent agent;
 
+	struct events events;
+	struct decisions decisions;
 	struct operations operations;
 	struct console console;
 	int lock_fd; /* the guest's provisioning lock while QEMU may run; -1 */

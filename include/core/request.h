@@ -9,7 +9,8 @@
 
 struct request {
 	enum operation_kind kind;
-	uint64_t kib; /* OPERATION_BALLOON: the size; 0: auto, i.e. the maximum */
+	uint64_t kib;    /* OPERATION_BALLOON: the size; 0: auto, i.e. the maximum */
+	const char *who; /* asks, in words for the log and the events; NULL: unknown */
 	operation_done_t done;
 	void *userdata;
 };
@@ -23,6 +24,6 @@ int guest_request(struct guest *g, const struct request *request, usec_t now,
 	char message[static REQUEST_MESSAGE_MAX], struct operation **ret_op);
 
 /* Clears the latch and the history of faults. */
-void guest_reset_failed(struct guest *g, usec_t now);
+void guest_reset_failed(struct guest *g, const char *who, usec_t now);
 
 #endif

@@ -16,6 +16,10 @@ struct supervisor_observer {
 	/* The set of guests is about to change (reload): forget pointers into it. Called before and
 	 * after. */
 	void (*guests_changing)(void *userdata, struct supervisor *s, bool after);
+	/* Something happened; `g` NULL: to no guest in particular. Called in the middle of things:
+	 * it may read and remember, and ask for nothing. */
+	void (*event)(void *userdata, struct supervisor *s, const struct guest *g,
+		const struct event *event);
 	void *userdata;
 };
 
@@ -51,6 +55,8 @@ struct supervisor {
 	usec_t hv_since_realtime; /* of the connection's present state */
 	usec_t began_realtime;    /* of the daemon */
 	char host_boot_id[37];    /* the host's, "" unknown */
+	struct events events;     /* of no guest in particular */
+	uint64_t last_seq;        /* the number of the last event of all */
 	bool kvm_known, kvm;
 	usec_t pressure_at; /* when pressure_usec was read; 0: never */
 	uint64_t pressure_usec;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* io/store on files: STATE/private/GUEST/state.json and console.log, written by one worker queue of
- * its own. */
+/* io/store on files: STATE/private/GUEST/state.json, console.log and events.jsonl, written by one
+ * worker queue of its own. */
 #ifndef MEDIAKIT_IO_FILESTORE_H
 #define MEDIAKIT_IO_FILESTORE_H
 
@@ -11,6 +11,9 @@
 /* Console bytes of one guest that wait for the disk. What comes beyond is dropped, and a line in
  * the log says how many bytes went missing. */
 #define FILESTORE_CONSOLE_WAITING (256u * 1024u)
+
+/* Likewise lines of events. */
+#define FILESTORE_EVENTS_WAITING (64u * 1024u)
 
 /* A write that takes longer is told by trouble(); it goes on, and nothing else is written
  * meanwhile. */

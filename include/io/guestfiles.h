@@ -4,6 +4,7 @@
 #ifndef MEDIAKIT_IO_GUESTFILES_H
 #define MEDIAKIT_IO_GUESTFILES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,5 +25,14 @@ int guestfiles_append(
 
 /* The last bytes of the console log, at most `size`. How many; 0 where there is none. */
 size_t guestfiles_tail(const char *state_dir, const char *guest, char *buf, size_t size);
+
+/* Appends whole lines to the guest's events, or (guest NULL) to the daemon's own; files that would
+ * grow over EVENTS_FILE_MAX become .1 first. `sync`: on the disk when it returns. 0 or -errno; then
+ * a part may have been written. */
+int guestfiles_append_events(
+	const char *state_dir, const char *guest, const char *lines, size_t len, bool sync);
+/* Their last bytes, at most EVENTS_TAIL_MAX, over both files, perhaps from the middle of a line.
+ * *ret has no NUL and is the caller's. Errors as of guestfiles_load(). */
+int guestfiles_load_events(const char *state_dir, const char *guest, char **ret, size_t *ret_len);
 
 #endif

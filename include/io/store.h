@@ -13,6 +13,11 @@
 /* Then the console log becomes .1 and a new one begins. */
 #define CONSOLE_FILE_MAX (1024u * 1024u)
 
+/* Then a guest's events become .1 and new ones begin: at least a thousand of them are kept. */
+#define EVENTS_FILE_MAX (256u * 1024u)
+/* As many bytes of them are read when the daemon begins. */
+#define EVENTS_TAIL_MAX (256u * 1024u)
+
 struct store;
 struct store_vtable {
 	void (*destroy)(struct store *s); /* writes what is still waiting, within a deadline */
@@ -27,6 +32,13 @@ struct store_vtable {
 	void (*console)(struct store *s, const char *guest, const void *data, size_t len);
 	/* The last bytes of that log, at most `size`; how many. Reads at once, like load(). */
 	size_t (*console_tail)(struct store *s, const char *guest, char *buf, size_t size);
+	/* Appends a line to the guest's events, or (guest NULL) to the daemon's own: two files of
+	 * EVENTS_FILE_MAX. Synced only along with a text; what does not fit the queue is dropped.
+	 */
+	void (*event)(struct store *s, const char *guest, const char *line, size_t len);
+	/* The last bytes of those files, at most EVENTS_TAIL_MAX, perhaps beginning in the middle
+	 * of a line. Reads at once, like load(), and answers alike. */
+	int (*load_events)(struct store *s, const char *guest, char **ret, size_t *ret_len);
 	/* Why the last write failed, for status; "" when it did not. */
 	const char *(*trouble)(struct store *s);
 };

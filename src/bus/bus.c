@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "bus/object.h"
 #include "bus/relay.h"
+#include "bus/story.h"
 #include "bus/system.h"
 
 #include <errno.h>
@@ -84,6 +85,20 @@ static void on_changed(void *userdata, struct supervisor *s)
 	bus_schedule(userdata);
 }
 
+/* At once and not at the end of the turn: the order of events is their meaning. */
+static void on_event(
+	void *userdata, struct supervisor *s, const struct guest *g, const struct event *event)
+{
+	struct bus *b = userdata;
+
+	(void)s;
+	for (struct peer *p = peer_next_live(b->peers); p; p = peer_next_live(p->next)) {
+		int r = story_emit(p->connection, g ? g->spec->name : "", event);
+		if (r < 0)
+			peer_kill(p, strerror(-r));
+	}
+}
+
 static bool path_in(char **paths, const char *path)
 {
 	for (; paths && *paths; paths++)
@@ -149,6 +164,9 @@ bool bus_method_reads(sd_bus_message *m)
 		{ "org.freedesktop.DBus.Introspectable", NULL },
 		{ "org.freedesktop.DBus.Peer", NULL },
 		{ BUS_IFACE_MANAGER, "Ping" },
+		{ BUS_IFACE_MANAGER, "ListEvents" },
+		{ BUS_IFACE_GUEST, "ListEvents" },
+		{ BUS_IFACE_GUEST, "Why" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(reads); i++)
@@ -261,7 +279,10 @@ int bus_new(sd_event *event, struct supervisor *s, const char *runtime_dir, stru
 		bus_free(b);
 		return r;
 	}
-	const struct supervisor_observer observer = { on_changed, on_guests_changing, b };
+	const struct supervisor_observer observer = { .changed = on_changed,
+		.guests_changing = on_guests_changing,
+		.event = on_event,
+		.userdata = b };
 	supervisor_observe(s, &observer);
 	*ret = b;
 	return 0;

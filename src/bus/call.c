@@ -134,10 +134,12 @@ int call_begin(sd_bus_message *m, struct guest *g, enum operation_kind kind, uin
 	struct call *c = call_new(m, g);
 	if (!c)
 		return -ENOMEM;
-	const struct request request = { .kind = kind, .kib = kib, .done = on_done, .userdata = c };
+	const struct request request = { .kind = kind,
+		.kib = kib,
+		.who = caller_words(m, who, sizeof(who)),
+		.done = on_done,
+		.userdata = c };
 
-	log_full(LOG_INFO, g->spec->name, NULL, "%s asked for by %s",
-		operation_kind_to_string(kind), caller_words(m, who, sizeof(who)));
 	c->beginning = true;
 	int r = guest_request(g, &request, now_boottime(), message, &c->operation);
 	c->beginning = false;

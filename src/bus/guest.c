@@ -42,11 +42,17 @@
  * ResetFailed()
  * OpenConsole(u tail) -> h    a stream socket: the last `tail` bytes of the serial line, then the
  *                             line, both ways
- * ConsoleTail() -> ay         the last 64 KiB */
+ * ConsoleTail() -> ay         the last 64 KiB
+ * ListEvents(t after, t since, u max) -> a(tttusssss)   as the Manager's; the guest's and the
+ *                             daemon's own
+ * Why(s topic) -> a(ttussss)  the last 16 decisions about health, memory, restart or shutdown, or
+ *                             ("") about all, newest first in each. bus/story.h says what they hold
+ */
 #include "base/log.h"
 #include "bus/call.h"
 #include "bus/object.h"
 #include "bus/relay.h"
+#include "bus/story.h"
 
 #include <errno.h>
 #include <string.h>
@@ -154,9 +160,7 @@ static int method_reset_failed(sd_bus_message *m, void *userdata, sd_bus_error *
 	char who[64];
 
 	(void)error;
-	log_full(LOG_INFO, g->spec->name, NULL, "reset-failed asked for by %s",
-		caller_words(m, who, sizeof(who)));
-	guest_reset_failed(g, now_boottime());
+	guest_reset_failed(g, caller_words(m, who, sizeof(who)), now_boottime());
 	return sd_bus_reply_method_return(m, NULL);
 }
 
@@ -175,7 +179,7 @@ static int method_open_console(sd_bus_message *m, void *userdata, sd_bus_error *
 		return bus_error_set(error, r, "the console has as many readers as it takes");
 	if (r < 0)
 		return bus_error_set(error, r, NULL);
-	log_full(LOG_INFO, t.guest->spec->name, NULL, "console opened by %s",
+	event_note(t.guest, EVENT_REQUEST, NULL, LOG_INFO, "console opened by %s",
 		caller_words(m, who, sizeof(who)));
 	return sd_bus_reply_method_return(m, "h", fd);
 }
@@ -197,6 +201,19 @@ static int method_console_tail(sd_bus_message *m, void *userdata, sd_bus_error *
 		r = sd_bus_send(NULL, reply, NULL);
 	sd_bus_message_unref(reply);
 	return r;
+}
+
+static int method_list_events(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	const struct bus_target *t = userdata;
+
+	(void)error;
+	return story_list_events(m, t->server->supervisor, t->guest);
+}
+
+static int method_why(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	return story_why(m, ((struct bus_target *)userdata)->guest, error);
 }
 
 #define CONSTANT(name, type, getter)                                                               \
@@ -269,5 +286,10 @@ const sd_bus_vtable guest_vtable[] = {
 		method_open_console, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_NAMES("ConsoleTail", "", , "ay", SD_BUS_PARAM(bytes),
 		method_console_tail, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_NAMES("ListEvents", "ttu",
+		SD_BUS_PARAM(after) SD_BUS_PARAM(since) SD_BUS_PARAM(max), "a(" STORY_EVENT ")",
+		SD_BUS_PARAM(events), method_list_events, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_NAMES("Why", "s", SD_BUS_PARAM(topic), "a(" STORY_DECISION ")",
+		SD_BUS_PARAM(decisions), method_why, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_VTABLE_END,
 };

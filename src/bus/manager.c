@@ -12,6 +12,11 @@
  *                      signal)
  * PoolReserve, PoolCritical t   KiB
  * Ping()               answers when the main loop does
+ * ListEvents(t after, t since, u max) -> a(tttusssss)
+ *                      the events that are kept (EVENTS_MAX of each guest, and of the daemon) with
+ *                      a number over `after` and not before `since` (CLOCK_REALTIME); of these the
+ *                      last `max`, 1000 at most, oldest first. bus/story.h says what they hold
+ * signal Event(…)      one more, as it happens
  * Reload() -> as faults, s report, b ok
  *                      reads the configuration again. With ok false the old one stays whole. A
  *                      fault that is only a warning begins with "warning: "; the report has one
@@ -19,6 +24,7 @@
 #include "base/log.h"
 #include "bus/call.h"
 #include "bus/object.h"
+#include "bus/story.h"
 
 #include <errno.h>
 #include <string.h>
@@ -57,6 +63,12 @@ static int method_ping(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	(void)userdata, (void)error;
 	return sd_bus_reply_method_return(m, NULL);
+}
+
+static int method_list_events(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	(void)error;
+	return story_list_events(m, ((struct bus *)userdata)->supervisor, NULL);
 }
 
 static int append_faults(sd_bus_message *reply, const struct conf_faults *faults)
@@ -99,7 +111,8 @@ static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	CLEANUP_FREE char *report = NULL;
 	char who[64];
 
-	log_info("reload asked for by %s", caller_words(m, who, sizeof(who)));
+	event_note_daemon(b->supervisor, EVENT_REQUEST, LOG_NOTICE, "reload asked for by %s",
+		caller_words(m, who, sizeof(who)));
 	int r = supervisor_reload(b->supervisor, now_boottime(), &faults, &report);
 	if (r < 0 && r != -EINVAL)
 		r = bus_error_set(error, r, "the configuration was not read again");
@@ -129,6 +142,10 @@ const sd_bus_vtable manager_vtable[] = {
 	SD_BUS_PROPERTY(
 		"PoolCritical", "t", get_pool_critical, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_METHOD("Ping", "", "", method_ping, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_NAMES("ListEvents", "ttu",
+		SD_BUS_PARAM(after) SD_BUS_PARAM(since) SD_BUS_PARAM(max), "a(" STORY_EVENT ")",
+		SD_BUS_PARAM(events), method_list_events, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_SIGNAL_WITH_NAMES("Event", STORY_EVENT, STORY_EVENT_NAMES, 0),
 	SD_BUS_METHOD_WITH_NAMES("Reload", "", , "assb",
 		SD_BUS_PARAM(faults) SD_BUS_PARAM(report) SD_BUS_PARAM(ok), method_reload,
 		SD_BUS_VTABLE_UNPRIVILEGED),

@@ -14,6 +14,7 @@
  * VerdictAt t, VerdictReason s ("" for a plain ok), Latency t (microseconds)
  * Restored b           the verdict is from before the daemon's last start
  * Proven b             nonce, name and boot id were echoed and right
+ * Successes u, Failures u   judged in a row, and Rise u, Fall u, as many as change the state
  * ReportVersion s      the service's own version, "" where it told none */
 #include "bus/object.h"
 
@@ -58,6 +59,10 @@ GETTER_TEXT(verdict, verdict_to_string(t->service->probe.last.verdict))
 GETTER_U64(verdict_at, t->service->judged_at_realtime)
 GETTER_TEXT(reason, t->service->probe.last.reason)
 GETTER_U64(latency, t->service->probe.last.latency)
+GETTER_U32(successes, t->service->probe.successes)
+GETTER_U32(failures, t->service->probe.failures)
+GETTER_U32(rise, t->service->spec->rise)
+GETTER_U32(fall, t->service->spec->fall)
 GETTER_BOOL(restored, t->service->restored)
 GETTER_BOOL(proven, t->service->probe.last.proven)
 GETTER_TEXT(version, t->service->probe.last.version)
@@ -97,6 +102,10 @@ const sd_bus_vtable service_vtable[] = {
 	CHANGING("VerdictAt", "t", get_verdict_at),
 	CHANGING("VerdictReason", "s", get_reason),
 	CHANGING("Latency", "t", get_latency),
+	CHANGING("Successes", "u", get_successes),
+	CHANGING("Failures", "u", get_failures),
+	CHANGING("Rise", "u", get_rise),
+	CHANGING("Fall", "u", get_fall),
 	CHANGING("Restored", "b", get_restored),
 	CHANGING("Proven", "b", get_proven),
 	CHANGING("ReportVersion", "s", get_version),

@@ -163,8 +163,10 @@ static int on_prepare(sd_event_source *source, void *userdata)
 
 static int on_end(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
 {
-	(void)userdata;
-	log_notice("ending on %s; guests are left running",
+	const struct daemon *d = userdata;
+
+	event_note_daemon(d->supervisor, EVENT_DAEMON, LOG_NOTICE,
+		"ending on %s; guests are left running",
 		si->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
 	(void)sd_notify(0, "STOPPING=1");
 	return sd_event_exit(sd_event_source_get_event(source), 0);

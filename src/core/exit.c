@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-/* "A run of a guest ended", in the journal (systemd.journal-fields(7)). */
-#define EXIT_MESSAGE_ID    "83fd2c6a1244442e8bf217e7ea6bd647"
 #define EXIT_CONSOLE_LINES 10u
 #define EXIT_CONSOLE_MAX   4096u
 #define EXIT_VERDICTS_MAX  4096u
@@ -112,12 +110,12 @@ static void tell(struct guest *g, bool ran)
 	static const char console_is[] = "MEDIAKIT_CONSOLE=", verdicts_are[] = "MEDIAKIT_VERDICTS=";
 	const struct exit_record *e = &g->last_exit;
 	const char *cause = cause_to_string(e->cause);
-	char cause_field[64], uptime[64], span[TIMESPAN_TEXT_MAX];
+	char uptime[64], span[TIMESPAN_TEXT_MAX];
 	char console[EXIT_CONSOLE_MAX], services[EXIT_VERDICTS_MAX];
-	const char *const fields[] = { cause_field, uptime, ran ? console : NULL, services, NULL };
+	const char *const fields[] = { uptime, ran ? console : NULL, services, NULL };
+	const struct event_extra extra = { .cause = cause, .fields = fields };
 	bool fault = cause_is_fault(e->cause);
 
-	(void)snprintf(cause_field, sizeof(cause_field), "MEDIAKIT_CAUSE=%s", cause);
 	(void)snprintf(
 		uptime, sizeof(uptime), "MEDIAKIT_UPTIME_USEC=%llu", (unsigned long long)e->uptime);
 	memcpy(console, console_is, sizeof(console_is));
@@ -128,13 +126,11 @@ static void tell(struct guest *g, bool ran)
 		verdicts(g, true, "\n", services + sizeof(verdicts_are) - 1,
 			sizeof(services) - sizeof(verdicts_are) + 1);
 	}
-	log_struct(fault ? LOG_ERR : LOG_NOTICE, g->spec->name, NULL, EXIT_MESSAGE_ID, fields,
+	event_note_full(g, EVENT_EXIT, NULL, fault ? LOG_ERR : LOG_NOTICE, &extra,
 		"ended (%s)%s%s: %s", cause, e->uptime ? " after " : "",
 		e->uptime ? format_timespan(span, sizeof(span), e->uptime) : "", e->words);
 	if (fault && ran && !log_takes_fields())
 		tell_plainly(g);
-	/* At a level at which the log does not say it twice. */
-	event_note(g, EVENT_EXIT, NULL, LOG_DEBUG, "%s: %s", cause, e->words);
 }
 
 void exit_record(struct guest *g, enum exit_cause cause, const char *why, usec_t now)

@@ -37,7 +37,7 @@ void guest_set_healthy(struct guest *g, bool healthy)
 	unsigned active, up;
 	probing_count(g, &active, &up);
 	bool expected = healthy || g->state == GUEST_STOPPING || g->state == GUEST_STOPPED;
-	log_full(expected ? LOG_NOTICE : LOG_WARNING, g->spec->name, NULL,
+	event_note(g, EVENT_HEALTH, NULL, expected ? LOG_NOTICE : LOG_WARNING,
 		"%s (%u of %u active services up)", healthy ? "healthy" : "no longer healthy", up,
 		active);
 }
@@ -58,7 +58,7 @@ void guest_set_state(struct guest *g, enum guest_state next, usec_t now)
 	g->state_since_realtime = now_realtime();
 	g->save_due = now;
 	g->dirty = true;
-	log_full(LOG_NOTICE, g->spec->name, NULL, "%s -> %s", guest_state_to_string(old),
+	event_note(g, EVENT_STATE, NULL, LOG_NOTICE, "%s -> %s", guest_state_to_string(old),
 		guest_state_to_string(next));
 	if (guest_state_inconclusive(next, NULL))
 		probing_cast_doubt(g);
@@ -105,7 +105,7 @@ static void act_start(struct guest *g, usec_t now)
 	/* An operator is waiting: he is told, and it is his to try again. Nobody waiting: by the
 	 * restart policy. */
 	bool asked = operations_wait(&g->operations, OPERATIONS_START);
-	log_full(LOG_ERR, g->spec->name, NULL, "cannot start: %s", reason.text);
+	event_note(g, EVENT_RESTART, NULL, LOG_ERR, "cannot start: %s", reason.text);
 	if (asked)
 		g->want = WANT_DOWN;
 	operations_answer(&g->operations, OPERATIONS_START, r, reason.text);
@@ -230,6 +230,7 @@ void guest_retire(struct guest *g)
 	/* The old spec goes away; answers that are still owed find this one. */
 	g->n_services = 0;
 	g->spec = &removed;
+	events_free(&g->events);
 }
 
 void guest_free(struct guest *g)
@@ -241,5 +242,8 @@ void guest_free(struct guest *g)
 	probing_drop(g);
 	starting_release_lock(g);
 	console_free(&g->console);
+	event_flush(g->supervisor, g);
+	events_free(&g->events);
+	decisions_free(&g->decisions);
 	free(g);
 }

@@ -154,7 +154,7 @@ static void destroy_done(void *userdata, const struct hv_reply *reply, usec_t no
 	g->hv_in_flight--;
 	g->destroy_in_flight = false;
 	if (reply->error != 0)
-		log_full(LOG_WARNING, g->spec->name, NULL, "QEMU could not be ended yet: %s",
+		event_note(g, EVENT_STOP, NULL, LOG_WARNING, "QEMU could not be ended yet: %s",
 			reply->message);
 	g->read_due = now;
 }

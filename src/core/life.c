@@ -144,6 +144,7 @@ usec_t life_run(struct guest *g, usec_t now)
 		operations_expire(&g->operations, now),
 		starving_run(g, now),
 		restarting_watch(g, now),
+		event_tick(g->supervisor, g, now),
 		g->boot_due,
 		g->ready_due,
 		g->ladder_due,
@@ -169,14 +170,14 @@ void life_console(struct guest *g, const void *data, size_t len, uint64_t lost, 
 		return;
 	bool panicked = g->boot.panicked;
 	if (boot_console(&g->boot, data, len, now)) {
-		log_full(LOG_INFO, g->spec->name, NULL, "boot: %s",
+		event_note(g, EVENT_BOOT, NULL, LOG_INFO, "boot: %s",
 			boot_stage_to_string(g->boot.stage));
 		probing_progress(g, now);
 		g->dirty = true;
 	}
 	if (g->boot.panicked && !panicked) {
-		log_full(
-			LOG_WARNING, g->spec->name, NULL, "the serial line says: %s", g->boot.hint);
+		event_note(
+			g, EVENT_BOOT, NULL, LOG_WARNING, "the serial line says: %s", g->boot.hint);
 		g->boot_due = now;
 		g->dirty = true;
 	}

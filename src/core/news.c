@@ -156,6 +156,42 @@ static void take_start(struct guest *g, usec_t now)
 	guest_event(g, GUEST_EV_START_FAILED, now);
 }
 
+/* The services that keep the guest from being healthy, as many as fit. */
+static void name_missing(const struct guest *g, char *buf, size_t size)
+{
+	size_t len = strlen(buf);
+
+	for (unsigned i = 0; i < g->n_services && len + 1 < size; i++) {
+		const struct service *s = &g->services[i];
+		if (s->spec->expect != EXPECT_ACTIVE || s->spec->probe == PROBE_NONE ||
+			s->probe.state == SERVICE_UP || s->probe.state == SERVICE_DEGRADED)
+			continue;
+		len += (size_t)snprintf(buf + len, size - len, " %s=%s(%s)", s->spec->name,
+			service_state_to_string(s->probe.state),
+			verdict_to_string(s->probe.last.verdict));
+	}
+}
+
+static void note_health(struct guest *g, unsigned active, unsigned up)
+{
+	bool ready = g->state == GUEST_READY;
+	char missing[DECISION_INPUTS_MAX] = "";
+	const char *rule = "all active services are up";
+
+	name_missing(g, missing, sizeof(missing));
+	if (g->state == GUEST_PAUSED || g->state == GUEST_SAVING)
+		rule = "nothing is known of a guest that is paused";
+	else if (!ready)
+		rule = "the guest is not ready";
+	else if (up != active)
+		rule = "an active service is not up";
+	why_note(g, WHY_HEALTH, rule,
+		g->state == GUEST_PAUSED || g->state == GUEST_SAVING ? "hold"
+		: ready && up == active                              ? "healthy"
+								     : "not healthy",
+		"state=%s up=%u/%u%s", guest_state_to_string(g->state), up, active, missing);
+}
+
 static void take_health(struct guest *g, usec_t now)
 {
 	unsigned active, up;
@@ -167,6 +203,7 @@ static void take_health(struct guest *g, usec_t now)
 	else if (g->ready_due == USEC_INFINITY)
 		g->ready_due = g->spec->image_path ? usec_add(now, READY_ANYWAY) : now;
 	/* Paused, saved: what was believed stands. */
+	note_health(g, active, up);
 	if (g->state == GUEST_PAUSED || g->state == GUEST_SAVING)
 		return;
 	guest_set_healthy(g, g->state == GUEST_READY && up == active);

@@ -23,7 +23,7 @@ static bool guest_is_tcg(const struct guest *g)
 	return g->facts.tcg;
 }
 
-static void log_state(const struct service *s, enum service_state old)
+static void note_state(const struct service *s, enum service_state old)
 {
 	enum service_state new = s->probe.state;
 	int level =
@@ -33,7 +33,7 @@ static void log_state(const struct service *s, enum service_state old)
 
 	/* It was believed to be up, and nobody knows any more. */
 	if (new == SERVICE_UNKNOWN && s->probe.last.excused) {
-		log_full(level, s->guest->spec->name, s->spec->name, "%s -> %s (%s)",
+		event_note(s->guest, EVENT_SERVICE, s, level, "%s -> %s (%s)",
 			service_state_to_string(old), service_state_to_string(new),
 			s->probe.last.reason);
 		why_note(s->guest, WHY_HEALTH, "cap on starvation", "state unknown",
@@ -45,7 +45,7 @@ static void log_state(const struct service *s, enum service_state old)
 		log_full(LOG_DEBUG, s->guest->spec->name, s->spec->name, "%s -> %s",
 			service_state_to_string(old), service_state_to_string(new));
 	else
-		log_full(level, s->guest->spec->name, s->spec->name, "%s -> %s (%s%s%s)",
+		event_note(s->guest, EVENT_SERVICE, s, level, "%s -> %s (%s%s%s)",
 			service_state_to_string(old), service_state_to_string(new),
 			verdict_to_string(s->probe.last.verdict),
 			s->probe.last.reason[0] ? ": " : "", s->probe.last.reason);
@@ -66,7 +66,7 @@ static void step(struct service *s, enum probe_event event, const struct judgeme
 	probe_step(&s->probe, s->spec, &in, ret_act);
 	if (ret_act->state_changed) {
 		s->state_since_realtime = now_realtime();
-		log_state(s, ret_act->old_state);
+		note_state(s, ret_act->old_state);
 	}
 	if (ret_act->state_changed || ret_act->verdict_changed)
 		g->news |= NEWS_HEALTH;
@@ -97,7 +97,7 @@ static bool learn_boot_id(struct guest *g, const struct judgement *j)
 	if (strcmp(j->boot_id, g->boot_id) == 0)
 		return false;
 	if (g->boot_id[0]) {
-		log_full(LOG_NOTICE, g->spec->name, NULL, "rebooted itself while nobody looked");
+		event_note(g, EVENT_BOOT, NULL, LOG_NOTICE, "rebooted itself while nobody looked");
 		memcpy(g->past_boot_id, g->boot_id, sizeof(g->past_boot_id));
 		g->boot_id_by_agent = false;
 	}

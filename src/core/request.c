@@ -33,7 +33,7 @@ static int say(char *message, int error, const char *format, const char *a, cons
 static void want(struct guest *g, enum guest_want w, const char *who)
 {
 	if (g->want != w || !g->want_known)
-		log_full(LOG_NOTICE, g->spec->name, NULL, "wanted %s (%s)", want_to_string(w), who);
+		log_full(LOG_DEBUG, g->spec->name, NULL, "wanted %s (%s)", want_to_string(w), who);
 	FAILPOINT(WANT);
 	g->want = w;
 	g->want_known = true;
@@ -144,7 +144,19 @@ static int request_balloon(struct guest *g, const struct request *request, usec_
 	return accept(g, request, now, BALLOON_DEADLINE, message, ret_op);
 }
 
-int guest_request(struct guest *g, const struct request *request, usec_t now,
+/* Who asked for what, and whether it was granted. */
+static void note_request(
+	struct guest *g, const char *what, const char *who, int r, const char *message)
+{
+	event_note(g, EVENT_REQUEST, NULL, LOG_NOTICE, "%s asked for by %s%s%s", what,
+		who ? who : "somebody unknown",
+		r < 0    ? ", refused: "
+		: r == 0 ? ": "
+			 : "",
+		r <= 0 ? message : "");
+}
+
+static int take_request(struct guest *g, const struct request *request, usec_t now,
 	char message[static REQUEST_MESSAGE_MAX], struct operation **ret_op)
 {
 	struct operation *op = NULL;
@@ -175,8 +187,18 @@ int guest_request(struct guest *g, const struct request *request, usec_t now,
 	return r;
 }
 
-void guest_reset_failed(struct guest *g, usec_t now)
+int guest_request(struct guest *g, const struct request *request, usec_t now,
+	char message[static REQUEST_MESSAGE_MAX], struct operation **ret_op)
 {
+	int r = take_request(g, request, now, message, ret_op);
+
+	note_request(g, operation_kind_to_string(request->kind), request->who, r, message);
+	return r;
+}
+
+void guest_reset_failed(struct guest *g, const char *who, usec_t now)
+{
+	note_request(g, "reset-failed", who, 1, "");
 	restart_clear(&g->restart);
 	g->reason[0] = '\0';
 	g->dirty = true;

@@ -47,7 +47,9 @@ static void again(struct guest *g, const struct restart_policy *policy, usec_t n
 		g->restart.n_faults, policy->limit, last);
 	guest_set_reason(g, text);
 	event_note(g, EVENT_RESTART, NULL, LOG_NOTICE, "%s", text);
-	why_note(g, WHY_RESTART, "back-off", span, "cause=%s restarts=%u/%u",
+	char action[64];
+	(void)snprintf(action, sizeof(action), "start again in %s", span);
+	why_note(g, WHY_RESTART, "back-off", action, "cause=%s restarts=%u/%u",
 		cause_to_string(g->last_exit.cause), g->restart.n_faults, policy->limit);
 	FAILPOINT(RETRY_SCHEDULED);
 }

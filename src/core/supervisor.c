@@ -55,6 +55,7 @@ static struct guest *guest_new(
 	g->dirty = true;
 	agent_drop(g);
 	take_services(g, spec);
+	event_restore(s, g);
 	record_load(g, now);
 	return g;
 }
@@ -88,7 +89,7 @@ static int take_guests(struct supervisor *s, const struct spec *spec, usec_t now
 			stays |= list[i] == g;
 		if (stays)
 			continue;
-		log_full(LOG_NOTICE, g->spec->name, NULL, "removed from the configuration%s",
+		event_note(g, EVENT_DAEMON, NULL, LOG_NOTICE, "removed from the configuration%s",
 			guest_state_has_qemu(g->state) ? "; it goes on running, unwatched" : "");
 		s->config.hv->vtable->forget(s->config.hv, g->spec->uuid);
 		guest_retire(g);
@@ -128,11 +129,12 @@ static void take_connection(struct supervisor *s, bool connected, const char *me
 			s->guests[i]->news |= NEWS_ASKED_START;
 	}
 	if (!connected) {
-		log_warning("libvirt (%s) is away: %s; probing goes on, states stand",
+		event_note_daemon(s, EVENT_HYPERVISOR, LOG_WARNING,
+			"libvirt (%s) is away: %s; probing goes on, states stand",
 			s->spec->connection, message ? message : "no reason given");
 		return;
 	}
-	log_info("connected to %s", s->spec->connection);
+	event_note_daemon(s, EVENT_HYPERVISOR, LOG_INFO, "connected to %s", s->spec->connection);
 	/* Events may have been lost: everything is read anew. */
 	for (unsigned i = 0; i < s->n_guests; i++)
 		s->guests[i]->read_due = now;
@@ -156,7 +158,7 @@ static void hv_event(void *userdata, const struct hv_event *event, usec_t now)
 		g->news |= NEWS_PANIC;
 		break;
 	case HV_HINT_WATCHDOG:
-		log_full(LOG_WARNING, g->spec->name, NULL, "stopped feeding its watchdog");
+		event_note(g, EVENT_BOOT, NULL, LOG_WARNING, "stopped feeding its watchdog");
 		break;
 	case HV_HINT_BALLOON:
 		g->stats_due = now;
@@ -196,6 +198,7 @@ int supervisor_new(const struct supervisor_config *config, usec_t now, struct su
 	s->dirty = true;
 	read_host_boot_id(s);
 	s->config_dir = config->config_dir ? strdup(config->config_dir) : NULL;
+	event_restore(s, NULL);
 	int r = take_guests(s, s->spec, now);
 	if (r < 0) {
 		s->spec = NULL; /* not taken over */
@@ -206,6 +209,9 @@ int supervisor_new(const struct supervisor_config *config, usec_t now, struct su
 		.event = hv_event, .console = hv_console, .userdata = s
 	};
 	config->hv->vtable->observe(config->hv, &observer);
+	event_begin(s);
+	event_note_daemon(s, EVENT_DAEMON, LOG_INFO, "began, with %u guest%s", s->n_guests,
+		s->n_guests == 1 ? "" : "s");
 	*ret = s;
 	return 0;
 }
@@ -232,6 +238,8 @@ void supervisor_free(struct supervisor *s)
 		record_save(s->guests[i]);
 		guest_free(s->guests[i]);
 	}
+	event_flush(s, NULL);
+	events_free(&s->events);
 	free(s->guests);
 	spec_free(s->spec);
 	free(s->config_dir);
@@ -241,6 +249,17 @@ void supervisor_free(struct supervisor *s)
 void supervisor_observe(struct supervisor *s, const struct supervisor_observer *observer)
 {
 	s->observer = *observer;
+}
+
+static void note_wedged(struct supervisor *s, unsigned queues)
+{
+	if (queues > 0)
+		event_note_daemon(s, EVENT_HYPERVISOR, LOG_WARNING,
+			"calls to libvirt about %u guest%s do not return; the others go on", queues,
+			queues == 1 ? "" : "s");
+	else
+		event_note_daemon(
+			s, EVENT_HYPERVISOR, LOG_NOTICE, "all calls to libvirt return again");
 }
 
 usec_t supervisor_run(struct supervisor *s, usec_t now)
@@ -262,7 +281,10 @@ usec_t supervisor_run(struct supervisor *s, usec_t now)
 		health.wedged_queues != s->hv_health.wedged_queues) {
 		s->dirty = true;
 	}
+	if (health.wedged_queues != s->hv_health.wedged_queues)
+		note_wedged(s, health.wedged_queues);
 	s->hv_health = health;
+	next = MIN(next, event_tick(s, NULL, now));
 	if ((dirty || s->dirty) && s->observer.changed)
 		s->observer.changed(s->observer.userdata, s);
 	return next;
@@ -343,7 +365,7 @@ int supervisor_reload(
 		s->spec = spec;
 		bind_specs(s, now);
 		spec_free(old);
-		log_notice("configuration reloaded");
+		event_note_daemon(s, EVENT_DAEMON, LOG_NOTICE, "configuration reloaded");
 	} else {
 		spec_free(spec);
 	}

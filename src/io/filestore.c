@@ -18,14 +18,19 @@
 #include <string.h>
 #include <time.h>
 
+/* Bytes to be appended. */
+struct pending {
+	char *data;
+	size_t len, room;
+};
+
 struct entry {
 	struct entry *next;
-	char *guest;
-	char *text; /* the last one saved that the disk does not have; or NULL */
+	char *guest; /* "" the daemon itself */
+	char *text;  /* the last one saved that the disk does not have; or NULL */
 	size_t text_len;
 	bool text_out; /* the batch that is out has this very text */
-	char *console;
-	size_t console_len, console_room;
+	struct pending console, events;
 	uint64_t dropped; /* console bytes, since the last batch */
 	int error;        /* of the last write; 0 fine */
 };
@@ -37,10 +42,10 @@ struct batch {
 	char *state_dir, *guest;
 	char *text;
 	size_t text_len;
-	char *console;
-	size_t console_len;
+	struct pending console, events;
 	uint64_t dropped;
 	int error;
+	bool text_written;
 	sem_t ended;
 };
 
@@ -63,7 +68,8 @@ static void batch_free(void *arg)
 	free(b->state_dir);
 	free(b->guest);
 	free(b->text);
-	free(b->console);
+	free(b->console.data);
+	free(b->events.data);
 	(void)sem_destroy(&b->ended);
 	free(b);
 }
@@ -76,9 +82,14 @@ static void batch_run(void *arg)
 	/* The text first: of the two it is the one that matters. */
 	if (b->text)
 		r = guestfiles_save(b->state_dir, b->guest, b->text, b->text_len);
-	if (r >= 0 && b->console_len > 0)
+	b->text_written = r >= 0;
+	/* Along with a text, which waits for the disk anyway, also the events are made to last. */
+	if (r >= 0 && b->events.len > 0)
+		r = guestfiles_append_events(b->state_dir, b->guest[0] ? b->guest : NULL,
+			b->events.data, b->events.len, b->text != NULL);
+	if (r >= 0 && b->console.len > 0)
 		r = guestfiles_append(
-			b->state_dir, b->guest, b->console, b->console_len, b->dropped);
+			b->state_dir, b->guest, b->console.data, b->console.len, b->dropped);
 	b->error = r;
 	(void)sem_post(&b->ended);
 }
@@ -91,8 +102,8 @@ static void tell_trouble(struct filestore *s)
 	for (const struct entry *e = s->entries; e; e = e->next) {
 		if (e->error == 0)
 			continue;
-		(void)snprintf(s->trouble, sizeof(s->trouble), "cannot write %s/private/%s: %s",
-			s->state_dir, e->guest,
+		(void)snprintf(s->trouble, sizeof(s->trouble), "cannot write in %s/%s%s: %s",
+			s->state_dir, e->guest[0] ? "private/" : "", e->guest,
 			e->error == -ETIMEDOUT ? "the disk does not answer" : strerror(-e->error));
 		return;
 	}
@@ -106,19 +117,21 @@ static void batch_done(void *arg, int error, usec_t now)
 
 	(void)now;
 	s->out = NULL;
-	/* After a time-out the worker may be writing b->error at this moment. */
+	/* After a time-out the worker may be writing into *b at this moment. */
 	e->error = error != 0 ? error : b->error;
-	if (e->error == 0 && e->text_out) {
+	if (error == 0 && b->text_written && e->text_out) {
 		free(TAKE_PTR(e->text));
 		e->text_len = 0;
 	}
 	if (e->error != 0)
-		e->dropped += b->console_len + b->dropped;
+		e->dropped += b->console.len + b->dropped;
+	bool tried = e->text_out;
 	e->text_out = false;
 	tell_trouble(s);
 	/* What failed waits for the next occasion: trying it again at once would spin on a full
-	 * disk. */
-	if (e->error == 0)
+	 * disk. A text that came in meanwhile was not tried yet, and may well succeed where a log
+	 * did not. */
+	if (e->error == 0 || (e->text && !tried))
 		kick(s);
 }
 
@@ -144,10 +157,10 @@ static struct batch *batch_new(struct filestore *s, struct entry *e)
 		batch_free(b);
 		return NULL;
 	}
-	b->console = TAKE_PTR(e->console);
-	b->console_len = e->console_len;
+	b->console = e->console;
+	b->events = e->events;
 	b->dropped = e->dropped;
-	e->console_len = e->console_room = 0;
+	e->console = e->events = (struct pending){ 0 };
 	e->dropped = 0;
 	e->text_out = e->text != NULL;
 	return b;
@@ -158,8 +171,9 @@ static void batch_put_back(struct batch *b)
 {
 	struct entry *e = b->entry;
 
-	e->console = TAKE_PTR(b->console);
-	e->console_len = e->console_room = b->console_len;
+	e->console = b->console;
+	e->events = b->events;
+	b->console = b->events = (struct pending){ 0 };
 	e->dropped = b->dropped;
 	e->text_out = false;
 	batch_free(b);
@@ -167,7 +181,7 @@ static void batch_put_back(struct batch *b)
 
 static bool entry_waits(const struct entry *e)
 {
-	return e->text || e->console_len > 0;
+	return e->text || e->console.len > 0 || e->events.len > 0;
 }
 
 static int batch_submit(struct filestore *s, struct worker_queue *queue, struct entry *e)
@@ -253,20 +267,23 @@ static void filestore_save(struct store *store, const char *guest, const char *t
 	kick(s);
 }
 
-static bool console_room(struct entry *e, size_t len)
+/* False: there is no room, or no memory, and nothing was taken. */
+static bool pending_add(struct pending *p, const void *data, size_t len, size_t max)
 {
-	size_t want = e->console_len + len;
+	size_t want = p->len + len;
 
-	if (want > FILESTORE_CONSOLE_WAITING)
+	if (want > max)
 		return false;
-	if (want <= e->console_room)
-		return true;
-	size_t room = MIN(MAX(want, 2 * e->console_room), (size_t)FILESTORE_CONSOLE_WAITING);
-	char *grown = realloc(e->console, room);
-	if (!grown)
-		return false;
-	e->console = grown;
-	e->console_room = room;
+	if (want > p->room) {
+		size_t room = MIN(MAX(want, 2 * p->room), max);
+		char *grown = realloc(p->data, room);
+		if (!grown)
+			return false;
+		p->data = grown;
+		p->room = room;
+	}
+	memcpy(p->data + p->len, data, len);
+	p->len = want;
 	return true;
 }
 
@@ -277,13 +294,25 @@ static void filestore_console(struct store *store, const char *guest, const void
 
 	if (!e || len == 0)
 		return;
-	if (console_room(e, len)) {
-		memcpy(e->console + e->console_len, data, len);
-		e->console_len += len;
-	} else {
+	if (!pending_add(&e->console, data, len, FILESTORE_CONSOLE_WAITING))
 		e->dropped += len;
-	}
 	kick(s);
+}
+
+static void filestore_event(struct store *store, const char *guest, const char *line, size_t len)
+{
+	struct filestore *s = (struct filestore *)store;
+	struct entry *e = entry_of(s, guest ? guest : "");
+
+	/* One that finds no room is missing on disk alone: its number tells. */
+	if (e && pending_add(&e->events, line, len, FILESTORE_EVENTS_WAITING))
+		kick(s);
+}
+
+static int filestore_load_events(
+	struct store *store, const char *guest, char **ret, size_t *ret_len)
+{
+	return guestfiles_load_events(((struct filestore *)store)->state_dir, guest, ret, ret_len);
 }
 
 static int filestore_load(struct store *store, const char *guest, char **ret, size_t *ret_len)
@@ -345,7 +374,8 @@ static void filestore_destroy(struct store *store)
 		s->entries = e->next;
 		free(e->guest);
 		free(e->text);
-		free(e->console);
+		free(e->console.data);
+		free(e->events.data);
 		free(e);
 	}
 	free(s->state_dir);
@@ -367,6 +397,8 @@ int filestore_new(struct worker_pool *pool, const char *state_dir, struct store 
 		.save = filestore_save,
 		.console = filestore_console,
 		.console_tail = filestore_console_tail,
+		.event = filestore_event,
+		.load_events = filestore_load_events,
 		.trouble = filestore_trouble,
 	};
 	struct filestore *s = calloc(1, sizeof(*s));

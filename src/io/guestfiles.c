@@ -74,14 +74,13 @@ int guestfiles_save(const char *state_dir, const char *guest, const char *text, 
 	return r;
 }
 
-static int rotate(const char *path, const char *old, size_t len)
+static int rotate(const char *path, const char *old, size_t len, size_t max)
 {
 	struct stat st;
 
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISREG(st.st_mode) || st.st_size == 0 ||
-		(uint64_t)st.st_size + len <= CONSOLE_FILE_MAX)
+	if (!S_ISREG(st.st_mode) || st.st_size == 0 || (uint64_t)st.st_size + len <= max)
 		return 0;
 	return rename(path, old) < 0 ? -errno : 0;
 }
@@ -102,7 +101,7 @@ int guestfiles_append(
 		(void)snprintf(mark, sizeof(mark),
 			"\n[mediakitd: %llu bytes of the serial line were not kept]\n",
 			(unsigned long long)missing);
-	r = rotate(path, old, strlen(mark) + len);
+	r = rotate(path, old, strlen(mark) + len, CONSOLE_FILE_MAX);
 	if (r < 0)
 		return r;
 	CLEANUP_CLOSE int fd = open_ours(path, O_WRONLY | O_APPEND | O_CREAT);
@@ -116,15 +115,88 @@ int guestfiles_append(
 	return r;
 }
 
-size_t guestfiles_tail(const char *state_dir, const char *guest, char *buf, size_t size)
+/* Fills `buf` from its end with the last bytes of the file; how many. */
+static size_t read_tail(int fd, char *buf, size_t size)
 {
-	CLEANUP_FREE char *path = layout_path(state_dir, guest, LAYOUT_CONSOLE);
-	CLEANUP_CLOSE int fd = path ? open_ours(path, O_RDONLY) : -EINVAL;
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return 0;
-	off_t from = st.st_size > (off_t)size ? st.st_size - (off_t)size : 0;
-	ssize_t n = pread(fd, buf, size, from);
-	return n < 0 ? 0 : (size_t)n;
+	size_t want = (size_t)MIN((uint64_t)st.st_size, (uint64_t)size);
+	ssize_t n = pread(fd, buf + (size - want), want, st.st_size - (off_t)want);
+	return n == (ssize_t)want ? want : 0;
+}
+
+size_t guestfiles_tail(const char *state_dir, const char *guest, char *buf, size_t size)
+{
+	CLEANUP_FREE char *path = layout_path(state_dir, guest, LAYOUT_CONSOLE);
+	CLEANUP_CLOSE int fd = path ? open_ours(path, O_RDONLY) : -EINVAL;
+	size_t len = read_tail(fd, buf, size);
+
+	memmove(buf, buf + (size - len), len);
+	return len;
+}
+
+static int events_paths(const char *state_dir, const char *guest, char **ret_path, char **ret_old)
+{
+	*ret_path = layout_path(state_dir, guest, guest ? LAYOUT_EVENTS : LAYOUT_DAEMON_EVENTS);
+	*ret_old =
+		layout_path(state_dir, guest, guest ? LAYOUT_EVENTS_OLD : LAYOUT_DAEMON_EVENTS_OLD);
+	return *ret_path && *ret_old ? 0 : -EINVAL;
+}
+
+/* A daemon that was killed, or a disk that was full, may have left half a line, to which the next
+ * must not be glued. */
+static bool ends_in_half_a_line(int fd)
+{
+	struct stat st;
+	char last;
+
+	return fstat(fd, &st) == 0 && st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 &&
+	       last != '\n';
+}
+
+int guestfiles_append_events(
+	const char *state_dir, const char *guest, const char *lines, size_t len, bool sync)
+{
+	CLEANUP_FREE char *path = NULL, *old = NULL;
+	int r = events_paths(state_dir, guest, &path, &old);
+
+	if (r >= 0 && guest)
+		r = make_private_dir(state_dir, guest);
+	if (r >= 0)
+		r = rotate(path, old, len, EVENTS_FILE_MAX);
+	if (r < 0)
+		return r;
+	CLEANUP_CLOSE int fd = open_ours(path, O_RDWR | O_APPEND | O_CREAT);
+	if (fd < 0)
+		return fd;
+	if (ends_in_half_a_line(fd))
+		r = fd_write_all(fd, "\n", 1);
+	if (r >= 0)
+		r = fd_write_all(fd, lines, len);
+	return r >= 0 && sync && fdatasync(fd) < 0 ? -errno : r;
+}
+
+int guestfiles_load_events(const char *state_dir, const char *guest, char **ret, size_t *ret_len)
+{
+	CLEANUP_FREE char *path = NULL, *old = NULL;
+	int r = events_paths(state_dir, guest, &path, &old);
+
+	if (r < 0)
+		return r;
+	CLEANUP_CLOSE int fd = open_ours(path, O_RDONLY);
+	CLEANUP_CLOSE int old_fd = open_ours(old, O_RDONLY);
+	/* Just rotated, there is only the old one. */
+	if (fd < 0 && (fd != -ENOENT || old_fd < 0))
+		return fd;
+	CLEANUP_FREE char *text = malloc(EVENTS_TAIL_MAX);
+	if (!text)
+		return -ENOMEM;
+	size_t len = read_tail(fd, text, EVENTS_TAIL_MAX);
+	len += read_tail(old_fd, text, EVENTS_TAIL_MAX - len);
+	memmove(text, text + (EVENTS_TAIL_MAX - len), len);
+	*ret = TAKE_PTR(text);
+	*ret_len = len;
+	return 0;
 }

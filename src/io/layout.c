@@ -34,6 +34,10 @@ static const struct place {
 	[LAYOUT_STATE] = { "private", "state.json" },
 	[LAYOUT_CONSOLE] = { "private", "console.log" },
 	[LAYOUT_CONSOLE_OLD] = { "private", "console.log.1" },
+	[LAYOUT_EVENTS] = { "private", "events.jsonl" },
+	[LAYOUT_EVENTS_OLD] = { "private", "events.jsonl.1" },
+	[LAYOUT_DAEMON_EVENTS] = { NULL, "events.jsonl" },
+	[LAYOUT_DAEMON_EVENTS_OLD] = { NULL, "events.jsonl.1" },
 };
 static_assert(ARRAY_SIZE(places) == LAYOUT_FILE_NUM, "a file without a place");
 

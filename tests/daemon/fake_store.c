@@ -61,6 +61,30 @@ static size_t fake_console_tail(struct store *s, const char *guest, char *buf, s
 	return 0;
 }
 
+static void fake_event(struct store *s, const char *guest, const char *line, size_t len)
+{
+	struct fake_text *t = fake_store_text((struct fake_store *)s, guest ? guest : "");
+	size_t have = t->events ? strlen(t->events) : 0;
+
+	if (((struct fake_store *)s)->dead)
+		return;
+	assert(len == strlen(line) && line[len - 1] == '\n');
+	t->events = realloc(t->events, have + len + 1);
+	assert(t->events);
+	memcpy(t->events + have, line, len + 1);
+}
+
+static int fake_load_events(struct store *s, const char *guest, char **ret, size_t *ret_len)
+{
+	const struct fake_text *t = fake_store_text((struct fake_store *)s, guest ? guest : "");
+
+	if (!t->events)
+		return -ENOENT;
+	*ret = strdup(t->events);
+	*ret_len = strlen(t->events);
+	return 0;
+}
+
 static const char *fake_trouble(struct store *s)
 {
 	(void)s;
@@ -74,6 +98,8 @@ struct fake_store *fake_store_new(void)
 		.save = fake_save,
 		.console = fake_console,
 		.console_tail = fake_console_tail,
+		.event = fake_event,
+		.load_events = fake_load_events,
 		.trouble = fake_trouble,
 	};
 	struct fake_store *s = calloc(1, sizeof(*s));
@@ -91,6 +117,7 @@ void fake_store_free(struct fake_store *s)
 		s->texts = t->next;
 		free(t->guest);
 		free(t->text);
+		free(t->events);
 		free(t);
 	}
 	free(s);

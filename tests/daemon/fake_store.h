@@ -13,6 +13,7 @@ struct fake_text {
 	char *guest, *text;
 	unsigned saves;
 	uint64_t console_bytes;
+	char *events; /* lines; NULL without any */
 };
 
 struct fake_store {

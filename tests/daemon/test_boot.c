@@ -147,7 +147,7 @@ static void test_gives_up(void **state)
 	assert_int_equal(r->accepted, -EPERM);
 	assert_non_null(strstr(r->message, "given up"));
 	d->panics = 0;
-	guest_reset_failed(sim_guest(sim, VM), sim->now);
+	guest_reset_failed(sim_guest(sim, VM), "the test", sim->now);
 	sim_run(sim, S);
 	r = sim_ask(sim, VM, OPERATION_START);
 	sim_wait_answer(sim, r, 30 * S);

@@ -224,7 +224,7 @@ static void test_latch(void **state)
 	sim_run(sim, 60 * S);
 	assert_int_equal(sim_guest(sim, VM)->state, GUEST_FAILED);
 	assert_true(sim_ask(sim, VM, OPERATION_START)->accepted < 0);
-	guest_reset_failed(sim_guest(sim, VM), sim->now);
+	guest_reset_failed(sim_guest(sim, VM), "the test", sim->now);
 	assert_int_equal(sim_guest(sim, VM)->restart.n_faults, 0);
 	sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_START), 60 * S);
 	/* The whole budget again. */

@@ -57,9 +57,9 @@ int guest_request(struct guest *g, const struct request *request, usec_t now,
 	return *ret_op ? 1 : -EBUSY;
 }
 
-void guest_reset_failed(struct guest *g, usec_t now)
+void guest_reset_failed(struct guest *g, const char *who, usec_t now)
 {
-	(void)g, (void)now;
+	(void)g, (void)who, (void)now;
 	core.resets++;
 }
 

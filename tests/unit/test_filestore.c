@@ -180,6 +180,102 @@ static void test_console_appends(void **state)
 	assert_file(path_of(s, GUEST, "console.log"), expected);
 }
 
+static char *load_events(struct scene *s, const char *guest, size_t *ret_len)
+{
+	char *text = NULL;
+
+	assert_int_equal(s->store->vtable->load_events(s->store, guest, &text, ret_len), 0);
+	return text;
+}
+
+static void test_events_append(void **state)
+{
+	struct scene *s = *state;
+	char *text;
+	size_t len;
+
+	assert_int_equal(s->store->vtable->load_events(s->store, GUEST, &text, &len), -ENOENT);
+	s->store->vtable->event(s->store, GUEST, "{1}\n", 4);
+	s->store->vtable->event(s->store, NULL, "{2}\n", 4);
+	s->store->vtable->save(s->store, GUEST, "text", 4);
+	s->store->vtable->event(s->store, GUEST, "{3}\n", 4);
+	run_loop(s);
+	assert_file(path_of(s, GUEST, "events.jsonl"), "{1}\n{3}\n");
+	text = load_events(s, NULL, &len);
+	assert_int_equal(len, 4);
+	assert_memory_equal(text, "{2}\n", 4);
+	free(text);
+	/* Half a line, left by a crash: the next one does not lengthen it. */
+	int fd = open(path_of(s, GUEST, "events.jsonl"), O_WRONLY | O_APPEND);
+	assert_int_equal(write(fd, "{4", 2), 2);
+	close(fd);
+	s->store->vtable->event(s->store, GUEST, "{5}\n", 4);
+	run_loop(s);
+	assert_file(path_of(s, GUEST, "events.jsonl"), "{1}\n{3}\n{4\n{5}\n");
+}
+
+static void test_events_rotate(void **state)
+{
+	const size_t chunk = 1000, n = 3 * EVENTS_FILE_MAX / chunk;
+	struct scene *s = *state;
+	char line[1001];
+	struct stat st;
+	size_t len;
+
+	for (unsigned i = 0; i < n; i++) {
+		(void)snprintf(line, sizeof(line), "%0*u\n", (int)chunk - 1, i);
+		assert_int_equal(guestfiles_append_events(s->dir, GUEST, line, chunk, false), 0);
+	}
+	assert_int_equal(stat(path_of(s, GUEST, "events.jsonl"), &st), 0);
+	assert_in_range(st.st_size, 1, EVENTS_FILE_MAX);
+	assert_int_equal(stat(path_of(s, GUEST, "events.jsonl.1"), &st), 0);
+	assert_in_range(st.st_size, EVENTS_FILE_MAX / 2, EVENTS_FILE_MAX);
+	/* The last bytes over both files, in order. */
+	char *text = load_events(s, GUEST, &len);
+	assert_int_equal(len, EVENTS_TAIL_MAX);
+	assert_memory_equal(text + len - chunk, line, chunk);
+	(void)snprintf(line, sizeof(line), "%0*u\n", (int)chunk - 1, (unsigned)n - 200);
+	assert_memory_equal(text + len - 200 * chunk, line, chunk);
+	free(text);
+	/* The file is gone as after a rotation: the old one is read alone. */
+	assert_int_equal(unlink(path_of(s, GUEST, "events.jsonl")), 0);
+	free(load_events(s, GUEST, &len));
+	assert_true(len > 0);
+}
+
+/* A disk that takes nothing: what waits is bounded, the state is written all the same, and a link
+ * or a pipe put there is not followed. */
+static void test_events_refused(void **state)
+{
+	struct scene *s = *state;
+	char line[1000];
+	char *text = NULL;
+	size_t len;
+
+	s->store->vtable->save(s->store, GUEST, "text", 4);
+	run_loop(s);
+	assert_int_equal(symlink("/dev/full", path_of(s, GUEST, "events.jsonl")), 0);
+	memset(line, 'x', sizeof(line));
+	line[sizeof(line) - 1] = '\n';
+	for (unsigned i = 0; i < 1000; i++)
+		s->store->vtable->event(s->store, GUEST, line, sizeof(line));
+	s->store->vtable->save(s->store, GUEST, "newer", 5);
+	run_loop(s);
+	assert_file(path_of(s, GUEST, "state.json"), "newer");
+	assert_true(s->store->vtable->trouble(s->store)[0]);
+	assert_int_equal(s->store->vtable->load_events(s->store, GUEST, &text, &len), -ELOOP);
+	assert_int_equal(unlink(path_of(s, GUEST, "events.jsonl")), 0);
+	assert_int_equal(mkfifo(path_of(s, GUEST, "events.jsonl"), 0600), 0);
+	assert_int_equal(s->store->vtable->load_events(s->store, GUEST, &text, &len), -EINVAL);
+	assert_int_equal(unlink(path_of(s, GUEST, "events.jsonl")), 0);
+	s->store->vtable->event(s->store, GUEST, "{}\n", 3);
+	run_loop(s);
+	s->store->vtable->event(s->store, GUEST, "{}\n", 3);
+	run_loop(s);
+	assert_string_equal(s->store->vtable->trouble(s->store), "");
+	assert_null(text);
+}
+
 static void test_console_rotates(void **state)
 {
 	struct scene *s = *state;
@@ -331,6 +427,9 @@ int main(void)
 		TEST(test_destroy_writes),
 		TEST(test_console_appends),
 		TEST(test_console_rotates),
+		TEST(test_events_append),
+		TEST(test_events_rotate),
+		TEST(test_events_refused),
 		TEST(test_console_bounded),
 		TEST(test_trouble),
 		TEST(test_trouble_at_the_end),

@@ -60,6 +60,10 @@ static void test_paths(void **state)
 		{ LAYOUT_STATE, "/s/private/g/state.json" },
 		{ LAYOUT_CONSOLE, "/s/private/g/console.log" },
 		{ LAYOUT_CONSOLE_OLD, "/s/private/g/console.log.1" },
+		{ LAYOUT_EVENTS, "/s/private/g/events.jsonl" },
+		{ LAYOUT_EVENTS_OLD, "/s/private/g/events.jsonl.1" },
+		{ LAYOUT_DAEMON_EVENTS, "/s/events.jsonl" },
+		{ LAYOUT_DAEMON_EVENTS_OLD, "/s/events.jsonl.1" },
 	};
 	static const char *const bad[] = { NULL, "", ".", "..", "a/b", "../x", "/" };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every enum's name table, in both directions: no value without a name, no name twice, nothing
  * found that is none. */
-/* LINK: base model policy io/hv io/disk io/program core/event core/operation core/evidence */
+/* LINK: base model policy io/hv io/disk io/program core/operation core/evidence */
 /* LIBS: libcbor jansson inih libsystemd */
 #include <errno.h>
 #include <setjmp.h>
@@ -15,7 +15,6 @@
 
 #include "base/failpoint.h"
 #include "base/macro.h"
-#include "core/event.h"
 #include "core/evidence.h"
 #include "core/operation.h"
 #include "io/disk.h"
@@ -24,6 +23,7 @@
 #include "model/cloudinit.h"
 #include "model/conf.h"
 #include "model/conf_keys.h"
+#include "model/event.h"
 #include "model/report.h"
 #include "model/spec.h"
 #include "policy/balloon.h"
