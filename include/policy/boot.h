@@ -9,7 +9,14 @@
  * writable root was seen, it stays seen for that boot, and everything later is a hint for the
  * screen. Signs err to the safe side: any word of the guest's init counts. Rejected: trusting
  * pvpanic alone (an Oops in the idle task never reaches it), and a plain time-out (a starved TCG
- * boot may take minutes and be well). */
+ * boot may take minutes and be well).
+ *
+ * Movement is seen here too, for the deadlines of policy/boottime, and in two grades. A *step* is
+ * something of which a boot has only so many: a new stage, the agent connecting, one service more
+ * that answers. A *move* is a step, or a serial line that this boot has not said before. Lines that
+ * differ only in digits, blanks or punctuation ("A start job is running (31s / 1min 30s)") are the
+ * same line; each finds its bit in a field of BOOT_SEEN_BITS, so a guest can move by talking only
+ * so often in a boot, whatever it says. */
 #ifndef MEDIAKIT_POLICY_BOOT_H
 #define MEDIAKIT_POLICY_BOOT_H
 
@@ -18,6 +25,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum boot_stage {
 	BOOT_FIRMWARE, /* nothing but the firmware has spoken */
@@ -37,16 +45,24 @@ NAME_TABLE_DECLARE(boot_stage, enum boot_stage);
 #define BOOT_SILENT_AFTER (180 * USEC_PER_SEC)
 #define BOOT_LINE_MAX     256u /* longer lines are judged by their beginning */
 #define BOOT_HINT_MAX     128u
+/* A good boot of the stand-in says 400 lines, an Ubuntu cloud image about 900; two different lines
+ * that share a bit cost nothing, because others come. */
+#define BOOT_SEEN_BITS 4096u
 
 struct boot {
 	enum boot_stage stage;
 	usec_t began, stage_since, heard_at;
-	bool root_writable;       /* may be: a sign of it was seen in this boot */
-	bool panicked;            /* words of a kernel panic or Oops were seen */
-	bool finished_mark;       /* cloud-init's last words were seen */
-	char hint[BOOT_HINT_MAX]; /* the line that says so, printable; "" without */
-	char line[BOOT_LINE_MAX]; /* being collected */
+	usec_t moved_at, stepped_at;
+	unsigned steps;              /* so far */
+	usec_t took[BOOT_STAGE_NUM]; /* of each stage that was left; 0: not left, or passed over */
+	bool spoke;                  /* there is somebody on the serial line */
+	bool root_writable;          /* may be: a sign of it was seen in this boot */
+	bool panicked;               /* words of a kernel panic or Oops were seen */
+	bool finished_mark;          /* cloud-init's last words were seen */
+	char hint[BOOT_HINT_MAX];    /* the line that says so, printable; "" without */
+	char line[BOOT_LINE_MAX];    /* being collected */
 	size_t line_len;
+	uint64_t seen[BOOT_SEEN_BITS / 64]; /* lines that were said in this boot */
 };
 
 void boot_begin(struct boot *b, usec_t now);
@@ -55,6 +71,13 @@ bool boot_console(struct boot *b, const void *data, size_t len, usec_t now);
 /* Something other than the serial line shows that the guest's userspace runs: the agent connected,
  * a service answered. True when the stage moved. */
 bool boot_userspace(struct boot *b, usec_t now);
+/* cloud-init ended, or the guest counts as ready without its word. True when the stage moved. */
+bool boot_finish(struct boot *b, usec_t now);
+/* Progress that the serial line does not show. Only for what can happen a bounded number of times
+ * in a boot. */
+void boot_step(struct boot *b, usec_t now);
+/* The host slept or the guest was paused for so long: time that no boot can use. */
+void boot_slept(struct boot *b, usec_t span);
 /* Is this boot dead? If not, *ret_look_again is when to ask next (USEC_INFINITY: never again).
  * `ret_why` is static. */
 bool boot_dead(const struct boot *b, usec_t now, usec_t *ret_look_again, const char **ret_why);

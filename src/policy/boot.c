@@ -29,8 +29,7 @@ static const struct {
 	enum boot_stage stage;
 } signs[] = {
 	{ "Linux version ", SIGN_STAGE, BOOT_KERNEL },
-	{ "Run /init as init process", SIGN_STAGE, BOOT_INIT },
-	{ "Run /sbin/init as init process", SIGN_STAGE, BOOT_INIT },
+	{ " as init process", SIGN_STAGE, BOOT_INIT },
 	{ "Loading, please wait", SIGN_STAGE, BOOT_INIT },
 	{ "systemd[1]: ", SIGN_STAGE, BOOT_INIT },
 	{ "  OK  ", SIGN_STAGE, BOOT_INIT },
@@ -54,15 +53,38 @@ static const struct {
 
 void boot_begin(struct boot *b, usec_t now)
 {
-	*b = (struct boot){ .began = now, .stage_since = now, .heard_at = now };
+	*b = (struct boot){
+		.began = now,
+		.stage_since = now,
+		.heard_at = now,
+		.moved_at = now,
+		.stepped_at = now,
+	};
+}
+
+void boot_step(struct boot *b, usec_t now)
+{
+	b->steps++;
+	b->stepped_at = b->moved_at = now;
+}
+
+void boot_slept(struct boot *b, usec_t span)
+{
+	usec_t *const times[] = { &b->began, &b->stage_since, &b->heard_at, &b->moved_at,
+		&b->stepped_at };
+
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++)
+		*times[i] = usec_add(*times[i], span);
 }
 
 static bool reach(struct boot *b, enum boot_stage stage, usec_t now)
 {
 	if (stage <= b->stage)
 		return false;
+	b->took[b->stage] = usec_sub(now, b->stage_since);
 	b->stage = stage;
 	b->stage_since = now;
+	boot_step(b, now);
 	/* From here on the guest's own programs run, and may have mounted anything. */
 	if (stage >= BOOT_INIT)
 		b->root_writable = true;
@@ -102,16 +124,43 @@ static bool judge_line(struct boot *b, bool whole, usec_t now)
 	return moved;
 }
 
+/* Has this boot said such a line before? Only letters count, so that time stamps, counters and
+ * spinners make no new line of an old one. FNV-1a; nobody gains by finding two that collide. */
+static bool is_new(struct boot *b)
+{
+	uint32_t hash = 2166136261u;
+	size_t letters = 0;
+
+	for (size_t i = 0; i < b->line_len; i++) {
+		char c = b->line[i];
+
+		if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z'))
+			continue;
+		hash = (hash ^ (unsigned char)c) * 16777619u;
+		letters++;
+	}
+	hash = (hash ^ hash >> 16) % BOOT_SEEN_BITS;
+	uint64_t bit = UINT64_C(1) << hash % 64;
+	if (letters == 0 || (b->seen[hash / 64] & bit))
+		return false;
+	b->seen[hash / 64] |= bit;
+	return true;
+}
+
 bool boot_console(struct boot *b, const void *data, size_t len, usec_t now)
 {
 	const char *s = data;
 	bool moved = false;
 
-	if (len > 0)
+	if (len > 0) {
 		b->heard_at = now;
+		b->spoke = true;
+	}
 	for (size_t i = 0; i < len; i++) {
 		if (s[i] == '\n' || s[i] == '\r') {
 			moved |= judge_line(b, true, now);
+			if (is_new(b))
+				b->moved_at = now;
 			b->line_len = 0;
 		} else if (b->line_len < sizeof(b->line)) {
 			b->line[b->line_len++] = s[i];
@@ -127,6 +176,12 @@ bool boot_userspace(struct boot *b, usec_t now)
 {
 	b->root_writable = true;
 	return reach(b, BOOT_SERVICES, now);
+}
+
+bool boot_finish(struct boot *b, usec_t now)
+{
+	b->root_writable = true;
+	return reach(b, BOOT_DONE, now);
 }
 
 bool boot_dead(const struct boot *b, usec_t now, usec_t *ret_look_again, const char **ret_why)

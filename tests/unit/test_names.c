@@ -28,6 +28,7 @@
 #include "model/spec.h"
 #include "policy/balloon.h"
 #include "policy/boot.h"
+#include "policy/boottime.h"
 #include "policy/lifecycle.h"
 #include "policy/probe.h"
 #include "policy/restart.h"
@@ -50,6 +51,7 @@ struct name_table {
 	TABLE(balloon_phase, enum balloon_phase, BALLOON_PHASE_NUM)                                \
 	TABLE(balloon_reason, enum balloon_reason, BALLOON_REASON_NUM)                             \
 	TABLE(boot_stage, enum boot_stage, BOOT_STAGE_NUM)                                         \
+	TABLE(boottime_kind, enum boottime_kind, BOOTTIME_KIND_NUM)                                \
 	TABLE(cause, enum exit_cause, CAUSE_NUM)                                                   \
 	TABLE(cloudinit_text, enum cloudinit_text, CLOUDINIT_TEXT_NUM)                             \
 	TABLE(conf_effect, enum conf_effect, CONF_EFFECT_NUM)                                      \
