@@ -45,7 +45,10 @@ struct view_guest {
 	usec_t started_at;
 	char boot_stage[16], boot_hint[160];
 	usec_t boot_stage_since;
-	uint32_t cloudinit_errors, boots, faults, fault_limit;
+	usec_t boot_began, boot_expected, boot_deadline;
+	bool boot_stuck;
+	char cloudinit_status[16], cloudinit_stage[32], cloudinit_quote[400];
+	uint32_t cloudinit_errors, cloudinit_warnings, boots, faults, fault_limit;
 	usec_t retry_at;
 	char ladder_rung[16];
 	uint32_t ladder_presses;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands run in the guest by its agent: one at a time for each guest, bounded in time and output.
- * Used to read the boot_id and cloud-init's result, and to ask systemd in the guest about units.
+ * Used to read the boot_id and cloud-init's status, and to ask systemd in the guest about units.
  * The answers are the guest's word. */
 #ifndef MEDIAKIT_CORE_AGENT_H
 #define MEDIAKIT_CORE_AGENT_H
@@ -16,7 +16,9 @@ struct guest;
  * so nothing new is asked until the last one ended or this long has passed. */
 #define AGENT_COMMAND_MAX (30 * USEC_PER_SEC)
 #define AGENT_POLL_EVERY  (500 * USEC_PER_MSEC)
-#define AGENT_OUTPUT_MAX  4096u
+/* boot_id and three files of at most CLOUDINIT_FILE_MAX, with head's headings; in base64 well below
+ * HV_AGENT_BYTES_MAX. Written by the guest into a buffer of ours, never kept. */
+#define AGENT_OUTPUT_MAX  (28u * 1024u)
 #define AGENT_ARGS_MAX    40u
 
 /* `error` 0 with the exit status and the output (NUL-terminated, at most AGENT_OUTPUT_MAX,

@@ -5,6 +5,7 @@
 #define MEDIAKIT_CORE_GUEST_H
 
 #include "core/agent.h"
+#include "core/bootwatch.h"
 #include "core/console.h"
 #include "core/event.h"
 #include "core/evidence.h"
@@ -95,6 +96,7 @@ struct guest {
 	unsigned boots;             /* attempts since the last success or request */
 
 	struct boot boot;
+	struct bootwatch bootwatch;
 	struct shutdown ladder;
 	struct restart restart;
 	struct evidence evidence;
@@ -104,8 +106,7 @@ struct guest {
 	char boot_id[37];      /* the current one; "" unknown */
 	char past_boot_id[37]; /* the one before; a report that shows it is stale */
 	bool boot_id_by_agent;
-	bool boot_id_doubt;        /* nobody looked for a while: it may have rebooted itself */
-	unsigned cloudinit_errors; /* that cloud-init itself counted at the end of this boot */
+	bool boot_id_doubt; /* nobody looked for a while: it may have rebooted itself */
 	enum boot_stage restored_stage;
 
 	uint64_t balloon_target_kib; /* asked for by an operator; 0: none */

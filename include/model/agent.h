@@ -24,7 +24,4 @@ struct agent_status {
  * NUL-terminated, cut at `size`; bytes 0 become '?'. 0, or -EBADMSG. */
 int agent_parse_status(const char *json, struct agent_status *ret, char *out, size_t size);
 
-/* cloud-init's /run/cloud-init/result.json: how many errors it ended with. 0, or -EBADMSG. */
-int agent_parse_cloudinit_result(const char *json, unsigned *ret_errors);
-
 #endif

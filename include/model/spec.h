@@ -52,6 +52,10 @@ enum spec_on {
 enum spec_restart { RESTART_STAY, RESTART_AGAIN, RESTART_NUM };
 NAME_TABLE_DECLARE(restart, enum spec_restart); /* stay restart */
 
+/* What is done about a boot that stands still once its disk may be written to. */
+enum spec_on_stuck { ON_STUCK_SHOW, ON_STUCK_RESTART, ON_STUCK_NUM };
+NAME_TABLE_DECLARE(on_stuck, enum spec_on_stuck); /* show restart */
+
 struct service_spec {
 	char *name;
 	char *purpose;         /* or NULL */
@@ -119,6 +123,11 @@ struct guest_spec {
 	unsigned restart_limit;
 	usec_t restart_window, restart_stable_after;
 	enum spec_restart restart_on[ON_NUM];
+
+	/* [Boot] see policy/boottime */
+	unsigned boot_factor;
+	usec_t boot_least;
+	enum spec_on_stuck on_stuck;
 
 	struct service_spec services[SPEC_SERVICES_MAX];
 	unsigned n_services;

@@ -11,6 +11,8 @@
 #define STATE_WORD    24u /* bytes of an enum's name, its NUL included */
 #define STATE_REASON  256u
 #define STATE_FAULTS  16u
+#define STATE_BOOTS   32u /* eight each of first and later ones, under TCG and KVM */
+#define STATE_KEY     80u
 
 struct state_service {
 	char name[SPEC_NAME_MAX + 1];
@@ -19,6 +21,12 @@ struct state_service {
 	usec_t since_realtime, judged_realtime, latency;
 	unsigned successes, failures;
 	bool proven, flagged;
+};
+
+/* How long the stages of one boot took that came up; 0: not seen. */
+struct state_boot {
+	bool tcg, first;
+	usec_t firmware, kernel, init, cloud_init, services;
 };
 
 struct state_record {
@@ -35,6 +43,9 @@ struct state_record {
 	usec_t exit_at_realtime, exit_uptime, exit_took;
 	usec_t fault_realtime[STATE_FAULTS];
 	unsigned n_faults;
+	char boot_key[STATE_KEY]; /* disk and seed of the last boot that came up */
+	struct state_boot boots[STATE_BOOTS];
+	unsigned n_boots;
 	struct state_service services[SPEC_SERVICES_MAX];
 	unsigned n_services;
 };

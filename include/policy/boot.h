@@ -56,11 +56,12 @@ struct boot {
 	unsigned steps;              /* so far */
 	usec_t took[BOOT_STAGE_NUM]; /* of each stage that was left; 0: not left, or passed over */
 	bool spoke;                  /* there is somebody on the serial line */
-	bool root_writable;          /* may be: a sign of it was seen in this boot */
-	bool panicked;               /* words of a kernel panic or Oops were seen */
-	bool finished_mark;          /* cloud-init's last words were seen */
-	char hint[BOOT_HINT_MAX];    /* the line that says so, printable; "" without */
-	char line[BOOT_LINE_MAX];    /* being collected */
+	bool unseen;              /* it began before anybody watched: the first stage may be any */
+	bool root_writable;       /* may be: a sign of it was seen in this boot */
+	bool panicked;            /* words of a kernel panic or Oops were seen */
+	bool finished_mark;       /* cloud-init's last words were seen */
+	char hint[BOOT_HINT_MAX]; /* the line that says so, printable; "" without */
+	char line[BOOT_LINE_MAX]; /* being collected */
 	size_t line_len;
 	uint64_t seen[BOOT_SEEN_BITS / 64]; /* lines that were said in this boot */
 };

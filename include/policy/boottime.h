@@ -71,8 +71,8 @@ usec_t boottime_whole(const struct boottime *t, struct boottime_how how);
 /* How long the present stage may last without moving. Before anything was learned under TCG:
  * firmware and kernel 5 min each, init 10 min, cloud-init 30 min (it may install packages),
  * services 15 min (the start budget of a service under TCG, wire.md); under KVM a third. A first
- * boot gets that at least. A serial line that never spoke hides all stages behind the first, which
- * then has the budgets of all. */
+ * boot gets that at least. A boot whose beginning nobody saw, and a serial line that
+ * never spoke, hide all stages behind the first, which then has the budgets of all. */
 usec_t boottime_budget(const struct boottime *t, const struct boottime_policy *policy,
 	struct boottime_how how, const struct boot *b);
 

@@ -17,6 +17,7 @@ enum exit_cause {
 	CAUSE_GUEST_REBOOT,   /* its OS ended and QEMU went on: no fault, and nothing to start */
 	CAUSE_GUEST_PANIC,
 	CAUSE_BOOT_DEAD, /* we ended a boot that panicked or stood still */
+	CAUSE_BOOT_STUCK, /* a boot stood still, and the guest went down when it was asked to */
 	CAUSE_WATCHDOG,  /* we stopped it, because it did not feed its watchdog */
 	CAUSE_REMEDY,    /* we stopped it, because its services were down */
 	CAUSE_QEMU_CRASHED,

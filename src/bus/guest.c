@@ -14,7 +14,13 @@
  * StartedAt t          of the present run
  * BootStage s          firmware kernel init cloud-init services done; "" while nothing runs
  * BootStageSince t, BootHint s (the line of the serial console that gives cause for worry)
- * CloudInitErrors u    that cloud-init counted at the end of this boot
+ * BootBegan t, BootExpected t   what this boot is expected to take from then on, a span; 0 unknown
+ * BootDeadline t       when it counts as stuck unless it moves; 0: no boot is under way
+ * BootStuck b          it stands still; Reason says where
+ * CloudInitStatus s    unknown running done degraded error disabled, as it says itself
+ * CloudInitStage s     that runs now; ""
+ * CloudInitErrors u, CloudInitWarnings u   that it counted in this boot
+ * CloudInitQuote s     the first of them, its words
  * Boots u              attempts since the last success
  * RetryAt t            when a crashed guest is started again
  * Faults u, FaultLimit u   inside the window of [Restart]
@@ -83,6 +89,19 @@ static uint64_t stat_of(const struct guest *g, uint64_t value)
 	return g->stats_at && runs(g) ? value : HV_STAT_ABSENT;
 }
 
+static bool coming_up(const struct guest *g)
+{
+	return g->state == GUEST_BOOTING || g->state == GUEST_RUNNING;
+}
+
+/* Of a run that is over nothing is told. */
+static const struct cloudinit_status *cloudinit(const struct guest *g)
+{
+	static const struct cloudinit_status none;
+
+	return runs(g) ? &g->bootwatch.cloudinit : &none;
+}
+
 GETTER_TEXT(name, t->guest->spec->name)
 GETTER_TEXT(uuid, t->guest->spec->uuid)
 GETTER_TEXT(hostname, t->guest->spec->hostname)
@@ -101,7 +120,15 @@ GETTER_U64(started_at, runs(t->guest) ? t->guest->started_at_realtime : 0)
 GETTER_TEXT(boot_stage, runs(t->guest) ? boot_stage_to_string(t->guest->boot.stage) : "")
 GETTER_U64(boot_stage_since, runs(t->guest) ? realtime_of(t->guest->boot.stage_since) : 0)
 GETTER_TEXT(boot_hint, runs(t->guest) ? t->guest->boot.hint : "")
-GETTER_U32(cloudinit_errors, t->guest->cloudinit_errors)
+GETTER_U64(boot_began, runs(t->guest) ? realtime_of(t->guest->boot.began) : 0)
+GETTER_U64(boot_expected, coming_up(t->guest) ? t->guest->bootwatch.expected : 0)
+GETTER_U64(boot_deadline, coming_up(t->guest) ? realtime_of(t->guest->bootwatch.deadline) : 0)
+GETTER_BOOL(boot_stuck, runs(t->guest) && t->guest->bootwatch.stuck)
+GETTER_TEXT(cloudinit_status, cloudinit_state_to_string(cloudinit(t->guest)->state))
+GETTER_TEXT(cloudinit_stage, cloudinit(t->guest)->stage)
+GETTER_U32(cloudinit_errors, cloudinit(t->guest)->errors)
+GETTER_U32(cloudinit_warnings, cloudinit(t->guest)->warnings)
+GETTER_TEXT(cloudinit_quote, cloudinit(t->guest)->quote)
 GETTER_U32(boots, t->guest->boots)
 GETTER_U64(retry_at, t->guest->state == GUEST_CRASHED && t->guest->retry_due != USEC_INFINITY
 			     ? realtime_of(t->guest->retry_due)
@@ -244,7 +271,15 @@ const sd_bus_vtable guest_vtable[] = {
 	CHANGING("BootStage", "s", get_boot_stage),
 	CHANGING("BootStageSince", "t", get_boot_stage_since),
 	CHANGING("BootHint", "s", get_boot_hint),
+	CHANGING("BootBegan", "t", get_boot_began),
+	CHANGING("BootExpected", "t", get_boot_expected),
+	CHANGING("BootDeadline", "t", get_boot_deadline),
+	CHANGING("BootStuck", "b", get_boot_stuck),
+	CHANGING("CloudInitStatus", "s", get_cloudinit_status),
+	CHANGING("CloudInitStage", "s", get_cloudinit_stage),
 	CHANGING("CloudInitErrors", "u", get_cloudinit_errors),
+	CHANGING("CloudInitWarnings", "u", get_cloudinit_warnings),
+	CHANGING("CloudInitQuote", "s", get_cloudinit_quote),
 	CHANGING("Boots", "u", get_boots),
 	CHANGING("RetryAt", "t", get_retry_at),
 	CHANGING("Faults", "u", get_faults),

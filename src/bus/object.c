@@ -95,5 +95,10 @@ no_memory:
 
 usec_t realtime_of(usec_t boottime)
 {
-	return boottime == 0 ? 0 : usec_sub(now_realtime(), usec_sub(now_boottime(), boottime));
+	usec_t now = now_boottime();
+
+	if (boottime == 0 || boottime == USEC_INFINITY)
+		return 0;
+	return boottime > now ? usec_add(now_realtime(), boottime - now)
+			      : usec_sub(now_realtime(), now - boottime);
 }

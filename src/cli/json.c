@@ -114,7 +114,15 @@ static json_t *boot_json(const struct view_guest *g)
 		{ "stage", text(g->boot_stage) },
 		{ "stage_since_usec", number_or_null(g->boot_stage_since) },
 		{ "hint", text(g->boot_hint) },
+		{ "began_usec", number_or_null(g->boot_began) },
+		{ "expected_usec", number_or_null(g->boot_expected) },
+		{ "deadline_usec", number_or_null(g->boot_deadline) },
+		{ "stuck", json_boolean(g->boot_stuck) },
+		{ "cloud_init", text(g->cloudinit_status) },
+		{ "cloud_init_stage", text(g->cloudinit_stage) },
 		{ "cloud_init_errors", json_integer(g->cloudinit_errors) },
+		{ "cloud_init_warnings", json_integer(g->cloudinit_warnings) },
+		{ "cloud_init_quote", text(g->cloudinit_quote) },
 		{ "attempts", json_integer(g->boots) },
 	};
 

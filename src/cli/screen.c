@@ -166,11 +166,8 @@ static void print_worries(FILE *f, const struct view_guest *g, const struct styl
 			view_guest_exit(g) == CLI_FAILED ? COLOR_RED : COLOR_NONE, g->reason);
 	if (g->boot_hint[0] && !told)
 		print_fact(f, style, "serial", COLOR_YELLOW, g->boot_hint);
-	if (g->cloudinit_errors) {
-		(void)snprintf(text, sizeof(text), "cloud-init counted %u error%s",
-			g->cloudinit_errors, g->cloudinit_errors == 1 ? "" : "s");
-		print_fact(f, style, "boot", COLOR_YELLOW, text);
-	}
+	if (view_runs(g) && *cloudinit_words(text, sizeof(text), g))
+		print_fact(f, style, "cloud-init", COLOR_YELLOW, text);
 	if (strcmp(g->want, "up") == 0 && !view_runs(g) && strcmp(g->state, "crashed") != 0)
 		print_fact(f, style, "wanted", COLOR_YELLOW, "up");
 	if (strcmp(g->state, "failed") == 0) {

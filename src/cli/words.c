@@ -180,13 +180,44 @@ static void add_ladder(char *buf, size_t size, const struct view_guest *g, usec_
 			age_text(left, sizeof(left), now, g->ladder_until));
 }
 
-static void add_boot(char *buf, size_t size, const struct view_guest *g)
+/* ": services, 32s of about 45s; cloud-init: running modules-final". */
+static void add_stage(char *buf, size_t size, const struct view_guest *g, usec_t now)
+{
+	char age[AGE_TEXT_MAX], whole[AGE_TEXT_MAX];
+
+	text_add(buf, size, ": %s", g->boot_stage);
+	if (g->boot_expected > 0 && g->boot_began > 0)
+		text_add(buf, size, ", %s of about %s",
+			age_text(age, sizeof(age), g->boot_began, now),
+			age_text(whole, sizeof(whole), now, usec_add(now, g->boot_expected)));
+	if (g->cloudinit_stage[0])
+		text_add(buf, size, "; cloud-init: %s %s", g->cloudinit_status, g->cloudinit_stage);
+}
+
+char *cloudinit_words(char *buf, size_t size, const struct view_guest *g)
+{
+	buf[0] = '\0';
+	if (g->cloudinit_errors + g->cloudinit_warnings == 0)
+		return buf;
+	(void)snprintf(buf, size, "%s", g->cloudinit_status);
+	if (g->cloudinit_errors > 0)
+		text_add(buf, size, ", %u error%s", g->cloudinit_errors,
+			g->cloudinit_errors == 1 ? "" : "s");
+	if (g->cloudinit_warnings > 0)
+		text_add(buf, size, ", %u warning%s", g->cloudinit_warnings,
+			g->cloudinit_warnings == 1 ? "" : "s");
+	if (g->cloudinit_quote[0])
+		text_add(buf, size, ": %s", g->cloudinit_quote);
+	return buf;
+}
+
+static void add_boot(char *buf, size_t size, const struct view_guest *g, usec_t now)
 {
 	static const char *const coming_up[] = { "booting", "running", NULL };
 	unsigned up, active;
 
 	if (view_is(g->state, coming_up) && g->boot_stage[0])
-		text_add(buf, size, ": %s", g->boot_stage);
+		add_stage(buf, size, g, now);
 	view_count(g, &up, &active);
 	if (active > 0)
 		text_add(buf, size, "; %u of %u active services up", up, active);
@@ -214,7 +245,7 @@ char *progress_text(char *buf, size_t size, const struct view_guest *g, usec_t n
 	if (strcmp(g->state, "stopping") == 0)
 		add_ladder(buf, size, g, now_realtime);
 	else if (view_is(g->state, alive))
-		add_boot(buf, size, g);
+		add_boot(buf, size, g, now_realtime);
 	if (g->reason[0])
 		text_add(buf, size, "%s%s", view_is(g->state, alive) ? "; " : ": ", g->reason);
 	if (g->retry_at > now_realtime)

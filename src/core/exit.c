@@ -49,7 +49,9 @@ enum exit_cause exit_cause_of(const struct guest *g)
 	/* We ended it ourselves for what was recorded then. */
 	if (g->state == GUEST_CRASHED)
 		return g->last_exit.cause;
-	return cause_by_reason(g);
+	enum exit_cause cause = cause_by_reason(g);
+	/* We asked for it: a boot that stood still, and OnStuck=restart. */
+	return cause == CAUSE_GUEST_POWEROFF && bootwatch_asked_down(g) ? CAUSE_BOOT_STUCK : cause;
 }
 
 /* What the cause leaves open. */

@@ -52,8 +52,10 @@ void guest_set_state(struct guest *g, enum guest_state next, usec_t now)
 		old != GUEST_SAVING)
 		g->state_before = old == GUEST_RUNNING || old == GUEST_READY ? old : GUEST_BOOTING;
 	g->state = next;
-	if (next == GUEST_READY)
+	if (next == GUEST_READY) {
 		g->boots = 0;
+		bootwatch_ready(g, now);
+	}
 	g->state_since = now;
 	g->state_since_realtime = now_realtime();
 	g->save_due = now;
@@ -98,6 +100,7 @@ static void act_start(struct guest *g, usec_t now)
 	if (r == 0) {
 		/* Its first serial bytes come before the answer that it was started. */
 		boot_begin(&g->boot, now);
+		bootwatch_begin(g, true, now);
 		return;
 	}
 	starting_release_lock(g);
@@ -127,8 +130,10 @@ static void act_boot(struct guest *g, bool begun, usec_t now)
 	agent_drop(g);
 	starving_reset(g);
 	evidence_begin(g);
-	if (!begun)
+	if (!begun) {
 		boot_begin(&g->boot, now);
+		bootwatch_begin(g, true, now);
+	}
 	g->boots++;
 	g->started_at_realtime = now_realtime();
 	g->boot_due = now;
@@ -142,10 +147,11 @@ static void act_boot(struct guest *g, bool begun, usec_t now)
 void guest_adopt(struct guest *g, usec_t now)
 {
 	boot_begin(&g->boot, now);
+	bootwatch_begin(g, false, now);
 	/* It may have booted long ago: its root must be taken for writable. */
-	g->boot.root_writable = true;
+	g->boot.root_writable = g->boot.unseen = true;
 	g->boot.stage = g->restored_stage;
-	g->agent_due = g->stats_due = now;
+	g->agent_due = g->stats_due = g->boot_due = now;
 	starting_hold_lock(g);
 	probing_adopt(g, now);
 }

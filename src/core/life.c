@@ -10,7 +10,6 @@
 #include "core/life.h"
 
 #include "base/log.h"
-#include "core/exit.h"
 #include "core/hvlink.h"
 #include "core/news.h"
 #include "core/probing.h"
@@ -18,8 +17,7 @@
 #include "core/restarting.h"
 #include "core/stopping.h"
 #include "core/supervisor.h"
-#include "model/agent.h"
-#include "model/utf8.h"
+#include "model/cloudinit_status.h"
 
 #include <errno.h>
 #include <string.h>
@@ -32,43 +30,17 @@
 #define AGENT_EVERY      (5 * USEC_PER_SEC)
 #define AGENT_CALM_EVERY (60 * USEC_PER_SEC)
 #define RETRY_WHEN_AWAY  (5 * USEC_PER_SEC)
-/* A timer this late means that the host was suspended. */
-#define SLEPT (10 * USEC_PER_SEC)
 
-static void watch_boot(struct guest *g, usec_t now)
-{
-	usec_t late = usec_sub(now, g->boot_due);
-	const char *why = NULL;
-
-	/* The host slept, and the guest with it: it had no time in which to speak. */
-	if (late > SLEPT) {
-		g->boot.stage_since = usec_add(g->boot.stage_since, late);
-		g->boot.heard_at = usec_add(g->boot.heard_at, late);
-	}
-	g->boot_due = USEC_INFINITY;
-	if (g->state != GUEST_BOOTING || !boot_dead(&g->boot, now, &g->boot_due, &why))
-		return;
-	char words[BOOT_HINT_MAX + 128];
-	/* The hint names the cause, so it stands where no cut reaches it. */
-	(void)snprintf(words, sizeof(words), "%s%s%s (stage %s)", why, g->boot.hint[0] ? ": " : "",
-		g->boot.hint, boot_stage_to_string(g->boot.stage));
-	exit_record(g, CAUSE_BOOT_DEAD, words, now);
-	guest_event(g, GUEST_EV_BOOT_DEAD, now);
-}
-
-/* The boot_id on the first line, then cloud-init's result once it is there. */
+/* The boot_id, and how far cloud-init is. */
 static void identity_answered(
 	struct guest *g, int error, int exit_status, const char *output, usec_t now)
 {
-	char id[sizeof(g->boot_id)] = "";
-	unsigned errors;
+	struct cloudinit_status status;
+	char id[sizeof(g->boot_id)];
 
-	(void)exit_status; /* not zero while there is no result yet */
-	(void)now;
-	size_t len = strcspn(output, "\n");
-	if (error != 0 || len != sizeof(id) - 1 || !utf8_printable(output, len))
+	(void)exit_status; /* not zero while one of the files is not there */
+	if (error != 0 || cloudinit_status_parse(output, id, &status) < 0)
 		return;
-	memcpy(id, output, len);
 	if (g->boot_id[0] && strcmp(g->boot_id, id) != 0 && g->boot_id_by_agent) {
 		/* A boot that nobody told us of. The id we have is the past one now; the new one is
 		 * asked for again at once, by that boot. */
@@ -80,21 +52,18 @@ static void identity_answered(
 		g->boot_id_by_agent = true;
 		g->dirty = true;
 	}
-	if (agent_parse_cloudinit_result(output + len, &errors) == 0) {
+	bootwatch_cloudinit(g, &status, now);
+	if (cloudinit_state_over(status.state))
 		g->news |= NEWS_READY;
-		g->cloudinit_errors = errors;
-	}
 }
 
 static void ask_identity(struct guest *g, usec_t now)
 {
-	static const char *const argv[] = { "/bin/cat", "/proc/sys/kernel/random/boot_id",
-		"/run/cloud-init/result.json", NULL };
 	bool calm = g->boot_id_by_agent && g->state == GUEST_READY;
 
 	g->agent_due = usec_add(now, calm ? AGENT_CALM_EVERY : AGENT_EVERY);
 	if (g->facts.agent_connected)
-		(void)agent_run_command(g, argv, identity_answered, now);
+		(void)agent_run_command(g, cloudinit_status_command, identity_answered, now);
 }
 
 static void run_timers(struct guest *g, usec_t now)
@@ -104,7 +73,7 @@ static void run_timers(struct guest *g, usec_t now)
 		guest_event(g, GUEST_EV_READY, now);
 	}
 	if (now >= g->boot_due)
-		watch_boot(g, now);
+		bootwatch_run(g, now);
 	if (now >= g->ladder_due)
 		stopping_climb(g, now);
 	/* While libvirt is away an attempt would fail for that alone, and use up the guest's

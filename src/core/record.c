@@ -54,6 +54,7 @@ static void guest_to_state(const struct guest *g, struct state_record *ret)
 	COPY_WORD(ret->exit_cause, cause_to_string(g->last_exit.cause));
 	COPY_WORD(ret->exit_rung, rung_to_string(g->last_exit.rung));
 	COPY_WORD(ret->exit_words, g->last_exit.words);
+	bootwatch_to_state(g, ret);
 	/* Boot time means nothing after a reboot of the host, so it travels as real time. */
 	for (unsigned i = 0; i < ret->n_faults; i++)
 		ret->fault_realtime[i] = usec_sub(now_rt, usec_sub(now, g->restart.faults[i]));
@@ -122,6 +123,7 @@ static void guest_from_state(struct guest *g, const struct state_record *r, usec
 		g->want_known = true;
 	}
 	exit_from_state(&g->last_exit, r);
+	bootwatch_from_state(g, r);
 	/* A start that was under way may or may not have happened: libvirt's answer decides. */
 	if (state >= 0 && state != GUEST_STARTING)
 		g->state = (enum guest_state)state;

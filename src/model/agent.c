@@ -103,15 +103,3 @@ int agent_parse_status(const char *json, struct agent_status *ret, char *out, si
 	*ret = status;
 	return 0;
 }
-
-int agent_parse_cloudinit_result(const char *json, unsigned *ret_errors)
-{
-	CLEANUP_JSON json_t *root = NULL;
-	(void)json_read(json, strlen(json), JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &root);
-	const json_t *errors = json_object_get(json_object_get(root, "v1"), "errors");
-
-	if (!json_is_array(errors))
-		return -EBADMSG;
-	*ret_errors = (unsigned)json_array_size(errors);
-	return 0;
-}

@@ -14,6 +14,7 @@ static const char *const conf_section_names[] = {
 	[CONF_SECTION_MEMORY] = "Memory",
 	[CONF_SECTION_SHUTDOWN] = "Shutdown",
 	[CONF_SECTION_RESTART] = "Restart",
+	[CONF_SECTION_BOOT] = "Boot",
 	[CONF_SECTION_SERVICE] = "Service",
 };
 NAME_TABLE_DEFINE(conf_section, enum conf_section, CONF_SECTION_NUM);

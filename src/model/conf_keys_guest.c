@@ -264,6 +264,29 @@ const struct conf_key conf_keys_guest[] = {
 	[CONF_KEY_ON_WATCHDOG - CONF_KEY_GUEST_FIRST] = ON(
 		"OnWatchdog", ON_WATCHDOG, "stay",
 		"when the guest stopped feeding its watchdog; a starved one does, too"),
+	[CONF_KEY_DEADLINE_FACTOR - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_BOOT, .name = "DeadlineFactor",
+		.type = &conf_type_number, GUEST(boot_factor), .min = 2, .max = 100,
+		/* A TCG boot on a host whose cores are taken may need five times as long. */
+		.preset = "5", .effect = CONF_LIVE,
+		.allowed = "2 to 100",
+		.help = "a stage of a boot is late after so many times what it usually takes",
+	},
+	[CONF_KEY_DEADLINE_MIN - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_BOOT, .name = "DeadlineMin",
+		.type = &conf_type_span, GUEST(boot_least),
+		.min = 10 * USEC_PER_SEC, .max = USEC_PER_DAY, .preset = "60s",
+		.effect = CONF_LIVE,
+		.allowed = "10s to 1d, such as 60s",
+		.help = "and never sooner; a boot that moves gets so much more each time",
+	},
+	[CONF_KEY_ON_STUCK - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_BOOT, .name = "OnStuck",
+		.type = &conf_type_word, GUEST(on_stuck), .from_string = on_stuck_from_string,
+		.preset = "show", .effect = CONF_LIVE,
+		.allowed = "show or restart",
+		.help = "restart asks a late boot to power off, and starts it again if it does",
+	},
 };
 static_assert(ARRAY_SIZE(conf_keys_guest) == CONF_KEY_SERVICE_FIRST - CONF_KEY_GUEST_FIRST,
 	"a key without a row");

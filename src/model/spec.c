@@ -44,6 +44,12 @@ static const char *const restart_names[] = {
 };
 NAME_TABLE_DEFINE(restart, enum spec_restart, RESTART_NUM);
 
+static const char *const on_stuck_names[] = {
+	[ON_STUCK_SHOW] = "show",
+	[ON_STUCK_RESTART] = "restart",
+};
+NAME_TABLE_DEFINE(on_stuck, enum spec_on_stuck, ON_STUCK_NUM);
+
 /* wire.md, "From verdicts to state": both defaults are tripled under TCG. */
 #define TCG_FACTOR 3u
 

@@ -42,6 +42,17 @@ static const struct field guest_fields[] = {
 	FIELD(state_record, USEC, exit_at_realtime),
 	FIELD(state_record, USEC, exit_uptime),
 	FIELD(state_record, USEC, exit_took),
+	FIELD(state_record, TEXT, boot_key),
+};
+
+static const struct field boot_fields[] = {
+	FIELD(state_boot, BOOL, tcg),
+	FIELD(state_boot, BOOL, first),
+	FIELD(state_boot, USEC, firmware),
+	FIELD(state_boot, USEC, kernel),
+	FIELD(state_boot, USEC, init),
+	FIELD(state_boot, USEC, cloud_init),
+	FIELD(state_boot, USEC, services),
 };
 
 static const struct field service_fields[] = {
@@ -157,6 +168,17 @@ static json_t *faults_to_json(const struct state_record *r)
 	return TAKE_PTR(faults);
 }
 
+static json_t *boots_to_json(const struct state_record *r)
+{
+	CLEANUP_JSON json_t *boots = json_array();
+
+	for (unsigned i = 0; i < MIN(r->n_boots, STATE_BOOTS); i++)
+		if (json_array_append_new(boots,
+			    fields_to_json(boot_fields, ARRAY_SIZE(boot_fields), &r->boots[i])) < 0)
+			return NULL;
+	return TAKE_PTR(boots);
+}
+
 static json_t *services_to_json(const struct state_record *r)
 {
 	CLEANUP_JSON json_t *services = json_array();
@@ -175,6 +197,7 @@ char *state_to_text(const struct state_record *r)
 
 	if (json_object_set_new(root, "version", json_integer(STATE_VERSION)) < 0 ||
 		json_object_set_new(root, "faults", faults_to_json(r)) < 0 ||
+		json_object_set_new(root, "boots", boots_to_json(r)) < 0 ||
 		json_object_set_new(root, "services", services_to_json(r)) < 0)
 		return NULL;
 	return json_text(root, JSON_INDENT(1));
@@ -200,6 +223,8 @@ int state_from_text(const char *text, size_t len, struct state_record *ret)
 	json_array_foreach(json_object_get(root, "faults"), i, item) if (i < STATE_FAULTS)
 		r.fault_realtime[r.n_faults++] =
 		(usec_t)MAX(json_integer_value(item), (json_int_t)0);
+	json_array_foreach(json_object_get(root, "boots"), i, item) if (i < STATE_BOOTS)
+		fields_from_json(boot_fields, ARRAY_SIZE(boot_fields), item, &r.boots[r.n_boots++]);
 	json_array_foreach(json_object_get(root, "services"), i, item) if (i < SPEC_SERVICES_MAX)
 		fields_from_json(service_fields, ARRAY_SIZE(service_fields), item,
 			&r.services[r.n_services++]);

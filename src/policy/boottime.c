@@ -125,7 +125,8 @@ usec_t boottime_budget(const struct boottime *t, const struct boottime_policy *p
 
 	if (b->stage >= BOOT_DONE)
 		return USEC_INFINITY;
-	if (b->stage != BOOT_FIRMWARE || b->spoke || boottime_stage(t, how, BOOT_KERNEL) > 0)
+	bool silent = !b->spoke && boottime_stage(t, how, BOOT_KERNEL) == 0;
+	if (b->stage != BOOT_FIRMWARE || !(b->unseen || silent))
 		return stage_budget(t, policy, how, b->stage);
 	for (enum boot_stage s = BOOT_FIRMWARE; s < BOOT_DONE; s++)
 		budget = usec_add(budget, stage_budget(t, policy, how, s));

@@ -28,6 +28,8 @@ static const struct {
 		"the guest's kernel panicked" },
 	[CAUSE_BOOT_DEAD]      = { "boot-dead",      true,  ON_BOOT_FAILURE,
 		"the boot was ended" },
+	[CAUSE_BOOT_STUCK]     = { "boot-stuck",     true,  ALWAYS,
+		"the boot stood still, and the guest powered off when it was asked to" },
 	[CAUSE_WATCHDOG]       = { "watchdog",       true,  ALWAYS,
 		"stopped, because it did not feed its watchdog" },
 	[CAUSE_REMEDY]         = { "remedy",         true,  ALWAYS,

@@ -54,7 +54,7 @@ static char *exec_answer(struct fake_guest *d, const char *command)
 	char *json = NULL;
 
 	d->agent_commands++;
-	d->commands[slot].cat = strstr(command, "\"/bin/cat\"") != NULL;
+	d->commands[slot].cat = strstr(command, "\"/usr/bin/head\"") != NULL;
 	if (!d->commands[slot].cat)
 		remember_units(d, slot, command);
 	assert(asprintf(&json, "{\"return\":{\"pid\":%u}}", 1000 + slot) > 0);
@@ -69,9 +69,13 @@ static char *output_of(const struct fake_guest *d, unsigned slot)
 
 	assert(f);
 	if (d->commands[slot].cat) {
-		fprintf(f, "%s\n", d->boot_id);
+		fprintf(f, "==> /proc/sys/kernel/random/boot_id <==\n%s\n", d->boot_id);
+		if (d->cloudinit_status)
+			fprintf(f, "\n==> /run/cloud-init/status.json <==\n%s\n",
+				d->cloudinit_status);
 		if (fake_guest_age(d) >= d->cloudinit_at)
-			fprintf(f, "{\n \"v1\": {\n  \"datasource\": \"DataSourceNoCloud\",\n  "
+			fprintf(f, "\n==> /run/cloud-init/result.json <==\n"
+				   "{\n \"v1\": {\n  \"datasource\": \"DataSourceNoCloud\",\n  "
 				   "\"errors\": []\n }\n}\n");
 	} else {
 		for (unsigned i = 0; i < d->commands[slot].n_units; i++)

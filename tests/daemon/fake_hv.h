@@ -43,6 +43,7 @@ struct fake_guest {
 	const char *inactive_unit;
 	bool no_delay;          /* the statistics have nothing of the vCPUs */
 	usec_t clock_lost;      /* so far behind is the uptime its services report */
+	const char *cloudinit_status; /* the text of status.json; NULL: there is none */
 
 	/* What is. */
 	enum hv_domain_state state;

@@ -135,42 +135,11 @@ static void test_output_is_cut(void **state)
 	}
 }
 
-static void test_cloudinit(void **state)
-{
-	static const struct {
-		const char *json;
-		int result;
-		unsigned errors;
-	} cases[] = {
-		{ "\n{\n \"v1\": {\n  \"datasource\": \"DataSourceNoCloud\",\n  \"errors\": []\n "
-		  "}\n}\n",
-			0, 0 },
-		{ "{\"v1\":{\"errors\":[\"one\",\"two\"]}}\nmore", 0, 2 },
-		{ "{\"v1\":{\"errors\":{}}}", -EBADMSG, 0 },
-		{ "{\"v1\":{}}", -EBADMSG, 0 },
-		{ "{\"v1\":[]}", -EBADMSG, 0 },
-		{ "{\"v2\":{\"errors\":[]}}", -EBADMSG, 0 },
-		{ "{\"v1\":{\"errors\":[", -EBADMSG, 0 },
-		{ "cat: /run/cloud-init/result.json: No such file or directory", -EBADMSG, 0 },
-		{ "", -EBADMSG, 0 },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		unsigned errors = 77;
-
-		assert_int_equal(
-			agent_parse_cloudinit_result(cases[i].json, &errors), cases[i].result);
-		assert_int_equal(errors, cases[i].result == 0 ? cases[i].errors : 77);
-	}
-}
-
 /* Nested deeper than a stack should have to bear. */
 static void test_deep(void **state)
 {
 	CLEANUP_FREE char *json = malloc(65537);
 	struct agent_status status;
-	unsigned errors;
 	char out[16];
 	long pid;
 
@@ -179,7 +148,6 @@ static void test_deep(void **state)
 	json[65536] = '\0';
 	assert_int_equal(agent_parse_exec(json, &pid), -EBADMSG);
 	assert_int_equal(agent_parse_status(json, &status, out, sizeof(out)), -EBADMSG);
-	assert_int_equal(agent_parse_cloudinit_result(json, &errors), -EBADMSG);
 }
 
 int main(void)
@@ -189,7 +157,6 @@ int main(void)
 		cmocka_unit_test(test_exec),
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_output_is_cut),
-		cmocka_unit_test(test_cloudinit),
 		cmocka_unit_test(test_deep),
 	};
 

@@ -102,6 +102,16 @@ static void progress(void **state)
 	assert_progress(g, "booting 34s: cloud-init; 1 of 3 active services up; waits for "
 			   "local-proofreader (down: "
 			   "refused), system-core (unwatched)");
+	g->boot_began = AGO(38);
+	g->boot_expected = 45 * USEC_PER_SEC;
+	strcpy(g->cloudinit_status, "running");
+	strcpy(g->cloudinit_stage, "modules-final");
+	assert_progress(g, "booting 34s: cloud-init, 38s of about 45s; cloud-init: running "
+			   "modules-final; 1 of 3 active services up; waits for "
+			   "local-proofreader (down: "
+			   "refused), system-core (unwatched)");
+	g->boot_expected = 0;
+	g->cloudinit_stage[0] = '\0';
 	strcpy(g->boot_hint, "Kernel panic - not syncing");
 	g->n_services = 2;
 	assert_progress(g, "booting 34s: cloud-init; 1 of 2 active services up; waits for "
@@ -134,6 +144,23 @@ static void progress(void **state)
 	strcpy(g->state, "ready");
 	g->healthy = true;
 	assert_progress(g, "ready 12s: healthy; 1 of 2 active services up");
+}
+
+static void cloudinit(void **state)
+{
+	struct view_guest g = { .cloudinit_status = "done" };
+	char buf[PROGRESS_TEXT_MAX];
+
+	(void)state;
+	assert_string_equal(cloudinit_words(buf, sizeof(buf), &g), "");
+	g = (struct view_guest){ .cloudinit_status = "degraded", .cloudinit_warnings = 1 };
+	assert_string_equal(cloudinit_words(buf, sizeof(buf), &g), "degraded, 1 warning");
+	g = (struct view_guest){ .cloudinit_status = "error",
+		.cloudinit_errors = 2,
+		.cloudinit_warnings = 3,
+		.cloudinit_quote = "one | two" };
+	assert_string_equal(
+		cloudinit_words(buf, sizeof(buf), &g), "error, 2 errors, 3 warnings: one | two");
 }
 
 /* However much there is to say, it ends inside its buffer. */
@@ -298,6 +325,7 @@ int main(void)
 		cmocka_unit_test(reasons),
 		cmocka_unit_test(progress),
 		cmocka_unit_test(progress_is_bounded),
+		cmocka_unit_test(cloudinit),
 		cmocka_unit_test(exit_statuses),
 		cmocka_unit_test(the_view_is_bounded),
 		cmocka_unit_test(options),

@@ -21,6 +21,7 @@
 #include "io/hv.h"
 #include "model/answer.h"
 #include "model/cloudinit.h"
+#include "model/cloudinit_status.h"
 #include "model/conf.h"
 #include "model/conf_keys.h"
 #include "model/event.h"
@@ -53,6 +54,7 @@ struct name_table {
 	TABLE(boot_stage, enum boot_stage, BOOT_STAGE_NUM)                                         \
 	TABLE(boottime_kind, enum boottime_kind, BOOTTIME_KIND_NUM)                                \
 	TABLE(cause, enum exit_cause, CAUSE_NUM)                                                   \
+	TABLE(cloudinit_state, enum cloudinit_state, CLOUDINIT_STATE_NUM)                          \
 	TABLE(cloudinit_text, enum cloudinit_text, CLOUDINIT_TEXT_NUM)                             \
 	TABLE(conf_effect, enum conf_effect, CONF_EFFECT_NUM)                                      \
 	TABLE(conf_section, enum conf_section, CONF_SECTION_NUM)                                   \
@@ -72,6 +74,7 @@ struct name_table {
 	TABLE(hv_verb, enum hv_verb, HV_VERB_NUM)                                                  \
 	TABLE(memory_kill, enum memory_kill, MEMORY_KILL_NUM)                                      \
 	TABLE(operation_kind, enum operation_kind, OPERATION_KIND_NUM)                             \
+	TABLE(on_stuck, enum spec_on_stuck, ON_STUCK_NUM)                                          \
 	TABLE(probe_kind, enum spec_probe, PROBE_NUM)                                              \
 	TABLE(report_error, enum report_error, REPORT_ERROR_NUM)                                   \
 	TABLE(report_status, enum report_status, REPORT_STATUS_NUM)                                \

@@ -13,6 +13,7 @@
 #include "io/record.h"
 #include "model/agent.h"
 #include "model/cloudinit.h"
+#include "model/cloudinit_status.h"
 #include "model/domxml.h"
 #include "model/state.h"
 #include "model/xmlwriter.h"
@@ -187,7 +188,8 @@ static void attempt_agent(void *userdata)
 {
 	struct agent_status status = { .exit_status = -1 };
 	char out[8] = "";
-	unsigned errors = 77;
+	struct cloudinit_status cloudinit = { .steps = 77 };
+	char id[37];
 	long pid = -1;
 
 	(void)userdata;
@@ -196,12 +198,20 @@ static void attempt_agent(void *userdata)
 	int s = agent_parse_status(
 		"{\"return\":{\"exited\":true,\"exitcode\":3,\"out-data\":\"YQ==\"}}", &status, out,
 		sizeof(out));
-	int c = agent_parse_cloudinit_result("{\"v1\":{\"errors\":[\"a\",\"b\"]}}", &errors);
+	int c = cloudinit_status_parse("==> /proc/sys/kernel/random/boot_id <==\n"
+				       "0a1b2c3d-0000-4000-8000-00000000abcd\n"
+				       "\n==> /run/cloud-init/status.json <==\n"
+				       "{\"v1\":{\"init\":{\"recoverable_errors\":"
+				       "{\"W\":[\"a\"]}}}}"
+				       "\n==> /run/cloud-init/result.json <==\n"
+				       "{\"v1\":{\"errors\":[]}}",
+		id, &cloudinit);
 	bool failed = alloc_disarm();
 	assert_true(r == 0 ? pid == 4 : failed && r == -EBADMSG && pid == -1);
 	assert_true(s == 0 ? status.exit_status == 3 && strcmp(out, "a") == 0
 			   : failed && s == -EBADMSG && status.exit_status == -1);
-	assert_true(c == 0 ? errors == 2 : failed && c == -EBADMSG && errors == 77);
+	assert_true(c == 0 ? cloudinit.state == CLOUDINIT_DEGRADED && cloudinit.warnings == 1
+			   : failed && c == -ENOMEM && cloudinit.steps == 77);
 }
 
 static void test_agent(void **state)

@@ -37,6 +37,7 @@ static const struct {
 	{ CAUSE_GUEST_REBOOT,   false, false, NULL, 0 },
 	{ CAUSE_GUEST_PANIC,    true,  true,  "OnPanic", ON_PANIC },
 	{ CAUSE_BOOT_DEAD,      true,  true,  "OnBootFailure", ON_BOOT_FAILURE },
+	{ CAUSE_BOOT_STUCK,     true,  true,  NULL, 0 },
 	{ CAUSE_WATCHDOG,       true,  true,  NULL, 0 },
 	{ CAUSE_REMEDY,         true,  true,  NULL, 0 },
 	{ CAUSE_QEMU_CRASHED,   true,  true,  "OnCrash", ON_CRASH },

@@ -42,6 +42,10 @@ static void fill(struct state_record *r)
 	r->exit_took = 5;
 	for (unsigned i = 0; i < STATE_FAULTS; i++)
 		r->fault_realtime[r->n_faults++] = 1600000000000000 + i;
+	COPY(r->boot_key, "1-2-3 4-5-6");
+	for (unsigned i = 0; i < STATE_BOOTS; i++)
+		r->boots[r->n_boots++] = (struct state_boot){ i % 2, i % 4 < 2, 1000 + i, 2000 + i,
+			3000 + i, 4000 + i, 5000 + i };
 	for (unsigned i = 0; i < SPEC_SERVICES_MAX; i++) {
 		struct state_service *s = &r->services[r->n_services++];
 
