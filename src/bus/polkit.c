@@ -161,9 +161,12 @@ int polkit_check(struct polkit *p, sd_bus_message *m)
 			question_free(q);
 			return 0;
 		}
-	if (p->n >= POLKIT_PENDING_MAX)
-		return sd_bus_reply_method_errorf(
+	if (p->n >= POLKIT_PENDING_MAX) {
+		/* Whether or not the caller wants to hear it, the message goes no further. */
+		(void)sd_bus_reply_method_errorf(
 			m, BUS_ERROR_BUSY, "too many callers wait for polkit: try again");
+		return 1;
+	}
 	struct polkit_question *q = calloc(1, sizeof(*q));
 	if (!q)
 		return -ENOMEM;

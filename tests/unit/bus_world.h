@@ -30,15 +30,16 @@
 /* The supervisor, by hand ---- */
 
 static struct {
-	int result;              /* of guest_request() */
+	int result; /* of guest_request() */
 	const char *message;
-	unsigned requests;       /* how many came */
+	unsigned requests; /* how many came */
 	enum operation_kind kind;
 	uint64_t kib;
 	unsigned resets;
 	int reload;
-	bool removes;            /* a reload takes the second guest away */
-	char keys[64];           /* typed into the console */
+	unsigned reloads;
+	bool removes;  /* a reload takes the second guest away */
+	char keys[64]; /* typed into the console */
 	size_t n_keys;
 } core;
 
@@ -80,6 +81,7 @@ int supervisor_reload(
 	struct supervisor *s, usec_t now, struct conf_faults *faults, char **ret_report)
 {
 	(void)now;
+	core.reloads++;
 	conf_faults_add(faults, true, "guests.d/a.conf:3: Egress: opens the host's loopback");
 	if (core.reload < 0) {
 		conf_faults_add(faults, false, "guests.d/a.conf:4: Memroy: no such key");
@@ -280,6 +282,18 @@ static inline void ask(sd_bus *b, struct answer_box *box, const char *path, cons
 	if (strcmp(types, "u") == 0)
 		assert_true(sd_bus_message_append(m, "u", (uint32_t)argument) >= 0);
 	assert_true(sd_bus_call_async(b, NULL, m, on_answer, box, UINT64_MAX) >= 0);
+	sd_bus_message_unref(m);
+	run_dry();
+}
+
+/* A call that wants no answer: the message says so. */
+static inline void tell(sd_bus *b, const char *path, const char *interface, const char *method)
+{
+	sd_bus_message *m = NULL;
+
+	assert_true(sd_bus_message_new_method_call(b, &m, NULL, path, interface, method) >= 0);
+	assert_true(sd_bus_message_set_expect_reply(m, 0) >= 0);
+	assert_true(sd_bus_send(b, m, NULL) >= 0);
 	sd_bus_message_unref(m);
 	run_dry();
 }

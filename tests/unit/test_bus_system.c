@@ -4,6 +4,8 @@
 /* LIBS: libsystemd libcbor inih jansson */
 #include "unit/bus_world.h"
 
+#include "bus/polkit.h"
+
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -11,6 +13,7 @@ static struct {
 	pid_t bus;
 	sd_bus *polkit;
 	int allowed, challenge;
+	bool silent; /* it is asked and does not answer */
 	unsigned asked;
 	char action[64];
 	uint32_t flags;
@@ -33,6 +36,8 @@ static int on_check(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	snprintf(host.action, sizeof(host.action), "%s", action);
 	assert_true(sd_bus_message_skip(m, "a{ss}") >= 0);
 	assert_true(sd_bus_message_read(m, "u", &host.flags) > 0);
+	if (host.silent)
+		return 1;
 	return sd_bus_reply_method_return(m, "(bba{ss})", host.allowed, host.challenge, 0);
 }
 
@@ -211,6 +216,32 @@ static void polkit_is_asked_for_writes_only(void **state)
 	sd_bus_close_unref(b);
 }
 
+/* More callers than may wait, and none of them wants an answer: none gets through. */
+static void a_crowd_is_refused_without_a_word(void **state)
+{
+	struct answer_box box;
+	sd_bus *b = ready_caller();
+
+	(void)state;
+	start_polkit();
+	host.silent = true;
+	for (unsigned i = 0; i < POLKIT_PENDING_MAX + 8; i++) {
+		sd_bus_message *m = NULL;
+
+		assert_true(sd_bus_message_new_method_call(
+				    b, &m, BUS_NAME, guest_object, BUS_IFACE_GUEST, "Kill") >= 0);
+		assert_true(sd_bus_message_set_expect_reply(m, 0) >= 0);
+		assert_true(sd_bus_send(b, m, NULL) >= 0);
+		sd_bus_message_unref(m);
+	}
+	/* Messages of one caller come in their order. */
+	call(b, &box, BUS_IFACE_MANAGER, "Ping", false);
+	assert_null(sd_bus_message_get_error(box.m));
+	sd_bus_message_unref(box.m);
+	assert_int_equal(core.requests, 0);
+	sd_bus_close_unref(b);
+}
+
 static void without_polkit_only_root(void **state)
 {
 	struct answer_box box;
@@ -263,6 +294,8 @@ int main(void)
 			polkit_is_asked_for_writes_only, setup_host, teardown_host),
 		cmocka_unit_test_setup_teardown(
 			without_polkit_only_root, setup_host, teardown_host),
+		cmocka_unit_test_setup_teardown(
+			a_crowd_is_refused_without_a_word, setup_host, teardown_host),
 		cmocka_unit_test_setup_teardown(the_bus_comes_and_goes, setup_host, teardown_host),
 	};
 
