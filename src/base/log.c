@@ -107,7 +107,7 @@ static void log_to_journal(
 	(void)sd_journal_sendv(iov, n);
 }
 
-static void log_any(
+static PRINTF_LIKE(3, 0) void log_any(
 	const struct log_origin *from, const char *const fields[], const char *format, va_list ap)
 {
 	char line[LOG_LINE_MAX];

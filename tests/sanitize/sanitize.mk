@@ -2,7 +2,7 @@
 # What compilers and their helpers find: sanitizers, fuzzers, static analysis. Kept out of `make check` by their time;
 # each ends with a failure on the first finding.
 
-.PHONY: check-asan asan-run check-valgrind fuzz fuzz-run check-static coverage coverage-run
+.PHONY: check-asan asan-run check-valgrind fuzz fuzz-run fuzz-corpus check-static coverage coverage-run
 
 # AddressSanitizer (leaks too) and UndefinedBehaviorSanitizer, in a build of their own. The tests whose
 # allocations fail (tests/unit/alloc_fail.h) have a malloc of their own, which then hands on to the sanitizer's.
@@ -29,10 +29,13 @@ check-valgrind: $(UNIT_PROGRAMS) $(DAEMON_PROGRAMS)
 	@TEST_WRAPPER='$(VALGRIND)' TEST_SECONDS=600 tests/lib/run-tests \
 		$(filter-out $(VALGRIND_SKIPS),$(UNIT_PROGRAMS) $(DAEMON_PROGRAMS))
 
-# Fuzzers, each for SECONDS from its corpus. What is found is put under build-fuzz/found; an input that broke something belongs in
-# tests/fuzz/corpus once it is mended. 64 MiB hold the fuzzer itself and a small quarantine, so they bound what a parser takes.
+# Fuzzers, each for SECONDS from its corpus (TARGETS= takes some of them only). What is found is put under build-fuzz/found; an
+# input that broke something belongs in tests/fuzz/corpus once it is mended. The limit of 64 MiB is for the fuzzer, the sanitizers
+# and what the target takes together; because the fuzzer's own book-keeping grows with what it learns, and the sanitizer's heap
+# with it, it begins anew every minute from what it kept.
 SECONDS       ?= 60
 FUZZ_TARGETS  := $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=%)
+TARGETS       ?= $(FUZZ_TARGETS)
 FUZZ_PROGRAMS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/%)
 FUZZ_FLAGS    := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 fuzz:
@@ -42,14 +45,15 @@ fuzz:
 $(foreach s,$(FUZZ_SOURCES),$(eval $(call test_rule,$(B)/tests/fuzz/$(patsubst fuzz_%,%,$(basename $(notdir $(s)))),$(s),)))
 $(FUZZ_PROGRAMS): LDFLAGS += -fsanitize=fuzzer,address,undefined
 
-fuzz-run: export ASAN_OPTIONS := quarantine_size_mb=4:malloc_context_size=8
+fuzz-run: export ASAN_OPTIONS := quarantine_size_mb=1:thread_local_quarantine_size_kb=64:malloc_context_size=4
 fuzz-run: $(FUZZ_PROGRAMS)
-	@for t in $(FUZZ_TARGETS); do \
-		echo "fuzz: $$t, $(SECONDS) s"; \
-		mkdir -p $(B)/found/$$t; \
-		$(B)/tests/fuzz/$$t -max_total_time=$(SECONDS) -rss_limit_mb=64 -timeout=5 -print_final_stats=1 -verbosity=0 \
-			-artifact_prefix=$(B)/found/$$t- $(B)/found/$$t tests/fuzz/corpus/$$t || exit 1; \
-	done
+	@tests/fuzz/run $(B) $(SECONDS) $(TARGETS)
+
+# Writes the seeds that are made, not found, again.
+$(eval $(call test_rule,$(B)/tests/fuzz/record_bus,tests/fuzz/record_bus.c,))
+fuzz-corpus: $(B)/tests/fuzz/record_bus
+	@$(PYTHON) tests/fuzz/make_corpus.py tests/fuzz/corpus
+	@$< tests/fuzz/corpus
 
 # One set of flags for all files: a floor's own list of libraries matters to check-layers, not here.
 check-static:

@@ -1,0 +1,91 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the seeds of the fuzzers that are not hand-made files: rows for the two that speak D-Bus (bus_wire.h), answers
+for the prober, a serial line. tests/fuzz/record_bus adds real messages. `make fuzz-corpus` runs both.
+
+    make_corpus.py CORPUS"""
+
+import pathlib
+import struct
+import sys
+
+corpus = pathlib.Path(sys.argv[1])
+
+
+def write(target, name, data):
+    (corpus / target).mkdir(parents=True, exist_ok=True)
+    (corpus / target / name).write_bytes(data)
+
+
+# As in bus_wire.h: kind (0 call, 1 answer, 2 error, 3 signal), path, interface, member, signature.
+def row(kind, path, interface, member, signature, reply=0, body=b""):
+    return bytes([kind, 0, path, interface, member, signature, 1, reply]) + struct.pack("<H", len(body)) + body
+
+
+def text(s):
+    return struct.pack("<I", len(s)) + s + b"\0"
+
+
+# Every method of every interface on an object that has it, in one conversation.
+calls = b"".join(row(0, path, interface, member, 0)
+                 for path, interface in ((0, 4), (3, 5), (0, 1), (5, 2), (0, 3)) for member in range(19))
+arguments = (row(0, 3, 5, 11, 2, body=struct.pack("<Q", 1 << 20)) + row(0, 3, 5, 13, 3, body=struct.pack("<I", 64))
+             + row(0, 3, 0, 1, 1, body=text(b"com.pointsav.MediaKit1.Guest"))
+             + row(0, 0, 0, 2, 5, body=text(b"com.pointsav.MediaKit1.Manager").ljust(36, b"\0") + text(b"Version")))
+for door in range(2):
+    write("bus", f"rows-calls-{door}", bytes([door, 1]) + calls)
+    write("bus", f"rows-arguments-{door}", bytes([door | 4, 1]) + arguments)
+write("bus", "rows-signals", b"\0\1" + row(3, 0, 7, 18, 0) + row(1, 0, 0, 0, 0, 1) + row(2, 0, 8, 0, 1, 7, text(b"x")))
+write("bus", "no-handshake", b"\2\0l\1\0\1")
+write("bus", "handshake-without-end", b"\2\0\0AUTH EXTERNAL " + b"3" * 4000)
+write("bus", "large-body", b"\0\0l\1\0\1\xff\xff\xff\x07\1\0\0\0\0\0\0\0")
+
+errors = row(2, 0, 8, 0, 1, 1, text(b"no")) + row(2, 0, 8, 0, 1, 2, text(b"no"))
+removed = row(3, 0, 1, 17, 10, body=text(b"/com/pointsav/MediaKit1/guest/a").ljust(36, b"\0") + struct.pack("<I", 0))
+write("client", "nothing", b"\0")
+write("client", "errors", b"\1" + errors)
+write("client", "empty-answers", b"\1" + row(1, 0, 0, 0, 7, 1, struct.pack("<I", 0)) + row(1, 0, 0, 0, 11, 2, bytes(8)))
+write("client", "signals-first", b"\1" + removed + errors)
+
+ok = b"\xa1fstatusbok"
+head = b"HTTP/1.1 200 OK\r\nContent-Type: application/cbor\r\n"
+answers = {
+    "ok": head + b"Content-Length: %d\r\n\r\n" % len(ok) + ok,
+    "to-the-end": head + b"\r\n" + ok,
+    "chunked": head + b"Transfer-Encoding: chunked\r\n\r\n%x;a=b\r\n" % len(ok) + ok + b"\r\n0\r\nTrailer: x\r\n\r\n",
+    "interim": b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + head + b"Content-Length: %d\r\n\r\n" % len(ok) + ok,
+    "switching": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+    "two-types": head + b"Content-Type: text/html\r\n\r\n" + ok,
+    "plain": b"HTTP/1.0 200 OK\r\n\r\n200 ok",
+    "not-found": b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+    "no-status": b"HTTP/1.1 999 What\r\n\r\n",
+    "http2": b"HTTP/2 200\r\n\r\n",
+    "http09": b"<html>",
+    "redirect": b"HTTP/1.1 302 Found\r\nLocation: http://10.0.2.2:22/\r\n\r\n",
+    "folded": b"HTTP/1.1 200 OK\r\nContent-Type:\r\n application/cbor\r\n\r\n" + ok,
+    "length-too-long": head + b"Content-Length: 99\r\n\r\n" + ok,
+    "length-huge": head + b"Content-Length: 99999999999999999999\r\n\r\n" + ok,
+    "cut-in-headers": head,
+    "long-line": b"HTTP/1.1 200 OK\r\nX: " + b"y" * 20000 + b"\r\n\r\n",
+    "large-body": head + b"\r\n" + b"\0" * 10000,
+    "gzip": head + b"Content-Encoding: gzip\r\n\r\n\x1f\x8b\x08",
+    "nothing": b"",
+    "cookie": head + b"Set-Cookie: a=b\r\n\r\n" + ok,
+}
+for name, data in answers.items():
+    write("http", name, data)
+
+boot = ("Linux version 6.12.0 (gcc)\n[    0.1] Run /init as init process\nLoading, please wait...\n"
+        "[    2.0] EXT4-fs (vda1): mounted filesystem\n[  OK  ] Reached target\nCloud-init v. 25.1 running\n"
+        "\rvm-mediakit login: ").encode()
+lines = {
+    "boot": boot,
+    "panic": b"Linux version 6.12\n[ 1.0] Oops: int3: 0000 [#1]\n[ 1.1] Kernel panic - not syncing: x\x1b[31m\xff\n",
+    "panic-after-root": boot + b"\nKernel panic - not syncing\n",
+    "long-line": b"x" * 300 + b"Kernel panic - not syncing\n",
+    "finished": boot + b"\nmediakit: cloud-init finished, instance iid-0123456789abcdef0123, up 41 seconds\n",
+    "no-newline": b"Kernel panic - not syncing",
+    "controls": bytes(range(256)) * 2,
+}
+for name, data in lines.items():
+    write("console", name, data)
