@@ -75,11 +75,7 @@ static struct question_slot *slot_take(struct http_prober *p)
 		return NULL;
 	s->prober = p;
 	s->tcp.fd = -1;
-	if (http_exchange_init(&s->http, p->headers, s) < 0) {
-		http_exchange_done(&s->http);
-		free(s);
-		return NULL;
-	}
+	http_exchange_init(&s->http, p->headers, s);
 	return s;
 }
 

@@ -129,11 +129,11 @@ static CURLcode set_safety(CURL *easy)
 	return r;
 }
 
-static CURLcode set_callbacks(struct http_exchange *x, void *private)
+static CURLcode set_callbacks(struct http_exchange *x)
 {
 	CURLcode r = CURLE_OK;
 
-	r |= curl_easy_setopt(x->easy, CURLOPT_PRIVATE, private);
+	r |= curl_easy_setopt(x->easy, CURLOPT_PRIVATE, x->private);
 	r |= curl_easy_setopt(x->easy, CURLOPT_WRITEFUNCTION, on_body);
 	r |= curl_easy_setopt(x->easy, CURLOPT_WRITEDATA, x);
 	r |= curl_easy_setopt(x->easy, CURLOPT_HEADERFUNCTION, on_line);
@@ -145,19 +145,15 @@ static CURLcode set_callbacks(struct http_exchange *x, void *private)
 	r |= curl_easy_setopt(x->easy, CURLOPT_NOPROGRESS, 0L);
 	r |= curl_easy_setopt(x->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
 	r |= curl_easy_setopt(x->easy, CURLOPT_XFERINFODATA, x);
-	r |= curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, x->headers);
 	return r;
 }
 
-int http_exchange_init(struct http_exchange *x, struct curl_slist *headers, void *private)
+void http_exchange_init(struct http_exchange *x, struct curl_slist *headers, void *private)
 {
 	x->headers = headers;
+	x->private = private;
 	x->nonce = (struct curl_slist){ .data = x->nonce_line, .next = headers };
 	memcpy(x->nonce_line, NONCE_NAME, sizeof(NONCE_NAME));
-	x->easy = curl_easy_init();
-	if (!x->easy || set_safety(x->easy) != CURLE_OK || set_callbacks(x, private) != CURLE_OK)
-		return -ENOMEM;
-	return 0;
 }
 
 void http_exchange_done(struct http_exchange *x)
@@ -199,38 +195,37 @@ int question_check(const struct question *q, struct sockaddr_in *ret_peer)
 	return 0;
 }
 
-static CURLcode set_timeout(struct http_exchange *x, usec_t timeout)
+static CURLcode set_question(struct http_exchange *x, const struct question *q)
 {
-	long ms = (long)((timeout + USEC_PER_MSEC - 1) / USEC_PER_MSEC);
+	long ms = (long)((q->timeout + USEC_PER_MSEC - 1) / USEC_PER_MSEC);
+	char url[sizeof("http://255.255.255.255:65535") + HTTP_PATH_MAX];
 	CURLcode r = CURLE_OK;
-
-	if (ms == x->timeout_ms)
-		return CURLE_OK;
-	x->timeout_ms = ms;
-	r |= curl_easy_setopt(x->easy, CURLOPT_TIMEOUT_MS, ms);
-	r |= curl_easy_setopt(x->easy, CURLOPT_CONNECTTIMEOUT_MS, ms);
-	return r;
-}
-
-int http_exchange_ask(
-	struct http_exchange *x, const struct question *q, const struct sockaddr_in *peer)
-{
-	char url[sizeof(x->url)];
-	CURLcode r = set_timeout(x, q->timeout);
 
 	/* inet_pton took the address and question_check bounded the path, so it fits. */
 	(void)snprintf(url, sizeof(url), "http://%s:%u%s", q->address, q->port, q->path);
-	if (strcmp(url, x->url) != 0) {
-		r |= curl_easy_setopt(x->easy, CURLOPT_URL, url);
-		(void)strcpy(x->url, r == CURLE_OK ? url : "");
-	}
 	if (q->nonce)
 		memcpy(x->nonce_line + strlen(NONCE_NAME), q->nonce, NONCE_LEN + 1);
-	if (x->with_nonce != !!q->nonce) {
-		x->with_nonce = !!q->nonce;
-		r |= curl_easy_setopt(
-			x->easy, CURLOPT_HTTPHEADER, x->with_nonce ? &x->nonce : x->headers);
-	}
+	r |= curl_easy_setopt(x->easy, CURLOPT_URL, url);
+	r |= curl_easy_setopt(x->easy, CURLOPT_TIMEOUT_MS, ms);
+	r |= curl_easy_setopt(x->easy, CURLOPT_CONNECTTIMEOUT_MS, ms);
+	r |= curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, q->nonce ? &x->nonce : x->headers);
+	return r;
+}
+
+/*
+ * A handle asks once. Reused, the one of libcurl 7.88 remembers the last header line of the answer
+ * before, which is freed by then, and hangs a continuation line onto it if the next answer begins
+ * with one: with two answers a guest had us write into freed memory. A new handle costs about a
+ * microsecond.
+ */
+int http_exchange_ask(
+	struct http_exchange *x, const struct question *q, const struct sockaddr_in *peer)
+{
+	http_exchange_done(x);
+	x->easy = curl_easy_init();
+	if (!x->easy || set_safety(x->easy) != CURLE_OK || set_callbacks(x) != CURLE_OK ||
+		set_question(x, q) != CURLE_OK)
+		return -ENOMEM;
 	x->peer = *peer;
 	x->socket_error = 0;
 	x->fd = -1;
@@ -238,7 +233,7 @@ int http_exchange_ask(
 	x->raw_bytes = 0;
 	x->flooded = false;
 	take_reset(&x->take);
-	return r == CURLE_OK ? 0 : -ENOMEM;
+	return 0;
 }
 
 /* `format` and its arguments are ours or numbers: nothing the guest wrote is ever put into a

@@ -71,10 +71,8 @@ static void check_answer(void *userdata, const struct answer *a, usec_t now)
 	require(j.verdict != VERDICT_OK || a->kind == ANSWER_WHOLE, "only a whole answer is ok");
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void ask(struct prober *prober, sd_event *event, const uint8_t *data, size_t size)
 {
-	static sd_event *event;
-	static struct prober *prober;
 	const struct question q = { .address = "127.0.0.1",
 		.port = 19100,
 		.protocol = ANSWER_HTTP,
@@ -83,14 +81,29 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.timeout = USEC_PER_SEC };
 	int error;
 
-	if (!event)
-		require(sd_event_new(&event) >= 0 && http_prober_new(event, &prober) == 0,
-			"there is a prober");
 	answer_bytes = data;
 	answer_len = size;
 	answered = false;
 	require(prober->vtable->ask(prober, &q, check_answer, NULL, &error) != NULL, "it asks");
 	while (!answered)
 		require(sd_event_run(event, 3 * USEC_PER_SEC) > 0, "it answers in time");
+}
+
+/* Parts two answers, of which the first must leave nothing behind for the second. */
+#define SEPARATOR 0x1e
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static sd_event *event;
+	static struct prober *prober;
+
+	if (!event)
+		require(sd_event_new(&event) >= 0 && http_prober_new(event, &prober) == 0,
+			"there is a prober");
+	const uint8_t *part = size > 0 ? memchr(data, SEPARATOR, size) : NULL;
+	size_t first = part ? (size_t)(part - data) : size;
+	ask(prober, event, data, first);
+	if (part)
+		ask(prober, event, part + 1, size - first - 1);
 	return 0;
 }

@@ -63,6 +63,9 @@ answers = {
     "http09": b"<html>",
     "redirect": b"HTTP/1.1 302 Found\r\nLocation: http://10.0.2.2:22/\r\n\r\n",
     "folded": b"HTTP/1.1 200 OK\r\nContent-Type:\r\n application/cbor\r\n\r\n" + ok,
+    "folded-again": b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n d\r\n\r\n",
+    # The first line of the second answer goes on with the last line of the first.
+    "folded-onto-the-answer-before": head + b"\r\n" + ok + b"\x1eHTTP/1.1 200 OK\r\n folded: y\r\n z\r\n\r\n",
     "length-too-long": head + b"Content-Length: 99\r\n\r\n" + ok,
     "length-huge": head + b"Content-Length: 99999999999999999999\r\n\r\n" + ok,
     "cut-in-headers": head,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes seeds for two fuzzers: what a real caller and the real server say to each other, recorded
  * off the wire behind the handshake. `make fuzz-corpus` runs it: record_bus CORPUS */
-/* LINK: base bus core/console core/operation model policy cli/client_read cli/fields cli/view */
+/* LINK: base bus core/console core/operation core/event core/eventring core/decision model policy cli/client_read cli/fields cli/view */
 /* LIBS: libsystemd libcbor inih jansson */
 #include "unit/bus_world.h"
 
