@@ -30,7 +30,7 @@ struct bootwatch {
 	bool whole;         /* watched from its beginning without a break: worth learning from */
 	bool agent_seen;    /* in this boot */
 	unsigned most_up;   /* services that answered at one time in this boot */
-	unsigned cloudinit_steps;
+	unsigned cloudinit_steps, cloudinit_told;
 	usec_t looked_at;
 	usec_t expected; /* from its beginning to its end; 0: unknown, or begun unseen */
 	usec_t deadline; /* as it was last reckoned; USEC_INFINITY: none */
@@ -47,6 +47,8 @@ struct bootwatch {
 void bootwatch_begin(struct guest *g, bool whole, usec_t now);
 /* At boot_due, which it sets anew. */
 void bootwatch_run(struct guest *g, usec_t now);
+/* It reached another stage: tells of it. */
+void bootwatch_moved(struct guest *g);
 /* The guest is ready: the boot is over, and taught what it did. */
 void bootwatch_ready(struct guest *g, usec_t now);
 /* cloud-init's word, of this boot. */

@@ -42,6 +42,8 @@ struct look guest_look(const struct view_guest *g)
 	};
 	const struct look *look = look_find(looks, ARRAY_SIZE(looks), g->state);
 
+	if (g->boot_stuck)
+		return (struct look){ g->state, "◌", COLOR_YELLOW };
 	if (g->healthy)
 		return (struct look){ g->state, "●", COLOR_GREEN };
 	return look ? *look : (struct look){ g->state, "?", COLOR_YELLOW };

@@ -20,6 +20,8 @@
 #define SLEPT (10 * USEC_PER_SEC)
 /* Of the console, in the journal; the reason has room for the last one only. */
 #define QUOTED_LINES 5u
+/* A guest may count new errors every few seconds; so many times they are told in one boot. */
+#define CLOUDINIT_TOLD_MAX 8u
 
 static struct boottime_how how_of(const struct guest *g)
 {
@@ -130,33 +132,34 @@ static void end_boot(struct guest *g, const char *why, usec_t now)
 	guest_event(g, GUEST_EV_BOOT_DEAD, now);
 }
 
-/* "stuck at stage services for 5min (usually 7s); cloud-init: running modules-final; 2 of 6 active
- * services up; console: vm login:". */
+/* "stuck at stage services: not over after 5min (usually 7s); console: vm login:". It stands for as
+ * long as the boot does, so it tells no age that grows. */
 static void stuck_words(const struct guest *g, char *buf, size_t size, usec_t now)
 {
-	const struct bootwatch *w = &g->bootwatch;
-	usec_t usual = boottime_stage(&w->learned, how_of(g), g->boot.stage);
-	char span[TIMESPAN_TEXT_MAX], expected[TIMESPAN_TEXT_MAX + 16] = "", line[128],
-								   init[64] = "";
-	unsigned active, up;
+	usec_t usual = boottime_stage(&g->bootwatch.learned, how_of(g), g->boot.stage);
+	char span[TIMESPAN_TEXT_MAX], text[TIMESPAN_TEXT_MAX], line[96];
 
 	(void)format_timespan(span, sizeof(span), usec_sub(now, g->boot.stage_since));
-	if (usual > 0) {
-		char text[TIMESPAN_TEXT_MAX];
-
-		(void)snprintf(expected, sizeof(expected), " (usually %s)",
-			format_timespan(text, sizeof(text), usual));
-	}
-	if (w->cloudinit.state != CLOUDINIT_UNKNOWN)
-		(void)snprintf(init, sizeof(init), "; cloud-init: %s%s%s",
-			cloudinit_state_to_string(w->cloudinit.state),
-			w->cloudinit.stage[0] ? " " : "", w->cloudinit.stage);
-	probing_count(g, &active, &up);
+	(void)format_timespan(text, sizeof(text), usual);
 	(void)console_last_lines(&g->console, 1, line, sizeof(line));
-	(void)snprintf(buf, size, "stuck at stage %s for %s%s%s; %u of %u active services up%s%s",
-		boot_stage_to_string(g->boot.stage), span, expected, init, up, active,
+	(void)snprintf(buf, size, "stuck at stage %s: not over after %s%s%s%s%s%s",
+		boot_stage_to_string(g->boot.stage), span, usual ? " (usually " : "",
+		usual ? text : "", usual ? ")" : "",
 		line[0] ? "; console: " : "; the console says nothing", line);
 	(void)words_mend(buf);
+}
+
+/* What status shows elsewhere, for whoever reads the journal. */
+static void note_stuck(struct guest *g)
+{
+	const struct bootwatch *w = &g->bootwatch;
+	unsigned active, up;
+
+	probing_count(g, &active, &up);
+	event_note(g, EVENT_BOOT, NULL, LOG_WARNING,
+		"%u of %u active services up, cloud-init %s%s%s; %s", up, active,
+		cloudinit_state_to_string(w->cloudinit.state), w->cloudinit.stage[0] ? " " : "",
+		w->cloudinit.stage, w->words);
 }
 
 static void quote_console(const struct guest *g)
@@ -204,7 +207,7 @@ static void take_stuck(struct guest *g, usec_t now)
 	w->stuck_steps = g->boot.steps;
 	stuck_words(g, w->words, sizeof(w->words), now);
 	guest_set_reason(g, w->words);
-	event_note(g, EVENT_BOOT, NULL, LOG_WARNING, "%s", w->words);
+	note_stuck(g);
 	quote_console(g);
 	decide(g, now);
 	g->dirty = true;
@@ -305,11 +308,18 @@ void bootwatch_run(struct guest *g, usec_t now)
 		g->boot_due = MIN(g->boot_due, w->deadline);
 }
 
+void bootwatch_moved(struct guest *g)
+{
+	event_note(g, EVENT_BOOT, NULL, LOG_INFO, "boot: %s", boot_stage_to_string(g->boot.stage));
+	g->dirty = true;
+}
+
 void bootwatch_ready(struct guest *g, usec_t now)
 {
 	struct bootwatch *w = &g->bootwatch;
 
-	(void)boot_finish(&g->boot, now);
+	if (boot_finish(&g->boot, now))
+		bootwatch_moved(g);
 	if (w->stuck)
 		take_freed(g);
 	w->asked_since = 0;
@@ -335,7 +345,8 @@ void bootwatch_cloudinit(struct guest *g, const struct cloudinit_status *status,
 	}
 	bool news = status->state != old->state || strcmp(status->stage, old->stage) != 0 ||
 		    strcmp(status->quote, old->quote) != 0;
-	if (news && (status->errors > old->errors || status->warnings > old->warnings))
+	bool more = status->errors > old->errors || status->warnings > old->warnings;
+	if (more && w->cloudinit_told++ < CLOUDINIT_TOLD_MAX)
 		event_note(g, EVENT_BOOT, NULL, LOG_WARNING,
 			"cloud-init: %u errors, %u warnings: %s", status->errors, status->warnings,
 			status->quote);

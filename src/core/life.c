@@ -139,10 +139,8 @@ void life_console(struct guest *g, const void *data, size_t len, uint64_t lost, 
 		return;
 	bool panicked = g->boot.panicked;
 	if (boot_console(&g->boot, data, len, now)) {
-		event_note(g, EVENT_BOOT, NULL, LOG_INFO, "boot: %s",
-			boot_stage_to_string(g->boot.stage));
+		bootwatch_moved(g);
 		probing_progress(g, now);
-		g->dirty = true;
 	}
 	if (g->boot.panicked && !panicked) {
 		event_note(

@@ -295,7 +295,8 @@ void news_take(struct guest *g, usec_t now)
 	if (news & (NEWS_RESET | NEWS_BOOT_ID))
 		take_reboot(g, now);
 	if (news & NEWS_USERSPACE && (g->state == GUEST_BOOTING || g->state == GUEST_RUNNING)) {
-		(void)boot_userspace(&g->boot, now);
+		if (boot_userspace(&g->boot, now))
+			bootwatch_moved(g);
 		guest_event(g, GUEST_EV_OS_UP, now);
 	}
 	if (news & NEWS_READY)

@@ -82,12 +82,14 @@ static void test_stuck_at_each(void **state)
 		usec_t stage_at, from, to; /* the deadline, after the stage's beginning */
 		const char *words, *console;
 	} rows[] = {
-		{ firmware, 0, 60, 67, "stuck at stage firmware for 1min", "console: SeaBIOS" },
-		{ init, 7, 100, 112, "stuck at stage init for 1min 4",
+		{ firmware, 0, 60, 67, "stuck at stage firmware: not over after 1min",
+			"console: SeaBIOS" },
+		{ init, 7, 100, 112, "stuck at stage init: not over after 1min 4",
 			"console: [    3.118821] Run" },
-		{ cloud, 28, 60, 67, "stuck at stage cloud-init for 1min",
+		{ cloud, 28, 60, 67, "stuck at stage cloud-init: not over after 1min",
 			"console: [   21.4] cloud" },
-		{ login, 36, 60, 67, "stuck at stage services for 1min", "console: vm login:" },
+		{ login, 36, 60, 67, "stuck at stage services: not over after 1min",
+			"console: vm login:" },
 	};
 
 	(void)state;
@@ -103,6 +105,8 @@ static void test_stuck_at_each(void **state)
 		assert_non_null(strstr(g->reason, "usually"));
 		assert_non_null(strstr(g->reason, rows[i].console));
 		assert_true(sim_log_has(sim, rows[i].words));
+		assert_true(
+			sim_log_has(sim, "0 of 6 active services up, cloud-init unknown; stuck"));
 		sim_run(sim, 6 * USEC_PER_HOUR);
 		assert_int_equal(sim_log_count(sim, "stuck at stage"), 1);
 		assert_true(g->bootwatch.stuck);

@@ -74,6 +74,50 @@ static void everything_is_told_at_once(void **state)
 	hang_up(b);
 }
 
+/* Points in time to come too; and nothing of it once the run is over. */
+static void a_boot_is_told(void **state)
+{
+	struct guest *guest = &world->guests[0];
+	usec_t now = now_boottime();
+	struct view v = { 0 };
+	sd_bus *b = caller("status");
+
+	(void)state;
+	guest->state = GUEST_RUNNING;
+	guest->boot.stage = BOOT_SERVICES;
+	guest->boot.began = now - 30 * USEC_PER_SEC;
+	guest->bootwatch.expected = 45 * USEC_PER_SEC;
+	guest->bootwatch.deadline = now + 100 * USEC_PER_SEC;
+	guest->bootwatch.stuck = true;
+	guest->bootwatch.cloudinit = (struct cloudinit_status){ .state = CLOUDINIT_RUNNING,
+		.stage = "modules-final",
+		.errors = 1,
+		.warnings = 2,
+		.quote = "no key | old" };
+	load(b, &v);
+	const struct view_guest *g = view_guest(&v, "vm-mediakit");
+	assert_string_equal(g->boot_stage, "services");
+	assert_in_range(now_realtime() - g->boot_began, 29 * USEC_PER_SEC, 40 * USEC_PER_SEC);
+	assert_true(g->boot_expected == 45 * USEC_PER_SEC);
+	assert_in_range(g->boot_deadline - now_realtime(), 90 * USEC_PER_SEC, 100 * USEC_PER_SEC);
+	assert_true(g->boot_stuck);
+	assert_string_equal(g->cloudinit_status, "running");
+	assert_string_equal(g->cloudinit_stage, "modules-final");
+	assert_int_equal(g->cloudinit_errors, 1);
+	assert_int_equal(g->cloudinit_warnings, 2);
+	assert_string_equal(g->cloudinit_quote, "no key | old");
+	view_free(&v);
+	guest->state = GUEST_STOPPED;
+	load(b, &v);
+	g = view_guest(&v, "vm-mediakit");
+	assert_true(g->boot_began == 0 && g->boot_expected == 0 && g->boot_deadline == 0);
+	assert_false(g->boot_stuck);
+	assert_string_equal(g->cloudinit_status, "unknown");
+	assert_string_equal(g->cloudinit_quote, "");
+	view_free(&v);
+	hang_up(b);
+}
+
 static void nothing_is_known_of_a_guest_that_is_down(void **state)
 {
 	struct view v = { 0 };
@@ -284,6 +328,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(sockets_have_their_modes),
 		TEST(everything_is_told_at_once),
+		TEST(a_boot_is_told),
 		TEST(nothing_is_known_of_a_guest_that_is_down),
 		TEST(the_status_socket_only_reads),
 		TEST(a_request_is_answered_when_it_is_done),

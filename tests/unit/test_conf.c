@@ -188,6 +188,9 @@ static const struct fault_case fault_cases[] = {
 		{ "g:4: Timeout: '3 parsecs' is no time span" } },
 	{ 0, OK "[Restart]\nLimit=0\n", { "g:4: Limit: '0' is out of bounds" } },
 	{ 0, OK "[Restart]\nWindow=8d\n", { "g:4: Window: '8d' is out of bounds" } },
+	{ 0, OK "[Boot]\nDeadlineFactor=1\n", { "g:4: DeadlineFactor: '1' is out of bounds" } },
+	{ 0, OK "[Boot]\nDeadlineMin=9s\n", { "g:4: DeadlineMin: '9s' is out of bounds" } },
+	{ 0, OK "[Boot]\nOnStuck=kill\n", { "g:4: OnStuck: 'kill' is no " } },
 	{ 0, OK "[Memory]\nWeight=0\n", { "g:4: Weight: '0' is out of bounds" } },
 	{ 0, OK "[Service a]\nPort=65536\n", { "g:4: Port: '65536' is out of bounds" } },
 	{ 0, OK "[Service a]\nPort=0\n", { "g:4: Port: '0' is out of bounds" } },
@@ -568,6 +571,7 @@ static void test_every_key(void **state)
 		"[Memory]\nMemoryMin=256M\nWeight=7\n[Shutdown]\nTimeout=5s\n"
 		"AgentTimeout=0s\nQuitTimeout=2min\n"
 		"[Restart]\nLimit=9\nWindow=1h\n"
+		"[Boot]\nDeadlineFactor=8\nDeadlineMin=2min\nOnStuck=restart\n"
 		"[Service a]\nPort=1\nHostPort=2\nProbe=http\nPath=/q?x\nInterval=20s\n"
 		"FastInterval=3s\nTimeout=4s\nRise=5\nFall=6\nStartBudget=7s\nExpect=pending\n"
 		"DependsOn=b c\nUnit=x@1.socket\nPurpose=p q\n[Service b]\n[Service c]\n");
@@ -598,6 +602,9 @@ static void test_every_key(void **state)
 	assert_string_equal(g->bind, "10.1.2.3");
 	assert_int_equal(g->port_offset, 20000);
 	assert_int_equal(g->ssh_port, 2222);
+	assert_int_equal(g->boot_factor, 8);
+	assert_int_equal(g->boot_least, 120 * USEC_PER_SEC);
+	assert_int_equal(g->on_stuck, ON_STUCK_RESTART);
 	assert_int_equal(g->egress, EGRESS_ALL);
 	assert_int_equal(g->n_authorized_keys, 2);
 	assert_string_equal(g->authorized_keys[0], KEY1);
