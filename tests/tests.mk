@@ -93,6 +93,11 @@ image:
 check-guest: all image
 	@BUILD=$(abspath $(B)) tests/lib/needs-root tests/guest/run
 
+# The real guest on a host whose CPUs are taken: by hand, MINUTES=10 FAMINE=2 LOAD=2.
+.PHONY: check-starvation
+check-starvation: all image
+	@BUILD=$(abspath $(B)) MINUTES=$(MINUTES) FAMINE=$(FAMINE) LOAD=$(LOAD) tests/lib/needs-root tests/starve/run
+
 # The demo ------------------------------------------------------------------------------------------------------------
 
 .PHONY: demo demo-stop demo-clean

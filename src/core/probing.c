@@ -313,8 +313,6 @@ static usec_t question_next(const struct service *s)
 
 static usec_t run_one(struct service *s, usec_t now)
 {
-	usec_t overdue = usec_add(s->probe.asked_at,
-		service_timeout(s->spec, guest_is_tcg(s->guest)) + PROBING_GRACE);
 	struct probe_act act;
 
 	if (s->slot && !s->looked && now >= question_next(s)) {
@@ -322,7 +320,7 @@ static usec_t run_one(struct service *s, usec_t now)
 		hvlink_stats(s->guest, now);
 	}
 
-	if (s->slot && now >= overdue) {
+	if (s->slot && s->looked && now >= question_next(s)) {
 		drop_question(s);
 		judge_kind(s, ANSWER_TIMEOUT, "", now);
 	}

@@ -117,6 +117,9 @@ static CURLcode set_safety(CURL *easy)
 	r |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 	r |= curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
 	r |= curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+	/* libcurl keeps numeric addresses, too, one entry for each port for a minute, and walks all
+	 * of them for each question. Nothing kept is nothing to walk. */
+	r |= curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
 	r |= curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 	r |= curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
 	/* A declared length over the limit ends the transfer before the body comes. */

@@ -2,15 +2,24 @@
 # Measurements. None of them is a test: they print figures and aims, and fail only where nothing could be measured.
 #   ROUNDS=3      rounds of bench-boot: a first and a later boot of each contender, in turn
 #   OFFSET=10000  host port of a service = its port + OFFSET, in bench-boot and bench-status
-#   WATCH=60      how long bench-probe asks and how long bench-status lets the daemon run before it looks
+#   WATCH=60      how long bench-probe and bench-many ask and how long bench-status lets the daemon run before it looks
 #   QUIET=120     seconds to wait for a machine that does nothing else
 
 BENCH := BUILD=$(abspath $(B)) ROUNDS=$(ROUNDS) OFFSET=$(OFFSET) WATCH=$(WATCH) QUIET=$(QUIET) tests/bench/bench
 
-.PHONY: bench bench-boot bench-probe bench-status
+# The daemon's own archives with the tests' fake hypervisor in libvirt's place.
+BENCH_FAKES := $(addprefix tests/daemon/,fake_hv.c fake_guest.c fake_agent.c timeline.c)
+$(B)/tests/bench/many: tests/bench/many.c $(BENCH_FAKES) $(call archives,bus core io policy model base)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(TEST_FLAGS) -Itests/daemon -o $@ $(filter %.c,$^) -Wl,--as-needed $(LDFLAGS) \
+		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+		$(call pkg_libs,libsystemd libcurl libcbor inih jansson libarchive nettle) -lpthread
+
+.PHONY: bench bench-boot bench-probe bench-status bench-many
 # In one recipe, so that -j does not measure two at a time.
 bench:
-	@for part in probe status boot; do $(BENCH) $$part || exit 1; done
+	@for part in probe many status boot; do $(BENCH) $$part || exit 1; done
 
-bench-boot bench-probe bench-status: bench-%:
+bench-boot bench-probe bench-status bench-many: bench-%:
 	@$(BENCH) $*

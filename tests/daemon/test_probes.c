@@ -99,6 +99,46 @@ static void test_down_in_time(void **state)
 	}
 }
 
+/* The aim: a service killed in the guest, whose kernel resets who asks from then on, is down within
+ * Interval + (Fall - 1) x FastInterval + one time-out, whenever it dies and whatever is set. */
+static void test_killed_in_time(void **state)
+{
+	static const char *const settings[] = {
+		"",
+		"[Service " ONE "]\nInterval=30s\nFastInterval=500ms\nFall=5\n",
+		"[Service " ONE "]\nInterval=1s\nFastInterval=1s\nTimeout=900ms\nFall=1\n",
+	};
+	struct sim *sim = *state;
+
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		sim_configure(sim, VM, 10000, settings[i]);
+		assert_int_equal(sim_reload(sim), 0);
+		struct fake_service *f = sim_fake_service(sim, VM, ONE);
+		const struct service_spec *spec = sim_service(sim, VM, ONE)->spec;
+		usec_t bound = spec->interval + (spec->fall - 1) * spec->fast_interval +
+			       service_timeout(spec, true);
+		usec_t worst = 0;
+
+		for (usec_t phase = 0; phase < spec->interval; phase += spec->interval / 97) {
+			sim_run(sim, spec->interval + phase);
+			usec_t died = sim->now;
+			f->manner = MANNER_REFUSE;
+			f->latency = 50 * MS;
+			sim_wait_service(sim, VM, ONE, SERVICE_DOWN, 120 * S);
+			worst = sim->now - died > worst ? sim->now - died : worst;
+			f->manner = MANNER_OK;
+			sim_wait_service(sim, VM, ONE, SERVICE_UP, 120 * S);
+		}
+		print_message("Interval %.1f s, Fall %u, FastInterval %.1f s: down in %.1f s at "
+			      "worst, %.1f s allowed\n",
+			(double)spec->interval / 1e6, spec->fall, (double)spec->fast_interval / 1e6,
+			(double)worst / 1e6, (double)bound / 1e6);
+		assert_true(worst <= bound);
+		/* Nor is it called down for a single miss where Fall wants more. */
+		assert_true(worst >= spec->interval / 2);
+	}
+}
+
 static bool judged_timeout(struct sim *sim, const void *arg)
 {
 	(void)arg;
@@ -192,7 +232,7 @@ static void test_short_pauses(void **state)
 		for (int i = 0; i < 100; i++) {
 			sim_run(sim, 100 * MS);
 			assert_true(s->probe.last.verdict == VERDICT_OK ||
-				s->probe.last.verdict == VERDICT_INCONCLUSIVE);
+				    s->probe.last.verdict == VERDICT_INCONCLUSIVE);
 			assert_int_equal(s->probe.failures, 0);
 		}
 	}
@@ -314,6 +354,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		HEALTHY(test_manners),
 		HEALTHY(test_down_in_time),
+		HEALTHY(test_killed_in_time),
 		HEALTHY(test_prober_never_answers),
 		HEALTHY(test_flapping),
 		HEALTHY(test_pause),
