@@ -54,6 +54,8 @@ void term_watch_signals(void);
 const sigset_t *term_wait_mask(void);
 /* The signal that asks us to end, 0 without. */
 int term_ending(void);
+/* The exit status of who stops for such a signal, by the shell's convention: 130 for Ctrl-C. */
+int term_exit(void);
 /* Whether the window changed since the last question. */
 bool term_resized(void);
 

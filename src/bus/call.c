@@ -27,18 +27,18 @@ int bus_error_set(sd_bus_error *error, int number, const char *message)
 		int number;
 		const char *name;
 	} names[] = {
-		{ EBUSY,      BUS_ERROR_BUSY            },
-		{ ENOBUFS,    BUS_ERROR_BUSY            },
-		{ ETIMEDOUT,  BUS_ERROR_TIMED_OUT       },
-		{ ENOENT,     BUS_ERROR_NOT_PROVISIONED },
-		{ EADDRINUSE, BUS_ERROR_PORT_TAKEN      },
-		{ EPERM,      BUS_ERROR_LATCHED         },
-		{ ENXIO,      BUS_ERROR_NOT_RUNNING     },
-		{ ESRCH,      BUS_ERROR_NOT_RUNNING     },
-		{ ENOTCONN,   BUS_ERROR_NO_HYPERVISOR   },
-		{ ECANCELED,  BUS_ERROR_CANCELLED       },
-		{ EINVAL,     BUS_ERROR_INVALID         },
-		{ ERANGE,     BUS_ERROR_INVALID         },
+		{ EBUSY, BUS_ERROR_BUSY },
+		{ ENOBUFS, BUS_ERROR_BUSY },
+		{ ETIMEDOUT, BUS_ERROR_TIMED_OUT },
+		{ ENOENT, BUS_ERROR_NOT_PROVISIONED },
+		{ EADDRINUSE, BUS_ERROR_PORT_TAKEN },
+		{ EPERM, BUS_ERROR_LATCHED },
+		{ ENXIO, BUS_ERROR_NOT_RUNNING },
+		{ ESRCH, BUS_ERROR_NOT_RUNNING },
+		{ ENOTCONN, BUS_ERROR_NO_HYPERVISOR },
+		{ ECANCELED, BUS_ERROR_CANCELLED },
+		{ EINVAL, BUS_ERROR_INVALID },
+		{ ERANGE, BUS_ERROR_INVALID },
 	};
 	const char *name = BUS_ERROR_FAILED;
 
@@ -78,6 +78,10 @@ static void call_reply(struct call *c, int error, const char *message)
 	sd_bus_error e = SD_BUS_ERROR_NULL;
 	int r;
 
+	/* What was asked for was looked at before it was taken on: an "invalid argument" now is
+	 * libvirt's about the domain ("unsupported configuration"), not the caller's. */
+	if (error == -EINVAL || error == -ERANGE)
+		error = -EIO;
 	if (error < 0) {
 		(void)bus_error_set(&e, error, message);
 		r = sd_bus_reply_method_error(c->message, &e);

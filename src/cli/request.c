@@ -12,44 +12,39 @@
 
 #define EXIT_NOTE                                                                                  \
 	"\nExit status: 0 done, 1 failed, 2 usage, 3 not running, 4 no such guest, 5 timed out, "  \
-	"6 no daemon.\n"
+	"6 no daemon, 130 Ctrl-C.\n"
 
 const char usage_start[] =
 	"start GUEST\n"
 	"\n"
 	"Starts the guest and waits until the daemon says how that went. What passes is shown on\n"
-	"stderr. Use `wait` for a guest that is healthy. Ctrl-C stops the waiting, not the guest.\n"
-	EXIT_NOTE;
+	"stderr. Use `wait` for a guest that is healthy. Ctrl-C stops the\n"
+	"waiting; the daemon goes on.\n" EXIT_NOTE;
 const char usage_stop[] =
 	"stop GUEST\n"
 	"\n"
 	"Shuts the guest down. A paused one is resumed; the guest agent is asked, where one\n"
 	"answers; then the power button is pressed every few seconds. After [Shutdown] Timeout=\n"
 	"the power is cut: QEMU writes out its caches and ends, and is killed after QuitTimeout=.\n"
-	"Prints how it ended. Ctrl-C stops the waiting, not the shutdown.\n"
-	EXIT_NOTE;
-const char usage_restart[] =
-	"restart GUEST\n"
-	"\n"
-	"Stops the guest as `stop` does and starts it again.\n"
-	EXIT_NOTE;
+	"Prints how it ended. Ctrl-C stops the waiting, not the shutdown.\n" EXIT_NOTE;
+const char usage_restart[] = "restart GUEST\n"
+			     "\n"
+			     "Stops the guest as `stop` does and starts it again.\n" EXIT_NOTE;
 const char usage_kill[] =
 	"kill GUEST [--yes]\n"
 	"\n"
 	"Cuts the guest's power at once. What it had not written is lost; `stop` is kinder. On a\n"
-	"terminal it asks first, elsewhere it wants --yes.\n"
-	EXIT_NOTE;
+	"terminal it asks first, elsewhere it wants --yes.\n" EXIT_NOTE;
 const char usage_balloon[] =
 	"balloon GUEST [SIZE|auto]\n"
 	"\n"
 	"Shows the guest's memory, or sets how much it may use: 3G, 512M, or auto for the "
 	"maximum.\n"
 	"Waits until the guest has given the memory back, or taken it.\n" EXIT_NOTE;
-const char usage_reset_failed[] =
-	"reset-failed GUEST\n"
-	"\n"
-	"Forgets the guest's faults, so that one that was given up can be started again.\n"
-	EXIT_NOTE;
+const char usage_reset_failed[] = "reset-failed GUEST\n"
+				  "\n"
+				  "Forgets the guest's faults, so that one that was given up can "
+				  "be started again.\n" EXIT_NOTE;
 
 /* How often the live line moves on without news. */
 #define TICK (500 * USEC_PER_MSEC)
@@ -86,8 +81,11 @@ static int request(struct session *s, const char *method, const uint64_t *kib)
 		return report_end(s, &reply);
 	if (r < 0)
 		return session_lost();
-	fprintf(stderr, "%s: no longer waiting; the daemon goes on\n", s->guest);
-	return CLI_FAILED;
+	fprintf(stderr,
+		"%s: no longer waiting; the daemon goes on with it, `mediakitd status %s` shows "
+		"how\n",
+		s->guest, s->guest);
+	return term_exit();
 }
 
 static int simple(int argc, char **argv, const char *method)

@@ -231,6 +231,11 @@ int term_ending(void)
 	return ending;
 }
 
+int term_exit(void)
+{
+	return 128 + ending;
+}
+
 bool term_resized(void)
 {
 	bool was = resized;

@@ -21,7 +21,7 @@ const char usage_wait[] =
 	"line for each change. SPAN is 90s, 5min and the like; without it the wait is unlimited.\n"
 	"\n"
 	"Exit status: 0 it is so, 1 it will not be (the guest was given up), 2 usage, 4 no such\n"
-	"guest, 5 timed out, 6 no daemon.\n";
+	"guest, 5 timed out, 6 no daemon, 130 Ctrl-C.\n";
 
 enum goal { GOAL_RUNNING, GOAL_READY, GOAL_HEALTHY, GOAL_STOPPED, GOAL_NUM };
 
@@ -109,7 +109,10 @@ static int wait_for(struct session *s, enum goal goal)
 		return tell(s, goal, status);
 	if (r < 0)
 		return session_lost();
-	return term_ending() ? CLI_FAILED : timed_out(s, goal);
+	if (!term_ending())
+		return timed_out(s, goal);
+	fprintf(stderr, "%s: no longer waiting; what the daemon does with it goes on\n", s->guest);
+	return term_exit();
 }
 
 int verb_wait(int argc, char **argv)

@@ -8,8 +8,11 @@
 #include "cli/asking.h"
 #include "cli/verb.h"
 
+#include <fcntl.h>
 #include <jansson.h>
+#include <pty.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 /* The server's life in its child: some milliseconds after a request came it is answered, as the
@@ -18,6 +21,8 @@ enum mood {
 	MOOD_DONE,
 	MOOD_FAILS,
 	MOOD_TIMES_OUT,
+	MOOD_UNSUPPORTED,
+	MOOD_SILENT,
 	MOOD_REFUSES,
 	MOOD_GETS_HEALTHY,
 	MOOD_GIVES_UP,
@@ -38,8 +43,13 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 		g->dirty = true;
 	}
 	changed();
-	operations_answer(&g->operations, ~0u,
-		mood == MOOD_FAILS ? -EIO : mood == MOOD_TIMES_OUT ? -ETIMEDOUT : 0, "so it went");
+	static const int errors[MOOD_DIES + 1] = {
+		[MOOD_FAILS] = -EIO,
+		[MOOD_TIMES_OUT] = -ETIMEDOUT,
+		[MOOD_UNSUPPORTED] = -EINVAL,
+	};
+	if (mood != MOOD_SILENT)
+		operations_answer(&g->operations, ~0u, errors[mood], "so it went");
 	(void)sd_event_source_set_time(source, usec + 20 * USEC_PER_MSEC);
 	return sd_event_source_set_enabled(source, SD_EVENT_ON);
 }
@@ -58,6 +68,9 @@ static void serve(enum mood mood)
 	assert_true(server >= 0);
 	if (server > 0)
 		return;
+	/* A test that fails does not get to its end(), and whoever reads our output would wait for
+	 * this process. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* The event loop and its sockets were made before the fork, so the parent can connect at
 	 * once; only the child uses them from here on. sd-event refuses to work in a child, hence a
 	 * new one. */
@@ -186,6 +199,94 @@ static void an_operation_that_fails(void **state)
 	end();
 }
 
+/* libvirt finds the domain invalid: that is no fault of the command line. */
+static void an_operation_that_is_unsupported(void **state)
+{
+	(void)state;
+	begin(MOOD_UNSUPPORTED);
+	assert_int_equal(RUN(verb_start, "start", "vm-mediakit"), CLI_FAILED);
+	assert_string_equal(errors, "vm-mediakit: so it went\n");
+	end();
+}
+
+/* In a process of its own, because a signal that came is remembered: the exit status, 99 where
+ * `words` are not on stderr. */
+static int interrupted(int (*verb)(int, char **), const char *name, int number, const char *words)
+{
+	const struct timespec soon = { .tv_nsec = 100 * 1000 * 1000 };
+	pid_t child = fork();
+	int status;
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		const char *const argv[] = { name, "vm-mediakit", NULL };
+		pid_t me = getpid(), other = fork();
+
+		if (other == 0) {
+			(void)nanosleep(&soon, NULL);
+			_exit(kill(me, number) != 0);
+		}
+		status = run(verb, argv);
+		(void)waitpid(other, NULL, 0);
+		_exit(strstr(errors, words) ? status : 99);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void ctrl_c_leaves_it_to_the_daemon(void **state)
+{
+	static const char goes_on[] = "vm-mediakit: no longer waiting; the daemon goes on with it";
+
+	(void)state;
+	begin(MOOD_SILENT);
+	assert_int_equal(interrupted(verb_start, "start", SIGINT, goes_on), 128 + SIGINT);
+	assert_int_equal(interrupted(verb_stop, "stop", SIGTERM, goes_on), 128 + SIGTERM);
+	assert_int_equal(
+		interrupted(verb_wait, "wait", SIGINT, "vm-mediakit: no longer waiting;"), 130);
+	end();
+}
+
+/* What `kill` does when `answer` is typed at its question; NULL: its input is no terminal. */
+static int kill_answered(const char *answer, const char *yes)
+{
+	int ours = -1, theirs = -1, status;
+
+	assert_int_equal(openpty(&ours, &theirs, NULL, NULL, NULL), 0);
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		const char *const argv[] = { "kill", "vm-mediakit", yes, NULL };
+
+		(void)dup2(answer ? theirs : open("/dev/null", O_RDONLY), STDIN_FILENO);
+		status = run(verb_kill, argv);
+		_exit(answer && !yes && !strstr(errors, "Cut the power of vm-mediakit now?")
+				? 99
+				: status);
+	}
+	if (answer)
+		assert_int_equal(write(ours, answer, strlen(answer)), strlen(answer));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	close(ours);
+	close(theirs);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void kill_asks_first(void **state)
+{
+	(void)state;
+	begin(MOOD_DONE);
+	assert_int_equal(kill_answered("y\n", NULL), CLI_OK);
+	assert_int_equal(kill_answered("YES\n", NULL), CLI_OK);
+	assert_int_equal(kill_answered("n\n", NULL), CLI_FAILED);
+	assert_int_equal(kill_answered("\n", NULL), CLI_FAILED);
+	assert_int_equal(kill_answered("yesterday it was well\n", NULL), CLI_FAILED);
+	assert_int_equal(kill_answered(NULL, NULL), CLI_USAGE);
+	assert_int_equal(kill_answered(NULL, "--yes"), CLI_OK);
+	assert_int_equal(kill_answered("n\n", "--yes"), CLI_OK);
+	end();
+}
+
 static void an_operation_that_times_out(void **state)
 {
 	(void)state;
@@ -270,7 +371,10 @@ int main(void)
 		TEST(statuses_of_a_daemon_that_runs),
 		TEST(statuses_of_what_fails),
 		TEST(an_operation_that_fails),
+		TEST(an_operation_that_is_unsupported),
 		TEST(an_operation_that_times_out),
+		TEST(ctrl_c_leaves_it_to_the_daemon),
+		TEST(kill_asks_first),
 		TEST(wait_sees_health_come),
 		TEST(wait_fails_early),
 		TEST(a_daemon_that_goes_or_is_not_there),
