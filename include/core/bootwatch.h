@@ -28,6 +28,7 @@ struct bootwatch {
 	char key[80];       /* disk and seed of this boot; "" unknown */
 	char known_key[80]; /* of the last one that came up */
 	bool whole;         /* watched from its beginning without a break: worth learning from */
+	bool was_starved;   /* by the host, at some time in this boot */
 	bool agent_seen;    /* in this boot */
 	unsigned most_up;   /* services that answered at one time in this boot */
 	unsigned cloudinit_steps, cloudinit_told;

@@ -15,8 +15,9 @@
  * stage of a fraction of a second says nothing about a busy host. Past that the boot is late,
  * unless it moves: each move (policy/boot) puts the deadline at least `least` ahead. Talk alone
  * can't do so for ever: the extension ends BOOTTIME_STRETCH budgets after the last step, and steps
- * are numbered. Being late is a statement, not a sentence: who is told of it, and that nothing that
- * may have a writable disk is ended for it, is core/bootwatch's. */
+ * are numbered. While the host starves the guest (policy/starve) it gets all of that stretch. Being
+ * late is a statement, not a sentence: who is told of it, and that nothing that may have a writable
+ * disk is ended for it, is core/bootwatch's. */
 #ifndef MEDIAKIT_POLICY_BOOTTIME_H
 #define MEDIAKIT_POLICY_BOOTTIME_H
 
@@ -55,6 +56,7 @@ struct boottime_policy {
 struct boottime_how {
 	bool tcg;
 	enum boottime_kind kind;
+	bool starved; /* the host does not give it its CPU now: it gets all of the stretch */
 };
 
 /* Takes a boot that came up into its series. Only for one that was watched from its beginning. */

@@ -31,6 +31,7 @@ static struct boottime_how how_of(const struct guest *g)
 	return (struct boottime_how){
 		.tcg = g->facts.tcg,
 		.kind = same ? BOOTTIME_LATER : BOOTTIME_FIRST,
+		.starved = g->starving.policy.starved,
 	};
 }
 
@@ -91,6 +92,7 @@ static void take_lost_time(struct guest *g, usec_t now)
 		boot_slept(&g->boot, since - BOOTWATCH_EVERY);
 		w->whole = false;
 	}
+	w->was_starved |= g->starving.policy.starved;
 	w->looked_at = now;
 }
 
@@ -326,7 +328,9 @@ void bootwatch_ready(struct guest *g, usec_t now)
 	w->deadline = USEC_INFINITY;
 	w->expected = 0;
 	if (w->whole) {
-		boottime_learn(&w->learned, how_of(g), &g->boot);
+		/* What the host took from it is no property of the guest. */
+		if (!w->was_starved)
+			boottime_learn(&w->learned, how_of(g), &g->boot);
 		/* From now on boots of this disk with this seed are later ones. */
 		memcpy(w->known_key, w->key, sizeof(w->known_key));
 		w->whole = false;
@@ -397,7 +401,8 @@ void bootwatch_from_state(struct guest *g, const struct state_record *record)
 							} };
 
 		boottime_add(&g->bootwatch.learned,
-			(struct boottime_how){ b->tcg, b->first ? BOOTTIME_FIRST : BOOTTIME_LATER },
+			(struct boottime_how){
+				.tcg = b->tcg, .kind = b->first ? BOOTTIME_FIRST : BOOTTIME_LATER },
 			&sample);
 	}
 }

@@ -143,5 +143,5 @@ usec_t boottime_deadline(const struct boottime *t, const struct boottime_policy 
 	usec_t plain = usec_add(b->stage_since, budget);
 	usec_t moving = usec_add(b->moved_at, policy->least);
 	usec_t end = usec_add(b->stepped_at, budget * BOOTTIME_STRETCH);
-	return MIN(MAX(plain, moving), end);
+	return how.starved ? end : MIN(MAX(plain, moving), end);
 }

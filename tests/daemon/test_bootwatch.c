@@ -183,7 +183,7 @@ static void test_slow_but_moving(void **state)
 	assert_false(sim_log_has(sim, "stuck"));
 	assert_int_equal(d->destroys, 0);
 	assert_in_range(boottime_whole(&g->bootwatch.learned,
-				(struct boottime_how){ true, BOOTTIME_LATER }),
+				(struct boottime_how){ true, BOOTTIME_LATER, false }),
 		549 * S, 552 * S);
 }
 
@@ -219,6 +219,27 @@ static void test_learned_survives(void **state)
 	sim_wait_answer(sim, r, 60 * S);
 	sim_wait_state(sim, VM, GUEST_READY, 100 * S);
 	assert_int_equal(sim_guest(sim, VM)->bootwatch.learned.series[true][BOOTTIME_FIRST].n, 2);
+}
+
+/* A host that starves the guest makes it slow, not stuck, and teaches nothing; not for ever. */
+static void test_starved(void **state)
+{
+	static const struct fake_line script[] = { FIRMWARE, KERNEL, INIT,
+		{ 380 * S, "Cloud-init v. 25.1.4 running 'init'\r\n" }, { 0, NULL } };
+	struct sim *sim = *state;
+	const struct guest *g = sim_guest(sim, VM);
+	struct fake_guest *d = stand_still(sim, script);
+
+	fake_guest_starve(d, 900);
+	sim_run(sim, 385 * S);
+	assert_true(g->starving.policy.starved);
+	assert_int_equal(g->boot.stage, BOOT_CLOUD_INIT);
+	assert_false(sim_log_has(sim, "stuck"));
+	wait_stuck(sim, 250 * S);
+	assert_in_range(sim->now - d->booted_at, 620 * S, 630 * S);
+	fake_guest_say(d, "mediakit: cloud-init finished, 200.0 s\r\n");
+	sim_wait_state(sim, VM, GUEST_READY, 10 * S);
+	assert_int_equal(g->bootwatch.learned.series[true][BOOTTIME_LATER].n, 0);
 }
 
 /* Neither the host's sleep nor a pause is the boot's time, and neither teaches. */
@@ -386,6 +407,7 @@ int main(void)
 		HEALTHY(test_comes_after_all),
 		HEALTHY(test_slow_but_moving),
 		HEALTHY(test_learned_survives),
+		HEALTHY(test_starved),
 		HEALTHY(test_lost_time),
 		HEALTHY(test_sleep_in_silence),
 		PLAIN(test_restart),

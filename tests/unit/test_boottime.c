@@ -132,13 +132,14 @@ static void test_each_stage(void **state)
 		struct boottime_how how;
 		usec_t budget[BOOT_DONE];
 	} rows[] = {
-		{ false, { true, BOOTTIME_LATER },
+		{ false, { true, BOOTTIME_LATER, false },
 			{ 300 * S, 300 * S, 600 * S, 1800 * S, 900 * S } },
-		{ false, { false, BOOTTIME_LATER },
+		{ false, { false, BOOTTIME_LATER, false },
 			{ 100 * S, 100 * S, 200 * S, 600 * S, 300 * S } },
 		/* Ten tenths of the stand-in's: 0.1, 7, 20, 8 and 7 s. */
-		{ true, { true, BOOTTIME_LATER }, { 60 * S, 60 * S, 100 * S, 60 * S, 60 * S } },
-		{ true, { true, BOOTTIME_FIRST },
+		{ true, { true, BOOTTIME_LATER, false },
+			{ 60 * S, 60 * S, 100 * S, 60 * S, 60 * S } },
+		{ true, { true, BOOTTIME_FIRST, false },
 			{ 300 * S, 300 * S, 600 * S, 1800 * S, 900 * S } },
 	};
 
@@ -199,6 +200,10 @@ static void test_moving(void **state)
 	say(&b, "Setting up gcc 14.2\n", T0 + 116 * S);
 	say(&b, "........ 1 2 3\n", T0 + 117 * S);
 	assert_int_equal(boottime_deadline(&t, &policy, later, &b), T0 + 151 * S);
+	/* The host does not give it its CPU: the whole stretch, and not more. */
+	assert_int_equal(boottime_deadline(&t, &policy,
+				 (struct boottime_how){ true, BOOTTIME_LATER, true }, &b),
+		T0 + 400 * S);
 	/* A step is a move too, and new time for moving: 400 s from here. */
 	boot_step(&b, T0 + 140 * S);
 	assert_int_equal(boottime_deadline(&t, &policy, later, &b), T0 + 200 * S);
@@ -247,7 +252,8 @@ static void test_random(void **state)
 	srandom(seed);
 	for (unsigned round = 0; round < 300; round++) {
 		struct boottime t = { 0 };
-		struct boottime_how how = { random() % 2, (enum boottime_kind)(random() % 2) };
+		struct boottime_how how = { random() % 2, (enum boottime_kind)(random() % 2),
+			false };
 		struct boottime_policy p = { 2 + (unsigned)random() % 9,
 			(10 + (usec_t)random() % 300) * S };
 		unsigned n = (unsigned)random() % 12, line = 0;
