@@ -110,3 +110,4 @@ demo-clean:
 
 include tests/sanitize/sanitize.mk
 include tests/bench/bench.mk
+include tests/balloon/balloon.mk

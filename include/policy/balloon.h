@@ -87,9 +87,10 @@ struct balloon_policy {
 	unsigned enter_pct, leave_pct; /* of the host's memory: [Pool] ShrinkBelow=, LeaveAbove= */
 	unsigned psi_enter, psi_leave; /* hundredths of a percent, memory some avg10 */
 	usec_t period, period_tcg;     /* between decisions */
+	usec_t period_ease;            /* while no guest is below its maximum and none need be */
 	usec_t stale_after;            /* at least; and three periods */
 	unsigned keep_permille;        /* usable memory no shrink goes below ... */
-	uint64_t keep_kib;             /* ... and at least this */
+	uint64_t keep_kib;             /* ... and at least this, but at most a quarter */
 	unsigned low_permille;         /* usable memory below which a guest grows ... */
 	uint64_t low_kib;
 	uint64_t step_first_kib;  /* the first loan of a series; doubled while nothing is felt */
@@ -99,6 +100,7 @@ struct balloon_policy {
 	uint64_t change_min_kib;  /* smaller changes are not worth a guest's exit */
 	usec_t watch;             /* how long a loan is on trial */
 	usec_t recover;           /* no shrink that long after distress or growth */
+	usec_t recover_lesson;    /* nor that long after a loan that hurt */
 	usec_t learned_firm; /* a learned floor stands that long, doubled with each lesson ... */
 	usec_t learned_firm_max;
 	usec_t learned_half; /* ... then what is above the minimum halves in this time */
@@ -178,8 +180,10 @@ struct balloon_memory {
 	struct balloon_loan loans[BALLOON_LOANS_MAX];
 	unsigned n_loans;
 	/* lessons */
-	uint64_t learned_kib; /* 0: none */
+	uint64_t learned_kib; /* usable memory to leave; 0: none. The learned floor is what is used
+			       * and this */
 	usec_t learned_until, learned_decayed;
+	usec_t lesson_at;
 	unsigned lessons;
 	/* set aside */
 	usec_t aside_until, aside_span;
@@ -214,6 +218,7 @@ struct balloon_seat {
 		bool pending;              /* an order stands unconfirmed */
 		bool withdraw;             /* and is to be withdrawn */
 		bool fresh;                /* the statistics are new since the last decision */
+		bool critical;             /* the host is about to fail */
 		uint64_t fall_kib_s; /* of usable memory, right now, by the guest's own doing */
 	} work;
 };
@@ -221,6 +226,7 @@ struct balloon_seat {
 /* What is remembered of the pool. Zero at the beginning. */
 struct balloon_pool_memory {
 	bool pressed;    /* between entering and leaving host need */
+	bool critical;   /* below the critical line, until half way back to where need begins */
 	usec_t eased_at; /* since when it is not */
 };
 

@@ -22,8 +22,8 @@ static inline uint64_t balloon_clamp(uint64_t v, uint64_t low, uint64_t high)
 }
 
 /* Judges the statistics and fills the seat's work: limits, signs, why it may not give. */
-void balloon_sense(
-	const struct balloon_policy *p, const struct balloon_pool *pool, struct balloon_seat *s);
+void balloon_sense(const struct balloon_policy *p, const struct balloon_pool *pool, bool critical,
+	struct balloon_seat *s);
 
 /* The level before the oldest loan still on trial; 0: none is. Forgets older ones. */
 uint64_t balloon_loan_level(const struct balloon_policy *p, struct balloon_memory *m, usec_t now);

@@ -44,6 +44,12 @@ static void update_pressure(const struct balloon_policy *p, const struct balloon
 	bool leave = h->available >= h->leave && !(psi && pool->psi_some_avg10 > p->psi_leave);
 
 	if (h->blind)
+		m->critical = false;
+	else if (h->available < h->critical)
+		m->critical = true;
+	else if (h->available >= h->critical + (h->enter - h->critical) / 2)
+		m->critical = false;
+	if (h->blind)
 		m->pressed = false;
 	else if (!m->pressed && enter)
 		m->pressed = true;
@@ -173,20 +179,25 @@ static void finish(struct balloon_seat *s, usec_t now, const struct balloon_poli
 }
 
 static void sense_all(const struct balloon_policy *p, const struct balloon_pool *pool,
-	struct balloon_seat *seats, size_t n, const struct host *h, struct balloon_outcome *ret)
+	const struct balloon_pool_memory *m, struct balloon_seat *seats, size_t n,
+	const struct host *h, struct balloon_outcome *ret)
 {
 	uint64_t minimums = 0;
 
+	bool ease = !m->pressed;
+
 	ret->period = USEC_INFINITY;
 	for (size_t i = 0; i < n; i++) {
-		balloon_sense(p, pool, &seats[i]);
+		balloon_sense(p, pool, m->critical, &seats[i]);
 		if (seats[i].in.phase == BALLOON_AWAY)
 			continue;
 		minimums += MIN(seats[i].in.min_kib, seats[i].work.limit);
 		ret->period = MIN(ret->period, seats[i].work.period);
+		ease &= seats[i].work.actual == seats[i].work.max && !seats[i].in.override_kib &&
+			!seats[i].in.idle_kib && seats[i].work.limit == seats[i].work.max;
 	}
-	if (ret->period == USEC_INFINITY)
-		ret->period = p->period_tcg;
+	if (ease || ret->period == USEC_INFINITY)
+		ret->period = p->period_ease;
 	ret->degraded = h->total && minimums + h->enter > h->total;
 }
 
@@ -202,10 +213,10 @@ void balloon_decide(const struct balloon_policy *policy, const struct balloon_po
 		.enter_kib = h.enter,
 		.leave_kib = h.leave,
 		.blind = h.blind,
-		.critical = !h.blind && h.available < h.critical,
 	};
-	sense_all(policy, pool, seats, n, &h, ret);
 	update_pressure(policy, pool, &h, pool_memory);
+	ret->critical = pool_memory->critical;
+	sense_all(policy, pool, pool_memory, seats, n, &h, ret);
 	for (size_t i = 0; i < n; i++)
 		if (overridden(&seats[i].in, pool->now) && seats[i].work.max &&
 			seats[i].in.phase > BALLOON_LEAVING)

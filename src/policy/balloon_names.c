@@ -62,10 +62,11 @@ const struct balloon_policy balloon_policy_default = {
 	/* systemd-oomd acts on sustained 60 %; at 5 % work is already being delayed. */
 	.psi_enter = 500,
 	.psi_leave = 250,
-	/* Proxmox has QEMU poll its guests every 2 s. Under TCG the exchange costs the guest more,
-	 * and a longer period would let it swap before it is seen. */
-	.period = 2 * USEC_PER_SEC,
-	.period_tcg = 3 * USEC_PER_SEC,
+	/* Proxmox has QEMU poll its guests every 2 s; faster than that its statistics do not move.
+	 * Under TCG the exchange costs the guest more, but it must be seen before it swaps. */
+	.period = 1 * USEC_PER_SEC,
+	.period_tcg = 2 * USEC_PER_SEC,
+	.period_ease = 5 * USEC_PER_SEC,
 	.stale_after = 15 * USEC_PER_SEC,
 	/* MOM leaves 20 % and no less than 15 % unused; small guests need their kernel's reserve.
 	 */
@@ -80,6 +81,7 @@ const struct balloon_policy balloon_policy_default = {
 	.change_min_kib = 16 * 1024, /* Qubes ignores moves below 15 MiB */
 	.watch = 60 * USEC_PER_SEC,
 	.recover = 60 * USEC_PER_SEC,
+	.recover_lesson = 10 * USEC_PER_MINUTE, /* at most one change of direction in that time */
 	.learned_firm = 30 * USEC_PER_MINUTE,
 	.learned_firm_max = 8 * USEC_PER_HOUR,
 	.learned_half = USEC_PER_HOUR,

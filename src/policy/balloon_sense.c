@@ -44,24 +44,22 @@ static void take_limits(struct balloon_seat *s)
 	w->actual = MIN(in->actual_kib, w->max);
 }
 
+/* A lesson stands firm and then halves, slowly; at once and faster while the host is about to fail,
+ * which would take guests whole. */
 static void decay_lesson(const struct balloon_policy *p, struct balloon_seat *s, usec_t now)
 {
 	struct balloon_memory *m = s->memory;
-	uint64_t min = s->work.floor;
+	usec_t half = s->work.critical ? p->recover_lesson : p->learned_half;
+	usec_t from = m->learned_decayed;
 
-	if (m->learned_kib <= min)
-		return;
-	if (now >= m->learned_until && now > m->learned_decayed) {
-		usec_t from = MAX(m->learned_until, m->learned_decayed);
-
-		/* In steps of a minute, lest rounding eat the decay. */
-		if (now - from >= USEC_PER_MINUTE) {
-			m->learned_kib = min + halve(MIN(m->learned_kib, BALLOON_KIB_MAX) - min,
-						       now - from, p->learned_half);
-			m->learned_decayed = now;
-		}
+	m->learned_kib = MIN(m->learned_kib, BALLOON_KIB_MAX);
+	if (!s->work.critical)
+		from = MAX(from, m->learned_until);
+	/* In steps of a minute, lest rounding eat the decay. */
+	if (now > from && now - from >= USEC_PER_MINUTE) {
+		m->learned_kib = halve(m->learned_kib, now - from, half);
+		m->learned_decayed = now;
 	}
-	s->work.floor = MIN(m->learned_kib, s->work.limit);
 }
 
 uint64_t balloon_loan_level(const struct balloon_policy *p, struct balloon_memory *m, usec_t now)
@@ -191,16 +189,24 @@ static void count(struct balloon_seat *s, usec_t now, usec_t counted_at, struct 
 }
 
 /* The lines usable memory is held against. A guest that has been seen to take memory fast keeps
- * more, enough for three periods of its fastest, at most half of all. */
+ * more, enough for two periods of its fastest, at most a third of all; but not while the host
+ * itself is about to fail. */
 static void draw_lines(const struct balloon_policy *p, struct balloon_seat *s)
 {
 	struct balloon_work *w = &s->work;
 	uint64_t fall = MIN(s->memory->fall_kib_s, RATE_MAX) * (w->period / USEC_PER_MSEC) / 1000;
-	uint64_t keep = MAX(balloon_part(w->max, p->keep_permille, 1000), p->keep_kib);
+	uint64_t keep =
+		MAX(balloon_part(w->max, p->keep_permille, 1000), MIN(p->keep_kib, w->max / 4));
 	uint64_t low = MAX(balloon_part(w->max, p->low_permille, 1000), p->low_kib);
 
-	w->keep = balloon_clamp(3 * fall, keep, MAX(keep, w->max / 2));
-	w->low = balloon_clamp(fall, MIN(low, w->keep), w->keep);
+	w->keep = balloon_clamp(2 * fall, keep, MAX(keep, w->max / 3));
+	if (w->critical)
+		w->keep = keep;
+	w->low = MIN(low, keep);
+	w->keep = MAX(w->keep, MIN(s->memory->learned_kib, w->max));
+	if (w->keep == s->memory->learned_kib)
+		w->floor = balloon_clamp(balloon_less(w->actual + w->keep, w->usable), w->floor,
+			MAX(w->actual, w->floor));
 }
 
 /* Faults are pain only where memory is short or on loan: a program's start faults as well. */
@@ -242,7 +248,11 @@ static enum balloon_reason read_signs(const struct balloon_policy *p, struct bal
 {
 	struct balloon_memory *m = s->memory;
 	struct balloon_work *w = &s->work;
-	bool short_of = on_trial || w->usable < w->keep;
+	/* With much free memory nothing was reclaimed: what is read and waited for is read for the
+	 * first time. */
+	bool idle = known(s->in.unused_kib) && s->in.unused_kib > w->max / 16;
+	bool short_of =
+		(on_trial || w->usable < balloon_part(w->max, p->keep_permille, 1000)) && !idle;
 	bool faults = many_faults(p, m, r->faults);
 	bool slow = slow_answers(p, m, s->in.latency, on_trial);
 
@@ -271,7 +281,8 @@ static uint64_t grow_to(
 {
 	const struct balloon_work *w = &s->work;
 	uint64_t step = balloon_part(w->max, p->grow_permille, 1000);
-	uint64_t middle = w->low + (w->keep - w->low) / 2;
+	uint64_t keep = MAX(balloon_part(w->max, p->keep_permille, 1000), w->low);
+	uint64_t middle = w->low + (keep - w->low) / 2;
 	uint64_t ahead = w->fall_kib_s * 3 * (w->period / USEC_PER_MSEC) / 1000;
 	uint64_t lack = balloon_less(middle + ahead, w->usable);
 
@@ -283,13 +294,15 @@ static uint64_t grow_to(
 	return w->actual + MAX(lack, p->change_min_kib);
 }
 
-/* The level that hurt, and one step more, is not tried again for a while. */
+/* Pain comes some steps after its cause: half of what was lent is added to what was usable when it
+ * hurt, and that much is left usable for a while. In usable memory, not in size: when the guest's
+ * needs have changed, the size that hurt says nothing. */
 static void learn(
 	const struct balloon_policy *p, struct balloon_seat *s, uint64_t loan_level, usec_t now)
 {
 	struct balloon_memory *m = s->memory;
-	uint64_t most = MAX(loan_level, s->work.actual);
-	uint64_t level = MIN(s->work.actual + p->step_first_kib, most);
+	uint64_t lent = balloon_less(MIN(loan_level, s->work.max), s->work.actual);
+	uint64_t level = s->work.usable + MIN(lent, MAX(lent / 2, p->step_first_kib));
 	bool episode = m->hurt_at && usec_sub(now, m->hurt_at) < p->recover;
 
 	if (!episode) {
@@ -303,11 +316,13 @@ static void learn(
 		firm *= 2;
 	m->learned_until = usec_add(now, MIN(firm, p->learned_firm_max));
 	m->learned_decayed = now;
+	m->lesson_at = MAX(now, 1u);
 }
 
-static void feel(
-	const struct balloon_policy *p, struct balloon_seat *s, usec_t counted_at, usec_t now)
+static void feel(const struct balloon_policy *p, const struct balloon_pool *pool,
+	struct balloon_seat *s, usec_t counted_at)
 {
+	usec_t now = pool->now;
 	struct balloon_memory *m = s->memory;
 	struct balloon_work *w = &s->work;
 	uint64_t level = balloon_loan_level(p, m, now);
@@ -396,6 +411,17 @@ static bool recent(usec_t at, usec_t now, usec_t span)
 	return at && usec_sub(now, at) < span;
 }
 
+/* Left in peace: for long after a lesson, and after growth unless the host is about to fail. */
+static bool resting(const struct balloon_policy *p, const struct balloon_seat *s, usec_t now)
+{
+	const struct balloon_memory *m = s->memory;
+
+	if (recent(m->hurt_at, now, p->recover))
+		return true;
+	return !s->work.critical && (recent(m->lesson_at, now, p->recover_lesson) ||
+					    recent(m->grown_at, now, p->recover));
+}
+
 /* Blindness while a loan is out: the loan goes back, since its trial cannot be watched. */
 static void lose_sight(const struct balloon_policy *p, struct balloon_seat *s, usec_t now)
 {
@@ -410,14 +436,16 @@ static void lose_sight(const struct balloon_policy *p, struct balloon_seat *s, u
 	}
 }
 
-void balloon_sense(
-	const struct balloon_policy *p, const struct balloon_pool *pool, struct balloon_seat *s)
+void balloon_sense(const struct balloon_policy *p, const struct balloon_pool *pool, bool critical,
+	struct balloon_seat *s)
 {
 	struct balloon_memory *m = s->memory;
 	struct balloon_work *w = &s->work;
 	usec_t now = pool->now, counted_at = m->update_at;
 
-	*w = (struct balloon_work){ .sign = BALLOON_STEADY, .block = BALLOON_STEADY };
+	*w = (struct balloon_work){
+		.sign = BALLOON_STEADY, .block = BALLOON_STEADY, .critical = critical
+	};
 	s->out = (struct balloon_decision){ .action = BALLOON_HOLD };
 	w->period = s->in.tcg ? p->period_tcg : p->period;
 	take_limits(s);
@@ -438,7 +466,7 @@ void balloon_sense(
 		w->usable = known(s->in.usable_kib) ? s->in.usable_kib : s->in.unused_kib;
 		w->usable = MIN(w->usable, w->actual);
 		if (w->fresh)
-			feel(p, s, counted_at, now);
+			feel(p, pool, s, counted_at);
 		else
 			draw_lines(p, s);
 	}
@@ -449,9 +477,10 @@ void balloon_sense(
 		w->grow_to = MAX(w->grow_to, w->actual);
 		m->n_loans = 0;
 	}
-	if (w->actual < w->floor && w->sign == BALLOON_STEADY && s->out.sighted) {
+	if (w->actual < MIN(s->in.min_kib, w->limit) && w->sign == BALLOON_STEADY &&
+		s->out.sighted) {
 		w->sign = BALLOON_UNDER_FLOOR;
-		w->grow_to = w->floor;
+		w->grow_to = MIN(s->in.min_kib, w->limit);
 	}
 	if (w->block != BALLOON_STEADY)
 		return;
@@ -461,6 +490,6 @@ void balloon_sense(
 		w->block = BALLOON_STUCK;
 	else if (w->pending || !w->fresh)
 		w->block = BALLOON_WAITING;
-	else if (recent(m->hurt_at, now, p->recover) || recent(m->grown_at, now, p->recover))
+	else if (resting(p, s, now))
 		w->block = BALLOON_RECOVERING;
 }

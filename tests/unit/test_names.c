@@ -25,6 +25,7 @@
 #include "model/conf.h"
 #include "model/conf_keys.h"
 #include "model/event.h"
+#include "model/guestmem.h"
 #include "model/report.h"
 #include "model/spec.h"
 #include "policy/balloon.h"
@@ -66,6 +67,7 @@ struct name_table {
 	TABLE(why_topic, enum why_topic, WHY_TOPIC_NUM)                                            \
 	TABLE(failpoint, enum failpoint, FAILPOINT_NUM)                                            \
 	TABLE(guest_action, enum guest_action, GUEST_ACT_NUM)                                      \
+	TABLE(guest_flaw, enum guest_flaw, FLAW_NUM)                                               \
 	TABLE(guest_event, enum guest_event, GUEST_EV_NUM)                                         \
 	TABLE(guest_state, enum guest_state, GUEST_STATE_NUM)                                      \
 	TABLE(hv_domain_state, enum hv_domain_state, HV_DOMAIN_STATE_NUM)                          \
