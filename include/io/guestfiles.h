@@ -13,6 +13,17 @@
  * STORE_TEXT_MAX; -errno. */
 int guestfiles_load(const char *state_dir, const char *guest, char **ret, size_t *ret_len);
 
+/* A state file that cannot be used is kept as state.json.bad, in place of the one kept there
+ * before: a person may want to look, and a newer daemon to read it again. A symbolic link is moved
+ * as it is. *words, at most `size` bytes with its NUL, say which file, of whom, with what mode, and
+ * what became of it or is to be done. 0 or -errno. */
+int guestfiles_put_aside(const char *state_dir, const char *guest, char *words, size_t size);
+
+/* Why the guest's directory (guest "": the state directory) cannot be written, after `error`
+ * (-errno), and what to do about it. */
+void guestfiles_trouble(
+	const char *state_dir, const char *guest, int error, char *words, size_t size);
+
 /* Makes the guest's private directory (0700) where it is missing. 0 or -errno; on failure the old
  * file stands. */
 int guestfiles_save(const char *state_dir, const char *guest, const char *text, size_t len);

@@ -17,6 +17,7 @@
  *       ssh_key, ssh_key.pub    0600  made once where the configuration gives no key
  *       provision.json                what the base was made of, and when
  *       state.json              0600  what the daemon keeps of the guest (io/filestore)
+ *       state.json.bad                the last one that could not be used, as it was found
  *       console.log, .log.1     0600  what the guest said on its serial line
  *
  * A file that is being made is called "….tmp" (or "….tmp.pub", which is ssh-keygen's doing);
@@ -46,6 +47,7 @@ enum layout_file {
 	LAYOUT_SSH_KEY_PUB,
 	LAYOUT_RECORD,
 	LAYOUT_STATE,
+	LAYOUT_STATE_BAD,
 	LAYOUT_CONSOLE,
 	LAYOUT_CONSOLE_OLD,
 	LAYOUT_EVENTS,

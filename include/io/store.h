@@ -24,6 +24,9 @@ struct store_vtable {
 	/* Reads at once; used only before the loop runs. *ret is the caller's. -ENOENT: none yet.
 	 */
 	int (*load)(struct store *s, const char *guest, char **ret, size_t *ret_len);
+	/* Moves a text that cannot be used out of the way, where a person finds it; *words (at most
+	 * `size` bytes) tell of it. Acts at once, like load(). 0 or -errno. */
+	int (*put_aside)(struct store *s, const char *guest, char *words, size_t size);
 	/* Takes a copy and returns; of several waiting texts of a guest only the last is written.
 	 */
 	void (*save)(struct store *s, const char *guest, const char *text, size_t len);

@@ -165,6 +165,25 @@ static void load_console(struct guest *g)
 		console_write(&g->console, tail, len, 0);
 }
 
+/* libvirt knows what runs, so nothing is started twice. The next save would write over the file,
+ * which may be all there is of a newer daemon's memory, or of what went wrong. */
+static void tell_unusable(struct guest *g, int error)
+{
+	struct store *store = g->supervisor->config.store;
+	char words[320] = "no memory to look at it";
+
+	if (error != -ENOMEM)
+		(void)store->vtable->put_aside(store, g->spec->name, words, sizeof(words));
+	log_full(LOG_WARNING, g->spec->name, NULL,
+		"its state file cannot be used (%s): %s; its state is taken from libvirt",
+		error == -EBADMSG           ? "not what we write"
+		: error == -EPROTONOSUPPORT ? "written by a newer mediakitd"
+		: error == -EPERM           ? "of another user"
+		: error == -EINVAL          ? "no regular file"
+					    : strerror(-error),
+		words);
+}
+
 void record_load(struct guest *g, usec_t now)
 {
 	struct store *store = g->supervisor->config.store;
@@ -178,12 +197,6 @@ void record_load(struct guest *g, usec_t now)
 		r = state_from_text(text, len, &record);
 	if (r == 0)
 		guest_from_state(g, &record, now);
-	else if (r == -EPROTONOSUPPORT)
-		log_full(LOG_WARNING, g->spec->name, NULL,
-			"its state file is of a newer mediakitd and is not read; its state is "
-			"taken from libvirt");
 	else if (r != -ENOENT)
-		log_full(LOG_WARNING, g->spec->name, NULL,
-			"its state file cannot be used (%s); its state is taken from libvirt",
-			r == -EBADMSG ? "not what we write" : strerror(-r));
+		tell_unusable(g, r);
 }

@@ -33,6 +33,7 @@ struct entry {
 	struct pending console, events;
 	uint64_t dropped; /* console bytes, since the last batch */
 	int error;        /* of the last write; 0 fine */
+	char words[256];  /* for a person, while there is an error */
 };
 
 /* Everything the worker needs, owned by nobody else. */
@@ -45,6 +46,7 @@ struct batch {
 	struct pending console, events;
 	uint64_t dropped;
 	int error;
+	char words[256];
 	bool text_written;
 	sem_t ended;
 };
@@ -90,6 +92,8 @@ static void batch_run(void *arg)
 	if (r >= 0 && b->console.len > 0)
 		r = guestfiles_append(
 			b->state_dir, b->guest, b->console.data, b->console.len, b->dropped);
+	if (r < 0)
+		guestfiles_trouble(b->state_dir, b->guest, r, b->words, sizeof(b->words));
 	b->error = r;
 	(void)sem_post(&b->ended);
 }
@@ -102,9 +106,7 @@ static void tell_trouble(struct filestore *s)
 	for (const struct entry *e = s->entries; e; e = e->next) {
 		if (e->error == 0)
 			continue;
-		(void)snprintf(s->trouble, sizeof(s->trouble), "cannot write in %s/%s%s: %s",
-			s->state_dir, e->guest[0] ? "private/" : "", e->guest,
-			e->error == -ETIMEDOUT ? "the disk does not answer" : strerror(-e->error));
+		(void)memcpy(s->trouble, e->words, sizeof(s->trouble));
 		return;
 	}
 }
@@ -119,6 +121,12 @@ static void batch_done(void *arg, int error, usec_t now)
 	s->out = NULL;
 	/* After a time-out the worker may be writing into *b at this moment. */
 	e->error = error != 0 ? error : b->error;
+	if (error == 0)
+		memcpy(e->words, b->words, sizeof(e->words));
+	else
+		(void)snprintf(e->words, sizeof(e->words), "cannot write in %s/%s%s: %s",
+			s->state_dir, e->guest[0] ? "private/" : "", e->guest,
+			error == -ETIMEDOUT ? "the disk does not answer" : strerror(-error));
 	if (error == 0 && b->text_written && e->text_out) {
 		free(TAKE_PTR(e->text));
 		e->text_len = 0;
@@ -320,6 +328,11 @@ static int filestore_load(struct store *store, const char *guest, char **ret, si
 	return guestfiles_load(((struct filestore *)store)->state_dir, guest, ret, ret_len);
 }
 
+static int filestore_put_aside(struct store *store, const char *guest, char *words, size_t size)
+{
+	return guestfiles_put_aside(((struct filestore *)store)->state_dir, guest, words, size);
+}
+
 static const char *filestore_trouble(struct store *store)
 {
 	return ((struct filestore *)store)->trouble;
@@ -394,6 +407,7 @@ int filestore_new(struct worker_pool *pool, const char *state_dir, struct store 
 	static const struct store_vtable vtable = {
 		.destroy = filestore_destroy,
 		.load = filestore_load,
+		.put_aside = filestore_put_aside,
 		.save = filestore_save,
 		.console = filestore_console,
 		.console_tail = filestore_console_tail,

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* What is not ours is not believed, and what is no plain file is not waited for. */
 static int open_ours(const char *path, int flags)
@@ -52,6 +53,77 @@ int guestfiles_load(const char *state_dir, const char *guest, char **ret, size_t
 	*ret = TAKE_PTR(text);
 	*ret_len = len;
 	return 0;
+}
+
+static const char *kind_of(mode_t mode)
+{
+	return S_ISREG(mode)   ? "a file"
+	       : S_ISLNK(mode) ? "a symbolic link"
+	       : S_ISDIR(mode) ? "a directory"
+			       : "no regular file";
+}
+
+/* "a file of uid 0, mode 0600" */
+static const char *owner_words(const char *path, char buf[static 64])
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		(void)snprintf(buf, 64, "which cannot be looked at");
+	else
+		(void)snprintf(buf, 64, "%s of uid %u, mode %04o", kind_of(st.st_mode), st.st_uid,
+			st.st_mode & 07777);
+	return buf;
+}
+
+int guestfiles_put_aside(const char *state_dir, const char *guest, char *words, size_t size)
+{
+	CLEANUP_FREE char *path = layout_path(state_dir, guest, LAYOUT_STATE);
+	CLEANUP_FREE char *bad = layout_path(state_dir, guest, LAYOUT_STATE_BAD);
+	char owner[64];
+
+	if (size > 0)
+		words[0] = '\0';
+	if (!path || !bad)
+		return -ENOMEM;
+	(void)owner_words(path, owner);
+	if (rename(path, bad) < 0) {
+		int r = -errno;
+		(void)snprintf(words, size, "%s (%s) cannot be moved away: %s; do it by hand", path,
+			owner, strerror(-r));
+		return r;
+	}
+	(void)snprintf(words, size, "%s (%s) is kept as state.json.bad", path, owner);
+	return 0;
+}
+
+void guestfiles_trouble(
+	const char *state_dir, const char *guest, int error, char *words, size_t size)
+{
+	CLEANUP_FREE char *private =
+		guest[0] ? layout_path(state_dir, guest, LAYOUT_PRIVATE_DIR) : NULL;
+	const char *dir = private ? private : state_dir;
+	char owner[64];
+
+	switch (-error) {
+	case ENOSPC:
+	case EDQUOT:
+		(void)snprintf(words, size, "cannot write in %s: %s; free some there", dir,
+			strerror(-error));
+		break;
+	case EACCES:
+	case EPERM:
+		(void)snprintf(words, size,
+			"cannot write in %s (%s): %s; give it and what is in it to uid %u", dir,
+			owner_words(dir, owner), strerror(-error), geteuid());
+		break;
+	case EROFS:
+		(void)snprintf(words, size, "cannot write in %s: %s; mount it writable", dir,
+			strerror(-error));
+		break;
+	default:
+		(void)snprintf(words, size, "cannot write in %s: %s", dir, strerror(-error));
+	}
 }
 
 static int make_private_dir(const char *state_dir, const char *guest)

@@ -32,6 +32,7 @@ static const struct place {
 	[LAYOUT_SSH_KEY_PUB] = { "private", "ssh_key.pub" },
 	[LAYOUT_RECORD] = { "private", "provision.json" },
 	[LAYOUT_STATE] = { "private", "state.json" },
+	[LAYOUT_STATE_BAD] = { "private", "state.json.bad" },
 	[LAYOUT_CONSOLE] = { "private", "console.log" },
 	[LAYOUT_CONSOLE_OLD] = { "private", "console.log.1" },
 	[LAYOUT_EVENTS] = { "private", "events.jsonl" },

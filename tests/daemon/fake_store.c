@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,17 @@ static int fake_load(struct store *s, const char *guest, char **ret, size_t *ret
 		return -ENOENT;
 	*ret = strdup(t->text);
 	*ret_len = strlen(t->text);
+	return 0;
+}
+
+static int fake_put_aside(struct store *s, const char *guest, char *words, size_t size)
+{
+	struct fake_text *t = fake_store_text((struct fake_store *)s, guest);
+
+	free(t->aside);
+	t->aside = t->text;
+	t->text = NULL;
+	(void)snprintf(words, size, "it is kept");
 	return 0;
 }
 
@@ -95,6 +107,7 @@ struct fake_store *fake_store_new(void)
 {
 	static const struct store_vtable vtable = {
 		.load = fake_load,
+		.put_aside = fake_put_aside,
 		.save = fake_save,
 		.console = fake_console,
 		.console_tail = fake_console_tail,
@@ -117,6 +130,7 @@ void fake_store_free(struct fake_store *s)
 		s->texts = t->next;
 		free(t->guest);
 		free(t->text);
+		free(t->aside);
 		free(t->events);
 		free(t);
 	}

@@ -11,6 +11,7 @@
 struct fake_text {
 	struct fake_text *next;
 	char *guest, *text;
+	char *aside; /* the text that was put aside */
 	unsigned saves;
 	uint64_t console_bytes;
 	char *events; /* lines; NULL without any */

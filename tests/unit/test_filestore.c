@@ -418,6 +418,132 @@ static void test_load_refuses(void **state)
 	assert_int_equal(load_error(s, ""), -EINVAL);
 }
 
+static void put_aside(struct scene *s, int error, const char *expected)
+{
+	char words[320];
+
+	assert_int_equal(load_error(s, GUEST), error);
+	assert_int_equal(s->store->vtable->put_aside(s->store, GUEST, words, sizeof(words)), 0);
+	if (!strstr(words, expected) || !strstr(words, "/state.json (") ||
+		!strstr(words, "is kept as state.json.bad"))
+		fail_msg("%s: not %s", words, expected);
+	assert_int_equal(load_error(s, GUEST), -ENOENT);
+}
+
+static ino_t inode_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(lstat(path, &st), 0);
+	return st.st_ino;
+}
+
+/* Whatever stands where the state should be is kept as it is, the last one only; then a state can
+ * be saved again, and is written into nothing that was there. */
+static void test_put_aside(void **state)
+{
+	struct scene *s = *state;
+	char target[128], bad[256], path[256];
+
+	(void)snprintf(path, sizeof(path), "%s", path_of(s, GUEST, "state.json"));
+	(void)snprintf(bad, sizeof(bad), "%s", path_of(s, GUEST, "state.json.bad"));
+	(void)snprintf(target, sizeof(target), "%s/target", s->dir);
+	save(s, GUEST, "text");
+	run_loop(s);
+	assert_int_equal(file_write_atomic(target, "not ours", 8, 0600), 0);
+
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink(target, path), 0);
+	put_aside(s, -ELOOP, "a symbolic link of uid ");
+	save(s, GUEST, "after a link");
+	run_loop(s);
+	assert_file(path, "after a link");
+	assert_file(target, "not ours");
+
+	/* A link that nobody looked at before is not written through either. */
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink(target, path), 0);
+	save(s, GUEST, "in its place");
+	run_loop(s);
+	assert_file(path, "in its place");
+	assert_file(target, "not ours");
+	(void)unlink(path_of(s, GUEST, "state.json.tmp"));
+	assert_int_equal(symlink(target, path_of(s, GUEST, "state.json.tmp")), 0);
+	save(s, GUEST, "beside a link");
+	run_loop(s);
+	assert_file(path, "beside a link");
+	assert_file(target, "not ours");
+
+	if (geteuid() == 0) {
+		assert_int_equal(chown(path, 65534, 65534), 0);
+		ino_t of_other = inode_of(path);
+		put_aside(s, -EPERM, "a file of uid 65534, mode 0600");
+		assert_int_equal(inode_of(bad), of_other);
+	}
+	(void)unlink(path);
+	assert_int_equal(mkfifo(path, 0640), 0);
+	put_aside(s, -EINVAL, "no regular file of uid ");
+	assert_int_equal(unlink(bad), 0);
+	assert_int_equal(mkdir(path, 0750), 0);
+	put_aside(s, -EINVAL, "a directory of uid ");
+	save(s, GUEST, "all is well");
+	run_loop(s);
+	assert_loads(s, GUEST, "all is well");
+	assert_string_equal(s->store->vtable->trouble(s->store), "");
+}
+
+static void test_cannot_put_aside(void **state)
+{
+	struct scene *s = *state;
+	char words[320] = "x", bad[256];
+
+	save(s, GUEST, "text");
+	run_loop(s);
+	(void)snprintf(bad, sizeof(bad), "%s", path_of(s, GUEST, "state.json.bad"));
+	assert_int_equal(mkdir(bad, 0700), 0);
+	assert_int_equal(
+		s->store->vtable->put_aside(s->store, GUEST, words, sizeof(words)), -EISDIR);
+	assert_non_null(strstr(words, "a file of uid "));
+	assert_non_null(strstr(words, "cannot be moved away: Is a directory; do it by hand"));
+	/* It goes on all the same. */
+	save(s, GUEST, "new");
+	run_loop(s);
+	assert_loads(s, GUEST, "new");
+	assert_int_equal(
+		s->store->vtable->put_aside(s->store, "../" GUEST, words, sizeof(words)), -ENOMEM);
+}
+
+/* What a person reads of a directory that cannot be written: which, whose, and what to do. */
+static void test_trouble_words(void **state)
+{
+	static const struct {
+		int error;
+		const char *words;
+	} rows[] = {
+		{ -EACCES, "mode 0700): Permission denied; give it and what is in it to uid " },
+		{ -EPERM, "): Operation not permitted; give it " },
+		{ -ENOSPC, ": No space left on device; free some there" },
+		{ -EDQUOT, "; free some there" },
+		{ -EROFS, ": Read-only file system; mount it writable" },
+		{ -EIO, ": Input/output error" },
+	};
+	struct scene *s = *state;
+	char words[256], dir[128];
+
+	save(s, GUEST, "text");
+	run_loop(s);
+	(void)snprintf(dir, sizeof(dir), "cannot write in %s/private/" GUEST, s->dir);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		guestfiles_trouble(s->dir, GUEST, rows[i].error, words, sizeof(words));
+		assert_memory_equal(words, dir, strlen(dir));
+		if (!strstr(words, rows[i].words))
+			fail_msg("%s: not %s", words, rows[i].words);
+	}
+	/* The daemon's own. */
+	guestfiles_trouble("/nowhere", "", -EACCES, words, sizeof(words));
+	assert_non_null(strstr(words, "in /nowhere (which cannot be looked at): Permission"));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -435,6 +561,9 @@ int main(void)
 		TEST(test_trouble_at_the_end),
 		TEST(test_full_disk),
 		TEST(test_load_refuses),
+		TEST(test_put_aside),
+		TEST(test_cannot_put_aside),
+		TEST(test_trouble_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

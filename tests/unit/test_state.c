@@ -272,6 +272,85 @@ static void test_hostile(void **state)
 	assert_untouched(nul, sizeof(nul) - 1, -EBADMSG);
 }
 
+#define MUTATIONS 10000u
+
+static uint64_t random_next(uint64_t *seed)
+{
+	/* xorshift64, Marsaglia 2003 */
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed;
+}
+
+/* One to eight places: a byte changed, a piece lost, a piece doubled, or the end torn off. */
+static size_t mutate(char *text, size_t len, size_t room, uint64_t *seed)
+{
+	for (unsigned n = 1 + random_next(seed) % 8; n > 0 && len > 0; n--) {
+		size_t at = random_next(seed) % len, piece = 1 + random_next(seed) % 40;
+
+		piece = MIN(piece, len - at);
+		switch (random_next(seed) % 8) {
+		case 0:
+			len = at;
+			break;
+		case 1:
+			memmove(text + at, text + at + piece, len - at - piece);
+			len -= piece;
+			break;
+		case 2:
+			piece = MIN(piece, room - len);
+			memmove(text + at + piece, text + at, len - at);
+			len += piece;
+			break;
+		case 3:
+			text[at] = "0123456789\"\\{}[]:,-.eE\0\xff"[random_next(seed) % 21];
+			break;
+		default:
+			text[at] = (char)random_next(seed);
+		}
+	}
+	return len;
+}
+
+/* Each is refused, or is a record that is written and read again as the same. STATE_SEED=n plays
+ * one again. */
+static void test_mutations(void **state)
+{
+	static struct state_record r, again;
+	const char *given = getenv("STATE_SEED");
+	uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * 2654435761u;
+	unsigned taken = 0, refused = 0;
+
+	(void)state;
+	print_message("STATE_SEED=%llu\n", (unsigned long long)seed);
+	seed |= 1;
+	fill(&r);
+	CLEANUP_FREE char *whole = state_to_text(&r);
+	size_t whole_len = strlen(whole), room = whole_len + 4096;
+	CLEANUP_FREE char *text = malloc(room);
+	for (unsigned i = 0; i < MUTATIONS; i++) {
+		memcpy(text, whole, whole_len);
+		size_t len = mutate(text, whole_len, room, &seed);
+		int error = state_from_text(text, len, &r);
+		if (error < 0) {
+			assert_true(error == -EBADMSG || error == -EPROTONOSUPPORT);
+			refused++;
+			continue;
+		}
+		taken++;
+		CLEANUP_FREE char *first = state_to_text(&r);
+		assert_non_null(first);
+		assert_true(strlen(first) < STORE_TEXT_MAX);
+		assert_int_equal(state_from_text(first, strlen(first), &again), 0);
+		CLEANUP_FREE char *second = state_to_text(&again);
+		assert_string_equal(second, first);
+	}
+	print_message("%u taken, %u refused\n", taken, refused);
+	/* Or it looks at one side only. */
+	assert_true(taken > MUTATIONS / 100 && refused > MUTATIONS / 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +363,7 @@ int main(void)
 		cmocka_unit_test(test_newer),
 		cmocka_unit_test(test_wrong_types),
 		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_mutations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
