@@ -208,7 +208,10 @@ static inline int teardown(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		operations_answer(&world->guests[i].operations, ~0u, -ECANCELED, "");
 		console_free(&world->guests[i].console);
+		events_free(&world->guests[i].events);
+		decisions_free(&world->guests[i].decisions);
 	}
+	events_free(&world->supervisor.events);
 	sd_event_unref(world->event);
 	assert_int_equal(rmdir(world->dir), 0); /* no socket is left */
 	free(world);
