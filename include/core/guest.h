@@ -10,6 +10,7 @@
 #include "core/event.h"
 #include "core/evidence.h"
 #include "core/operation.h"
+#include "core/remedy.h"
 #include "core/starving.h"
 #include "io/hv.h"
 #include "io/prober.h"
@@ -33,6 +34,7 @@ enum guest_news {
 	NEWS_BOOT_ID = 1 << 6,   /* the agent shows another boot than the one we knew */
 	NEWS_HEALTH = 1 << 7,    /* a service's state or verdict changed */
 	NEWS_STATS = 1 << 8,
+	NEWS_WATCHDOG = 1 << 13,   /* it stopped feeding it */
 	NEWS_JUDGED = 1 << 12,     /* a service was judged, and nothing changed */
 	NEWS_ASKED_START = 1 << 9, /* an operator asked: taken up here, so that no request is
 				      answered before it returned */
@@ -47,6 +49,7 @@ struct service {
 	usec_t state_since_realtime;
 	usec_t judged_at_realtime;
 	bool restored; /* the verdict is from before the daemon's restart */
+	struct service_remedy remedy;
 	/* the question in flight */
 	struct question_slot *slot;
 	bool unit_wanted,
@@ -100,6 +103,7 @@ struct guest {
 	struct shutdown ladder;
 	struct restart restart;
 	struct evidence evidence;
+	struct guest_remedy remedy;
 	struct exit_record last_exit;
 	bool kill_asked;
 	bool start_waits;      /* asked for before the first look */

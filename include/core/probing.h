@@ -20,6 +20,8 @@ void probing_disable(struct guest *g, usec_t now);
 /* Drops what is in flight without judging it. */
 void probing_drop(struct guest *g);
 /* The boot visibly moved. */
+/* Its unit was just restarted: it starts as after a boot, with its whole StartBudget. */
+void probing_renew(struct service *s, usec_t now);
 void probing_progress(struct guest *g, usec_t now);
 /* The guest is paused, saved or stopped from now on: what is out now proves nothing. */
 void probing_cast_doubt(struct guest *g);

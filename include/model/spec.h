@@ -70,6 +70,9 @@ struct service_spec {
 		start_budget; /* as configured; tripled at use under TCG unless set by hand */
 	bool timeout_set, start_budget_set;
 	unsigned rise, fall;
+	bool restart_unit; /* its unit may be restarted in the guest to heal it */
+	usec_t restart_unit_after;
+	unsigned restart_unit_limit; /* inside [Restart] Window= */
 	char *depends_on[SPEC_DEPENDS_MAX];
 	unsigned n_depends;
 };
@@ -123,6 +126,8 @@ struct guest_spec {
 	unsigned restart_limit;
 	usec_t restart_window, restart_stable_after;
 	enum spec_restart restart_on[ON_NUM];
+	unsigned restart_quorum; /* percent of the active services; 0: never for them */
+	usec_t restart_quorum_after;
 
 	/* [Boot] see policy/boottime */
 	unsigned boot_factor;

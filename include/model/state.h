@@ -21,6 +21,8 @@ struct state_service {
 	usec_t since_realtime, judged_realtime, latency;
 	unsigned successes, failures;
 	bool proven, flagged;
+	unsigned unit_restarts; /* since unit_window_realtime */
+	usec_t unit_window_realtime;
 };
 
 /* How long the stages of one boot took that came up; 0: not seen. */
@@ -41,6 +43,7 @@ struct state_record {
 	char boot_stage[STATE_WORD];
 	char exit_cause[STATE_WORD], exit_rung[STATE_WORD], exit_words[STATE_REASON];
 	usec_t exit_at_realtime, exit_uptime, exit_took;
+	char ending[STATE_WORD]; /* the cause for which we are stopping it; "" or "none": no such */
 	usec_t fault_realtime[STATE_FAULTS];
 	unsigned n_faults;
 	char boot_key[STATE_KEY]; /* disk and seed of the last boot that came up */

@@ -43,7 +43,8 @@ struct probe {
 };
 
 enum probe_event {
-	PROBE_EV_BOOT,      /* the guest began to boot: starting, budget anew, ask soon */
+	PROBE_EV_BOOT,      /* the guest began to boot, or the unit to start: starting, budget
+			       anew, ask soon */
 	PROBE_EV_PROGRESS,  /* the boot visibly moved: the budget is extended to now + budget */
 	PROBE_EV_ADOPT,     /* the daemon came back, the guest runs: keep the state, ask at once */
 	PROBE_EV_DISABLE,   /* the guest is not there: no questions; state unknown */

@@ -45,7 +45,7 @@ static enum exit_cause cause_by_reason(const struct guest *g)
 enum exit_cause exit_cause_of(const struct guest *g)
 {
 	if (g->state == GUEST_STOPPING)
-		return CAUSE_OPERATOR;
+		return g->remedy.ending != CAUSE_NONE ? g->remedy.ending : CAUSE_OPERATOR;
 	/* We ended it ourselves for what was recorded then. */
 	if (g->state == GUEST_CRASHED)
 		return g->last_exit.cause;
@@ -64,6 +64,19 @@ static const char *doubt(const struct guest *g, enum exit_cause cause)
 	if (lost && evidence_memory_kill(g) == MEMORY_KILL_UNKNOWN)
 		return " (memory kill: unknown)";
 	return "";
+}
+
+static void words_of_remedy(const struct guest *g, char *buf, size_t size)
+{
+	char how[128];
+
+	stopping_words(g, how, sizeof(how));
+	/* A daemon that died meanwhile kept the cause alone. */
+	if (g->remedy.words[0])
+		(void)snprintf(
+			buf, size, "stopped to be started again: %s; %s", g->remedy.words, how);
+	else
+		(void)snprintf(buf, size, "%s; %s", cause_words(g->remedy.ending), how);
 }
 
 /* What the services said last: "NAME STATE (VERDICT: REASON)" a line; `all`, or only of those that
@@ -148,6 +161,8 @@ void exit_record(struct guest *g, enum exit_cause cause, const char *why, usec_t
 	};
 	if (cause == CAUSE_OPERATOR)
 		stopping_words(g, g->last_exit.words, sizeof(g->last_exit.words));
+	else if (cause == g->remedy.ending)
+		words_of_remedy(g, g->last_exit.words, sizeof(g->last_exit.words));
 	else
 		(void)snprintf(g->last_exit.words, sizeof(g->last_exit.words), "%s%s%s%s",
 			cause_words(cause), doubt(g, cause), why && why[0] ? ": " : "",

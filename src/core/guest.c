@@ -73,6 +73,8 @@ void guest_set_state(struct guest *g, enum guest_state next, usec_t now)
 void guest_forget_run(struct guest *g)
 {
 	agent_drop(g);
+	remedy_drop(g);
+	remedy_superseded(g);
 	evidence_begin(g);
 	starting_release_lock(g);
 	if (g->boot_id[0])
@@ -128,6 +130,7 @@ static void act_boot(struct guest *g, bool begun, usec_t now)
 	g->boot_id[0] = '\0';
 	g->boot_id_by_agent = false;
 	agent_drop(g);
+	remedy_drop(g);
 	starving_reset(g);
 	evidence_begin(g);
 	if (!begun) {

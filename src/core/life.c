@@ -107,7 +107,9 @@ usec_t life_run(struct guest *g, usec_t now)
 	for (unsigned i = 0; i < 4 && g->news; i++)
 		news_take(g, now);
 	run_timers(g, now);
+	usec_t remedy_due = remedy_run(g, now);
 	const usec_t dues[] = {
+		remedy_due,
 		probing_run(g, now),
 		agent_tick(g, now),
 		operations_expire(&g->operations, now),

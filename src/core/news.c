@@ -301,6 +301,8 @@ void news_take(struct guest *g, usec_t now)
 	}
 	if (news & NEWS_READY)
 		guest_event(g, GUEST_EV_READY, now);
+	if (news & NEWS_WATCHDOG)
+		remedy_watchdog(g, now);
 	if (news & NEWS_STATS)
 		take_stats(g, now);
 	if (news & NEWS_HEALTH)

@@ -277,6 +277,14 @@ void probing_boot(struct guest *g, usec_t now)
 	step_all(g, PROBE_EV_BOOT, now);
 }
 
+void probing_renew(struct service *s, usec_t now)
+{
+	struct probe_act act;
+
+	drop_question(s);
+	step(s, PROBE_EV_BOOT, NULL, now, &act);
+}
+
 void probing_adopt(struct guest *g, usec_t now)
 {
 	/* A reload before the first look has asked already. */

@@ -22,6 +22,10 @@ static void service_to_state(const struct service *s, struct state_service *ret)
 		.proven = s->probe.last.proven,
 		.flagged = s->probe.last.flagged,
 	};
+	ret->unit_restarts = s->remedy.policy.n;
+	if (s->remedy.policy.n > 0)
+		ret->unit_window_realtime = usec_sub(
+			now_realtime(), usec_sub(now_boottime(), s->remedy.policy.window_began));
 	COPY_WORD(ret->name, s->spec->name);
 	COPY_WORD(ret->state, service_state_to_string(s->probe.state));
 	COPY_WORD(ret->verdict, verdict_to_string(s->probe.last.verdict));
@@ -55,6 +59,7 @@ static void guest_to_state(const struct guest *g, struct state_record *ret)
 	COPY_WORD(ret->exit_rung, rung_to_string(g->last_exit.rung));
 	COPY_WORD(ret->exit_words, g->last_exit.words);
 	bootwatch_to_state(g, ret);
+	COPY_WORD(ret->ending, cause_to_string(g->remedy.ending));
 	/* Boot time means nothing after a reboot of the host, so it travels as real time. */
 	for (unsigned i = 0; i < ret->n_faults; i++)
 		ret->fault_realtime[i] = usec_sub(now_rt, usec_sub(now, g->restart.faults[i]));
@@ -99,6 +104,9 @@ static void service_from_state(struct service *s, const struct state_service *fr
 	s->state_since_realtime = from->since_realtime;
 	s->judged_at_realtime = from->judged_realtime;
 	s->restored = from->judged_realtime != 0;
+	s->remedy.policy.n = from->unit_restarts;
+	if (from->unit_restarts > 0)
+		s->remedy.policy.window_began = to_boottime(from->unit_window_realtime, now);
 }
 
 static void exit_from_state(struct exit_record *e, const struct state_record *r)
@@ -124,6 +132,9 @@ static void guest_from_state(struct guest *g, const struct state_record *r, usec
 	}
 	exit_from_state(&g->last_exit, r);
 	bootwatch_from_state(g, r);
+	int ending = cause_from_string(r->ending);
+	if (state == GUEST_STOPPING && (ending == CAUSE_REMEDY || ending == CAUSE_WATCHDOG))
+		g->remedy.ending = (enum exit_cause)ending;
 	/* A start that was under way may or may not have happened: libvirt's answer decides. */
 	if (state >= 0 && state != GUEST_STARTING)
 		g->state = (enum guest_state)state;

@@ -38,6 +38,7 @@ static void want(struct guest *g, enum guest_want w, const char *who)
 	g->want = w;
 	g->want_known = true;
 	g->rests = false;
+	remedy_superseded(g);
 	g->dirty = true;
 	record_save(g);
 	FAILPOINT(WANTED);
@@ -73,6 +74,7 @@ static int request_start(struct guest *g, const struct request *request, usec_t 
 	if (guest_state_probes(g->state) && g->state != GUEST_STOPPING)
 		return say(message, 0, "%s is %s already", name, guest_state_to_string(g->state));
 	restart_clear(&g->restart);
+	remedy_clear(g);
 	g->boots = 0;
 	int r = accept(g, request, now,
 		usec_add(START_DEADLINE, g->state == GUEST_STOPPING ? stopping_total(g) : 0),
@@ -111,6 +113,7 @@ static int request_restart(struct guest *g, const struct request *request, usec_
 		return request_start(g, request, now, message, ret_op);
 	want(g, WANT_UP, "restart");
 	restart_clear(&g->restart);
+	remedy_clear(g);
 	g->boots = 0;
 	int r = accept(g, request, now, usec_add(stopping_total(g), START_DEADLINE + REQUEST_GRACE),
 		message, ret_op);
@@ -200,6 +203,7 @@ void guest_reset_failed(struct guest *g, const char *who, usec_t now)
 {
 	note_request(g, "reset-failed", who, 1, "");
 	restart_clear(&g->restart);
+	remedy_clear(g);
 	g->reason[0] = '\0';
 	g->dirty = true;
 	guest_event(g, GUEST_EV_RESET_FAILED, now);

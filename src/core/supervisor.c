@@ -158,7 +158,7 @@ static void hv_event(void *userdata, const struct hv_event *event, usec_t now)
 		g->news |= NEWS_PANIC;
 		break;
 	case HV_HINT_WATCHDOG:
-		event_note(g, EVENT_BOOT, NULL, LOG_WARNING, "stopped feeding its watchdog");
+		g->news |= NEWS_WATCHDOG;
 		break;
 	case HV_HINT_BALLOON:
 		g->stats_due = now;

@@ -132,6 +132,20 @@ static void check_times(
 			format_timespan(long_text, sizeof(long_text), s->timeout), short_text);
 }
 
+/* Both have a meaning, but not the one that was meant. */
+static void check_remedies(
+	struct conf_build *b, const struct service_spec *s, const struct conf_item *at)
+{
+	bool pending = s->expect == EXPECT_PENDING;
+
+	if (!s->restart_unit || is_bad(at, CONF_KEY_RESTART_UNIT) || is_bad(at, CONF_KEY_EXPECT) ||
+		is_bad(at, CONF_KEY_PROBE) || (!pending && s->probe != PROBE_NONE))
+		return;
+	conf_report(b, true, conf_place_of(at, CONF_KEY_RESTART_UNIT), "RestartUnit",
+		"service %s is %s, so its unit is never restarted", s->name,
+		pending ? "pending" : "not probed");
+}
+
 static void check_guest(
 	struct conf_build *b, const struct guest_spec *g, const struct conf_guest *at)
 {
@@ -141,6 +155,7 @@ static void check_guest(
 	for (unsigned i = 0; i < g->n_services; i++) {
 		check_ports_of_service(b, &g->services[i], &at->services[i]);
 		check_times(b, &g->services[i], &at->services[i]);
+		check_remedies(b, &g->services[i], &at->services[i]);
 	}
 	conf_check_depends(b, g, at);
 }

@@ -287,6 +287,21 @@ const struct conf_key conf_keys_guest[] = {
 		.allowed = "show or restart",
 		.help = "restart asks a late boot to power off, and starts it again if it does",
 	},
+	[CONF_KEY_QUORUM - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_RESTART, .name = "Quorum",
+		.type = &conf_type_percent, GUEST(restart_quorum), .min = 1, .max = 100,
+		.default_text = "none", .effect = CONF_LIVE,
+		.allowed = "1% to 100%",
+		.help = "active services that must be down for the guest to be restarted for them",
+	},
+	[CONF_KEY_QUORUM_AFTER - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_RESTART, .name = "QuorumAfter",
+		.type = &conf_type_span, GUEST(restart_quorum_after),
+		.min = USEC_PER_MINUTE, .max = USEC_PER_DAY, .preset = "15min",
+		.effect = CONF_LIVE,
+		.allowed = "1min to 1d, such as 15min",
+		.help = "how long Quorum= of them must be down without a break",
+	},
 };
 static_assert(ARRAY_SIZE(conf_keys_guest) == CONF_KEY_SERVICE_FIRST - CONF_KEY_GUEST_FIRST,
 	"a key without a row");

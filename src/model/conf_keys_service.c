@@ -113,6 +113,28 @@ const struct conf_key conf_keys_service[] = {
 		.allowed = "printable text of at most 120 bytes",
 		.help = "a few words for status",
 	},
+	[CONF_KEY_RESTART_UNIT - CONF_KEY_SERVICE_FIRST] = {
+		.section = CONF_SECTION_SERVICE, .name = "RestartUnit",
+		.type = &conf_type_bool, SERVICE(restart_unit), .preset = "no",
+		.effect = CONF_LIVE,
+		.allowed = "yes or no",
+		.help = "whether Unit= may be restarted in the guest, by its agent, to heal it",
+	},
+	[CONF_KEY_RESTART_UNIT_AFTER - CONF_KEY_SERVICE_FIRST] = {
+		.section = CONF_SECTION_SERVICE, .name = "RestartUnitAfter",
+		.type = &conf_type_span, SERVICE(restart_unit_after),
+		.min = 10 * USEC_PER_SEC, .max = USEC_PER_DAY, .preset = "1min",
+		.effect = CONF_LIVE,
+		.allowed = "10s to 1d, such as 1min",
+		.help = "how long it must be down for that; doubled each time, up to 15min",
+	},
+	[CONF_KEY_RESTART_UNIT_LIMIT - CONF_KEY_SERVICE_FIRST] = {
+		.section = CONF_SECTION_SERVICE, .name = "RestartUnitLimit",
+		.type = &conf_type_number, SERVICE(restart_unit_limit), .min = 1, .max = 10,
+		.preset = "3", .effect = CONF_LIVE,
+		.allowed = "1 to 10",
+		.help = "how often inside [Restart] Window=",
+	},
 };
 static_assert(ARRAY_SIZE(conf_keys_service) == CONF_KEY_NUM - CONF_KEY_SERVICE_FIRST,
 	"a key without a row");

@@ -43,6 +43,7 @@ static const struct field guest_fields[] = {
 	FIELD(state_record, USEC, exit_uptime),
 	FIELD(state_record, USEC, exit_took),
 	FIELD(state_record, TEXT, boot_key),
+	FIELD(state_record, TEXT, ending),
 };
 
 static const struct field boot_fields[] = {
@@ -67,6 +68,8 @@ static const struct field service_fields[] = {
 	FIELD(state_service, UINT, failures),
 	FIELD(state_service, BOOL, proven),
 	FIELD(state_service, BOOL, flagged),
+	FIELD(state_service, UINT, unit_restarts),
+	FIELD(state_service, USEC, unit_window_realtime),
 };
 
 #define CLEANUP_JSON CLEANUP(json_decrefp)

@@ -55,8 +55,15 @@ static char *exec_answer(struct fake_guest *d, const char *command)
 
 	d->agent_commands++;
 	d->commands[slot].cat = strstr(command, "\"/usr/bin/head\"") != NULL;
+	d->commands[slot].restart = strstr(command, "\"restart\"") != NULL;
 	if (!d->commands[slot].cat)
 		remember_units(d, slot, command);
+	if (d->commands[slot].restart) {
+		assert(strstr(command, "\"--no-block\"") && d->commands[slot].n_units == 1);
+		d->unit_restarts++;
+		(void)snprintf(d->restarted_unit, sizeof(d->restarted_unit), "%s",
+			d->commands[slot].units[0]);
+	}
 	assert(asprintf(&json, "{\"return\":{\"pid\":%u}}", 1000 + slot) > 0);
 	return json;
 }
@@ -77,7 +84,7 @@ static char *output_of(const struct fake_guest *d, unsigned slot)
 			fprintf(f, "\n==> /run/cloud-init/result.json <==\n"
 				   "{\n \"v1\": {\n  \"datasource\": \"DataSourceNoCloud\",\n  "
 				   "\"errors\": []\n }\n}\n");
-	} else {
+	} else if (!d->commands[slot].restart) {
 		for (unsigned i = 0; i < d->commands[slot].n_units; i++)
 			fprintf(f, "%s\n",
 				fake_guest_age(d) < d->services_at ? "activating"
@@ -102,8 +109,8 @@ char *fake_agent_answer(struct fake_guest *d, const char *command)
 	assert(slot < ARRAY_LEN(d->commands));
 	char *text = output_of(d, slot);
 	char *encoded = base64(text);
-	assert(asprintf(&json, "{\"return\":{\"exited\":true,\"exitcode\":0,\"out-data\":\"%s\"}}",
-		       encoded) > 0);
+	assert(asprintf(&json, "{\"return\":{\"exited\":true,\"exitcode\":%d,\"out-data\":\"%s\"}}",
+		       d->commands[slot].restart ? d->restart_exit : 0, encoded) > 0);
 	free(text);
 	free(encoded);
 	return json;

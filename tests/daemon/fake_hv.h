@@ -41,9 +41,10 @@ struct fake_guest {
 	bool ignores_acpi, no_agent, agent_lies, agent_refuses, no_balloon, sigstopped;
 	bool ignores_term, stays_paused; /* QEMU does not end on SIGTERM, or not run on */
 	const char *inactive_unit;
-	bool no_delay;          /* the statistics have nothing of the vCPUs */
-	usec_t clock_lost;      /* so far behind is the uptime its services report */
+	bool no_delay;                /* the statistics have nothing of the vCPUs */
+	usec_t clock_lost;            /* so far behind is the uptime its services report */
 	const char *cloudinit_status; /* the text of status.json; NULL: there is none */
+	int restart_exit;             /* of systemctl restart */
 
 	/* What is. */
 	enum hv_domain_state state;
@@ -60,7 +61,8 @@ struct fake_guest {
 	usec_t starve_at;
 	unsigned stats_asked;
 	unsigned starts, boots, presses, agent_shutdowns, quits, destroys, resumes, reads,
-		agent_commands, cpu_tunes;
+		agent_commands, cpu_tunes, unit_restarts;
+	char restarted_unit[64];
 	usec_t first_press_at, last_press_at, destroyed_at, ended_at, started_at;
 
 	/* The machinery's own. */
@@ -70,7 +72,7 @@ struct fake_guest {
 	struct happening *pump, *off, *appears;
 	uint64_t console_lost;
 	struct {
-		bool cat;
+		bool cat, restart;
 		char units[40][64];
 		unsigned n_units;
 	} commands[8];

@@ -146,7 +146,10 @@ static void test_why(void **state)
 	assert_non_null(strstr(d->lists[WHY_HEALTH][0].inputs, "up=5/6 " ONE "=down("));
 	fake_guest_end(sim_fake(sim, VM), HV_REASON_CRASHED);
 	sim_wait_state(sim, VM, GUEST_CRASHED, 30 * S);
-	assert_int_equal(d->n[WHY_RESTART], 1);
+	assert_int_equal(d->n[WHY_RESTART], 2);
+	assert_string_equal(d->lists[WHY_RESTART][1].rule, "unit remedy");
+	assert_string_equal(d->lists[WHY_RESTART][1].action, "hold");
+	assert_non_null(strstr(d->lists[WHY_RESTART][1].inputs, "held: RestartUnit=no"));
 	assert_string_equal(d->lists[WHY_RESTART][0].rule, "back-off");
 	assert_non_null(strstr(d->lists[WHY_RESTART][0].inputs, "cause=qemu-crashed restarts=1"));
 }

@@ -33,6 +33,7 @@
 #include "policy/boottime.h"
 #include "policy/lifecycle.h"
 #include "policy/probe.h"
+#include "policy/remedy.h"
 #include "policy/restart.h"
 #include "policy/shutdown.h"
 #include "policy/verdict.h"
@@ -80,6 +81,8 @@ struct name_table {
 	TABLE(probe_kind, enum spec_probe, PROBE_NUM)                                              \
 	TABLE(report_error, enum report_error, REPORT_ERROR_NUM)                                   \
 	TABLE(report_status, enum report_status, REPORT_STATUS_NUM)                                \
+	TABLE(remedy_sight, enum remedy_sight, REMEDY_SIGHT_NUM)                                   \
+	TABLE(remedy_step, enum remedy_step, REMEDY_STEP_NUM)                                      \
 	TABLE(restart, enum spec_restart, RESTART_NUM)                                             \
 	TABLE(restart_step, enum restart_step, RESTART_STEP_NUM)                                   \
 	TABLE(rung, enum shutdown_rung, RUNG_NUM)                                                  \
