@@ -27,9 +27,9 @@ void starving_reset(struct guest *g);
 void starving_stats(struct guest *g, usec_t now);
 /* Takes what a judged answer says of the guest's clock. */
 void starving_answer(struct guest *g, const struct judgement *j, usec_t now);
-/* A question asked at `asked` and due at `due` was missed. True: for want of CPU; *ret_why, valid
- * until the next call, says so. */
-bool starving_excuses(struct guest *g, usec_t asked, usec_t due, usec_t now, const char **ret_why);
+/* The question to `s` that is due at `due` was missed. True: for want of CPU; *ret_why, valid until
+ * the next call, says so. */
+bool starving_excuses(const struct service *s, usec_t due, usec_t now, const char **ret_why);
 /* When a question with this time-out, asked then, is worth a look at the statistics. */
 usec_t starving_look_at(usec_t asked, usec_t timeout);
 /* Ends what is over; returns when to look again. */

@@ -14,6 +14,11 @@
  *    word; a lie in it wins no more than the cap below allows.
  *  - late: this daemon itself came to look long after the question's time-out.
  *
+ * And one speaks against: where every other service of the guest, and two at least, answered
+ * promptly while the question was out, the one that did not lacks something else than a CPU.
+ * Without it a host that is always a little short, as one that runs TCG often is, would hide a
+ * service that hangs.
+ *
  * A guest that is starved for ever hides nothing for ever. What is excused is a missed question and
  * nothing else: a service that died is still `refused`, one that is broken still says so. Misses
  * that follow each other without any answer in between are excused for the service's StartBudget
@@ -103,9 +108,16 @@ bool starve_sample(struct starve *s, const struct starve_sample *sample, usec_t 
 /* A report told an uptime. Another boot_id, or an uptime that went backwards, begins anew. */
 bool starve_clock(struct starve *s, const char *boot_id, uint64_t uptime_sec, usec_t now);
 
-/* A question asked at `asked` and due at `due` was given up now. True: it proves nothing, and
- * *ret_why, valid until the next call with `s`, says why. */
-bool starve_excuses(struct starve *s, usec_t asked, usec_t due, usec_t now, const char **ret_why);
+/* How prompt an answer speaks against starvation: within this part of its time-out. */
+#define STARVE_PROMPT 4u
+/* How many others must have answered so. */
+#define STARVE_OTHERS 2u
+
+/* A question asked at `asked` and due at `due` was given up now. `alone`: every other service
+ * answered promptly. True: it proves nothing, and *ret_why, valid until the next call with `s`,
+ * says why. */
+bool starve_excuses(
+	struct starve *s, usec_t asked, usec_t due, usec_t now, bool alone, const char **ret_why);
 
 /* Time passed: ends what no statistics end any more. Returns when to look again. */
 usec_t starve_tick(struct starve *s, usec_t now);

@@ -125,8 +125,8 @@ static void judge(struct service *s, const struct answer *answer, usec_t now)
 	};
 
 	if (answer->kind == ANSWER_TIMEOUT && !doubt)
-		expect.starved = starving_excuses(g, s->probe.asked_at,
-			usec_add(s->probe.asked_at, expect.timeout), now, &expect.why_starved);
+		expect.starved = starving_excuses(
+			s, usec_add(s->probe.asked_at, expect.timeout), now, &expect.why_starved);
 	verdict_judge(s->spec, answer, &expect, &j);
 	starving_answer(g, &j, now);
 	if (learn_boot_id(g, &j))

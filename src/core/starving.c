@@ -86,8 +86,41 @@ void starving_answer(struct guest *g, const struct judgement *j, usec_t now)
 	tell(g, now);
 }
 
-bool starving_excuses(struct guest *g, usec_t asked, usec_t due, usec_t now, const char **ret_why)
+/* Its last answer, if it was one from inside the guest, came promptly, and since `since`. */
+static bool answered_promptly(const struct service *o, usec_t since)
 {
+	const struct probe *p = &o->probe;
+	usec_t prompt = service_timeout(o->spec, o->guest->facts.tcg) / STARVE_PROMPT;
+
+	if (verdict_effect(p->last.verdict) == EFFECT_NOTHING ||
+		p->last.verdict == VERDICT_TIMEOUT || p->last.verdict == VERDICT_UNREACHABLE)
+		return false;
+	return p->last.latency <= prompt && p->judged_at >= since;
+}
+
+/* Did all the others while this question was out? A connection alone is QEMU's to take, and a
+ * unit's state the agent's. */
+static bool alone(const struct service *s)
+{
+	const struct guest *g = s->guest;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < g->n_services; i++) {
+		const struct service *o = &g->services[i];
+
+		if (o == s || !o->probe.enabled ||
+			(o->spec->probe != PROBE_CBOR && o->spec->probe != PROBE_HTTP))
+			continue;
+		if (!answered_promptly(o, s->probe.asked_at))
+			return false;
+		n++;
+	}
+	return n >= STARVE_OTHERS;
+}
+
+bool starving_excuses(const struct service *s, usec_t due, usec_t now, const char **ret_why)
+{
+	struct guest *g = s->guest;
 	const struct starve_sample host = {
 		.delay_nsec = STARVE_ABSENT,
 		.run_nsec = STARVE_ABSENT,
@@ -96,7 +129,11 @@ bool starving_excuses(struct guest *g, usec_t asked, usec_t due, usec_t now, con
 
 	starving_stats(g, now);
 	(void)starve_sample(&g->starving.policy, &host, now);
-	bool excused = starve_excuses(&g->starving.policy, asked, due, now, ret_why);
+	bool excused =
+		starve_excuses(&g->starving.policy, s->probe.asked_at, due, now, alone(s), ret_why);
+	if (!excused && g->starving.told)
+		why_note(g, WHY_HEALTH, "starvation", "the miss counts",
+			"service=%s: all others answered promptly", s->spec->name);
 	tell(g, now);
 	return excused;
 }

@@ -183,12 +183,15 @@ static bool late_excuses(struct starve *s, usec_t asked, usec_t due, usec_t now)
 	return true;
 }
 
-bool starve_excuses(struct starve *s, usec_t asked, usec_t due, usec_t now, const char **ret_why)
+bool starve_excuses(
+	struct starve *s, usec_t asked, usec_t due, usec_t now, bool alone, const char **ret_why)
 {
 	*ret_why = s->reason;
 	if (late_excuses(s, asked, due, now))
 		return true;
 	(void)starve_tick(s, now);
+	if (alone)
+		return false;
 	if (s->starved)
 		return true;
 	if (pressure_excuses(s, asked, now))
