@@ -22,6 +22,7 @@ define INSTALLED
 0644 $(B)/units/mediakitd.service                   $(UNITDIR)/mediakitd.service
 0644 $(B)/units/mediakit-guest@.service             $(UNITDIR)/mediakit-guest@.service
 0644 units/vm-mediakit.service                      $(UNITDIR)/vm-mediakit.service
+0644 units/mediakitd.catalog                        $(PREFIX)/lib/systemd/catalog/mediakitd.catalog
 0644 units/mediakitd.sysusers                       $(PREFIX)/lib/sysusers.d/mediakitd.conf
 0644 units/mediakitd.tmpfiles                       $(PREFIX)/lib/tmpfiles.d/mediakitd.conf
 0644 units/com.pointsav.MediaKit1.conf              $(SYSDATADIR)/dbus-1/system.d/com.pointsav.MediaKit1.conf

@@ -15,6 +15,10 @@ enum {
 	ARG_TAIL = 1 << 3,
 	ARG_FOR = 1 << 4,
 	ARG_TIMEOUT = 1 << 5,
+	ARG_FOLLOW = 1 << 6,
+	ARG_SINCE = 1 << 7,
+	ARG_KIND = 1 << 8,
+	ARG_LINES = 1 << 9,
 };
 
 #define ARGS_OPERANDS_MAX 64u
@@ -23,8 +27,8 @@ struct args {
 	const char *config, *state; /* NULL: not given */
 	const char *runtime;        /* never NULL: --runtime=, $MEDIAKIT_RUNTIME, or the default */
 	bool runtime_given;         /* it is not the default */
-	bool json, watch, yes, tail;
-	const char *for_what; /* NULL: not given */
+	bool json, watch, yes, tail, follow;
+	const char *for_what, *since, *kind, *lines; /* NULL: not given */
 	usec_t timeout;       /* USEC_INFINITY: not given */
 	const char *operands[ARGS_OPERANDS_MAX];
 	unsigned n_operands;

@@ -19,6 +19,8 @@ enum client_door { CLIENT_STATUS, CLIENT_CONTROL };
 
 /* Connects to a socket in `runtime`. 0, or the exit status after a line on stderr. */
 int client_open(const char *runtime, enum client_door door, struct client **ret);
+/* The same for who tries again: nothing is said. */
+int client_open_quietly(const char *runtime, enum client_door door, struct client **ret);
 void client_close(struct client *c); /* takes NULL */
 
 /* Fills the view in one round trip and keeps it up to date in client_wait(), as long as the client

@@ -28,6 +28,7 @@ struct view_service {
 	char verdict[24], reason[320];
 	usec_t verdict_at, latency;
 	bool restored, proven;
+	uint32_t successes, failures, rise, fall; /* judged in a row; as many as it takes */
 	char version[72];
 };
 

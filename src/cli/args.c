@@ -26,6 +26,10 @@ static const struct option {
 	{ "yes", VALUE_FLAG, ARG_YES, offsetof(struct args, yes) },
 	{ "tail", VALUE_FLAG, ARG_TAIL, offsetof(struct args, tail) },
 	{ "for", VALUE_TEXT, ARG_FOR, offsetof(struct args, for_what) },
+	{ "follow", VALUE_FLAG, ARG_FOLLOW, offsetof(struct args, follow) },
+	{ "since", VALUE_TEXT, ARG_SINCE, offsetof(struct args, since) },
+	{ "kind", VALUE_TEXT, ARG_KIND, offsetof(struct args, kind) },
+	{ "lines", VALUE_TEXT, ARG_LINES, offsetof(struct args, lines) },
 	{ "timeout", VALUE_SPAN, ARG_TIMEOUT, offsetof(struct args, timeout) },
 };
 

@@ -31,7 +31,9 @@ struct client {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	struct view *view;
 	struct client_reply *reply;
-	bool changed, gone;
+	bool changed, gone, quiet;
+	void (*on_event)(void *userdata, sd_bus_message *m);
+	void *event_userdata;
 };
 
 static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -43,6 +45,11 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	if (sd_bus_message_is_signal(m, "org.freedesktop.DBus.Local", "Disconnected") > 0) {
 		c->gone = true;
 		return 0;
+	}
+	if (c->on_event && sd_bus_message_is_signal(m, BUS_IFACE_MANAGER, "Event") > 0) {
+		c->on_event(c->event_userdata, m);
+		c->changed = true;
+		return 1;
 	}
 	if (!c->view || sd_bus_message_is_signal(m, NULL, NULL) <= 0)
 		return 0;
@@ -65,6 +72,8 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
 static int open_failed(const struct client *c, int error)
 {
+	if (c->quiet)
+		return CLI_NO_DAEMON;
 	if (error == -EACCES || error == -EPERM) {
 		fprintf(stderr, "mediakitd: you may not use %s; it takes root or the group %s\n",
 			c->path, BUS_CONTROL_GROUP);
@@ -74,8 +83,10 @@ static int open_failed(const struct client *c, int error)
 		fprintf(stderr, "mediakitd does not answer on %s; is it stopped or overloaded?\n",
 			c->path);
 	else
-		fprintf(stderr, "mediakitd is not running: no answer on %s; "
-			"start it with `systemctl start mediakitd`\n", c->path);
+		fprintf(stderr,
+			"mediakitd is not running: no answer on %s; "
+			"start it with `systemctl start mediakitd`\n",
+			c->path);
 	return CLI_NO_DAEMON;
 }
 
@@ -114,11 +125,12 @@ static int start_bus(struct client *c, int fd)
 	return sd_bus_start(c->bus);
 }
 
-int client_open(const char *runtime, enum client_door door, struct client **ret)
+static int open_door(const char *runtime, enum client_door door, bool quiet, struct client **ret)
 {
 	struct client *c = calloc(1, sizeof(*c));
 	if (!c)
 		return CLI_FAILED;
+	c->quiet = quiet;
 	int n = snprintf(c->path, sizeof(c->path), "%s/%s", runtime,
 		door == CLIENT_CONTROL ? BUS_SOCKET_CONTROL : BUS_SOCKET_STATUS);
 	if (n < 0 || (size_t)n >= sizeof(c->path)) {
@@ -138,6 +150,28 @@ int client_open(const char *runtime, enum client_door door, struct client **ret)
 	}
 	*ret = c;
 	return 0;
+}
+
+int client_open(const char *runtime, enum client_door door, struct client **ret)
+{
+	return open_door(runtime, door, false, ret);
+}
+
+int client_open_quietly(const char *runtime, enum client_door door, struct client **ret)
+{
+	return open_door(runtime, door, true, ret);
+}
+
+sd_bus *client_bus(struct client *c)
+{
+	return c->bus;
+}
+
+void client_on_event(
+	struct client *c, void (*each)(void *userdata, sd_bus_message *m), void *userdata)
+{
+	c->on_event = each;
+	c->event_userdata = userdata;
 }
 
 void client_close(struct client *c)
@@ -241,14 +275,14 @@ static int error_exit(const sd_bus_error *e)
 		const char *name;
 		int status;
 	} statuses[] = {
-		{ BUS_ERROR_NO_GUEST,       CLI_NO_GUEST    },
+		{ BUS_ERROR_NO_GUEST, CLI_NO_GUEST },
 		{ SD_BUS_ERROR_UNKNOWN_OBJECT, CLI_NO_GUEST },
-		{ BUS_ERROR_TIMED_OUT,      CLI_TIMED_OUT   },
-		{ SD_BUS_ERROR_NO_REPLY,    CLI_NO_DAEMON   },
-		{ SD_BUS_ERROR_TIMEOUT,     CLI_NO_DAEMON   },
-		{ SD_BUS_ERROR_DISCONNECTED, CLI_NO_DAEMON  },
-		{ BUS_ERROR_NOT_RUNNING,    CLI_NOT_RUNNING },
-		{ BUS_ERROR_INVALID,        CLI_USAGE       },
+		{ BUS_ERROR_TIMED_OUT, CLI_TIMED_OUT },
+		{ SD_BUS_ERROR_NO_REPLY, CLI_NO_DAEMON },
+		{ SD_BUS_ERROR_TIMEOUT, CLI_NO_DAEMON },
+		{ SD_BUS_ERROR_DISCONNECTED, CLI_NO_DAEMON },
+		{ BUS_ERROR_NOT_RUNNING, CLI_NOT_RUNNING },
+		{ BUS_ERROR_INVALID, CLI_USAGE },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
@@ -342,22 +376,30 @@ static int reload_read(
 	return 0;
 }
 
-/* Calls and waits; *ret_answer is the caller's to unref where 0 is returned. */
-static int call(struct client *c, const char *path, const char *interface, const char *method,
-	const uint32_t *argument, struct client_reply *reply, sd_bus_message **ret_answer)
+int client_ask(struct client *c, int error, sd_bus_message *m, struct client_reply *reply,
+	sd_bus_message **ret_answer)
 {
 	sd_bus_error e = SD_BUS_ERROR_NULL;
-	sd_bus_message *m = NULL;
-	int r = sd_bus_message_new_method_call(c->bus, &m, NULL, path, interface, method);
+	int r = error;
 
-	if (r >= 0 && argument)
-		r = sd_bus_message_append(m, "u", *argument);
 	if (r >= 0)
 		r = sd_bus_call(c->bus, m, 0, &e, ret_answer);
 	reply_take(reply, r, &e, NULL);
 	sd_bus_error_free(&e);
 	sd_bus_message_unref(m);
 	return r < 0 ? r : 0;
+}
+
+/* Calls and waits; *ret_answer is the caller's to unref where 0 is returned. */
+static int call(struct client *c, const char *path, const char *interface, const char *method,
+	const uint32_t *argument, struct client_reply *reply, sd_bus_message **ret_answer)
+{
+	sd_bus_message *m = NULL;
+	int r = sd_bus_message_new_method_call(c->bus, &m, NULL, path, interface, method);
+
+	if (r >= 0 && argument)
+		r = sd_bus_message_append(m, "u", *argument);
+	return client_ask(c, r, m, reply, ret_answer);
 }
 
 int client_reload(struct client *c, void (*print)(bool is_fault, const char *line), bool *ret_ok,
@@ -399,8 +441,8 @@ int client_console_tail(struct client *c, const char *guest, char **ret, size_t 
 	return r;
 }
 
-int client_console_open(struct client *c, const char *guest, unsigned tail, int *ret_fd,
-	struct client_reply *reply)
+int client_console_open(
+	struct client *c, const char *guest, unsigned tail, int *ret_fd, struct client_reply *reply)
 {
 	CLEANUP_FREE char *path = guest_path(guest);
 	sd_bus_message *m = NULL;
