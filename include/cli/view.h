@@ -54,6 +54,7 @@ struct view_guest {
 	char ladder_rung[16];
 	uint32_t ladder_presses;
 	usec_t ladder_since, ladder_until;
+	char ladder_line[128];
 	uint64_t memory_actual, memory_maximum, memory_usable, memory_available, memory_rss,
 		memory_target;
 	usec_t stats_at;

@@ -9,6 +9,7 @@
 #include "core/console.h"
 #include "core/event.h"
 #include "core/evidence.h"
+#include "core/hearing.h"
 #include "core/operation.h"
 #include "core/remedy.h"
 #include "core/starving.h"
@@ -101,6 +102,7 @@ struct guest {
 	struct boot boot;
 	struct bootwatch bootwatch;
 	struct shutdown ladder;
+	struct hearing hearing;
 	struct restart restart;
 	struct evidence evidence;
 	struct guest_remedy remedy;

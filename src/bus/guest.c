@@ -26,6 +26,7 @@
  * Faults u, FaultLimit u   inside the window of [Restart]
  * LadderRung s (none resume agent ACPI quit forced), LadderPresses u,
  * LadderSince t, LadderUntil t   of a shutdown under way; Until: when it has ended at the latest
+ * LadderLine s         where the guest says it is with it: "Stopping nginx.service"
  * MemoryActual t       the balloon
  * MemoryMaximum t
  * MemoryUsable t       what the guest could still use, its own word
@@ -138,6 +139,7 @@ GETTER_U32(fault_limit, t->guest->spec->restart_limit)
 GETTER_TEXT(ladder_rung, rung_to_string(t->guest->ladder.began ? t->guest->ladder.rung : RUNG_NONE))
 GETTER_U32(ladder_presses, t->guest->ladder.began ? t->guest->ladder.presses : 0)
 GETTER_U64(ladder_since, realtime_of(t->guest->ladder.began))
+GETTER_TEXT(ladder_line, t->guest->ladder.began ? t->guest->hearing.halt.at : "")
 GETTER_U64(ladder_until, realtime_of(shutdown_end(&t->guest->ladder)))
 GETTER_U64(memory_actual, stat_of(t->guest, t->guest->stats.balloon_kib))
 GETTER_U64(memory_maximum, stat_of(t->guest, t->guest->stats.maximum_kib))
@@ -288,6 +290,7 @@ const sd_bus_vtable guest_vtable[] = {
 	CHANGING("LadderPresses", "u", get_ladder_presses),
 	CHANGING("LadderSince", "t", get_ladder_since),
 	CHANGING("LadderUntil", "t", get_ladder_until),
+	CHANGING("LadderLine", "s", get_ladder_line),
 	CHANGING("MemoryActual", "t", get_memory_actual),
 	CHANGING("MemoryMaximum", "t", get_memory_maximum),
 	CHANGING("MemoryUsable", "t", get_memory_usable),

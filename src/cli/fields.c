@@ -60,6 +60,7 @@ const struct field guest_fields[] = {
 	FIELD(view_guest, "LadderPresses", 'u', ladder_presses),
 	FIELD(view_guest, "LadderSince", 't', ladder_since),
 	FIELD(view_guest, "LadderUntil", 't', ladder_until),
+	FIELD(view_guest, "LadderLine", 's', ladder_line),
 	FIELD(view_guest, "MemoryActual", 't', memory_actual),
 	FIELD(view_guest, "MemoryMaximum", 't', memory_maximum),
 	FIELD(view_guest, "MemoryUsable", 't', memory_usable),

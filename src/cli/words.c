@@ -177,6 +177,8 @@ static void add_ladder(char *buf, size_t size, const struct view_guest *g, usec_
 			g->ladder_presses == 1 ? "" : "s");
 	else if (strcmp(g->ladder_rung, "agent") == 0)
 		text_add(buf, size, ": the guest agent was asked");
+	if (g->ladder_line[0])
+		text_add(buf, size, "; it says \"%s\"", g->ladder_line);
 	if (g->ladder_until > now)
 		text_add(buf, size, "; at most %s more",
 			age_text(left, sizeof(left), now, g->ladder_until));

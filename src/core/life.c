@@ -139,6 +139,7 @@ void life_console(struct guest *g, const void *data, size_t len, uint64_t lost, 
 	store->vtable->console(store, g->spec->name, data, len);
 	if (!guest_state_has_qemu(g->state))
 		return;
+	hearing_console(g, data, len);
 	bool panicked = g->boot.panicked;
 	if (boot_console(&g->boot, data, len, now)) {
 		bootwatch_moved(g);

@@ -29,6 +29,7 @@ void stopping_begin(struct guest *g, usec_t now)
 	const struct shutdown_budget budget = budget_of(g);
 
 	shutdown_begin(&g->ladder, &budget, now);
+	hearing_stop(g);
 	g->ladder_due = now;
 }
 
@@ -125,7 +126,10 @@ static void words_of_force(const struct guest *g, char *buf, size_t size, const 
 {
 	const char *killed = g->ladder.rung == RUNG_DESTROY ? "; QEMU had to be killed" : "";
 
-	if (g->boot.stage < BOOT_SERVICES)
+	if (g->hearing.halt.at[0])
+		(void)snprintf(buf, size, "forced after %s: guest still at \"%s\"%s", span,
+			g->hearing.halt.at, killed);
+	else if (g->boot.stage < BOOT_SERVICES)
 		(void)snprintf(buf, size,
 			"forced after %s: the guest did not power off, its boot was at stage %s%s",
 			span, boot_stage_to_string(g->boot.stage), killed);

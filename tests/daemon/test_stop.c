@@ -147,6 +147,39 @@ static void test_forced(void **state)
 	assert_int_equal(d->starts, 1);
 }
 
+/* The record says where the guest was, in its own words, made safe; what it said of an earlier stop
+ * or before this one is not taken for it. And it is kept. */
+static void test_forced_says_where(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	d->ignores_acpi = d->agent_lies = true;
+	fake_guest_say(d, "         Stopping early...\r\n");
+	const struct sim_request *r = sim_ask(sim, VM, OPERATION_STOP);
+	sim_run(sim, S);
+	assert_string_equal(sim_guest(sim, VM)->hearing.halt.at, "");
+	fake_guest_say(d, "         Stopping \033[0;1;39mnginx.ser");
+	fake_guest_say(d, "vice\033[0m - a \"web\" server\033[2J\xff...\r\nnonsense\r\n");
+	sim_wait_answer(sim, r, 200 * S);
+	assert_text(r->text, "stopped: forced after 3min 1s: guest still at "
+			     "\"Stopping nginx.service - a \"web\" server\\xff\"");
+	sim_kill_daemon(sim);
+	sim_daemon(sim);
+	assert_text(sim_guest(sim, VM)->last_exit.words, "guest still at \"Stopping nginx");
+	/* A stop that went well says nothing of the kind. */
+	d->ignores_acpi = d->agent_lies = false;
+	sim_wait_state(sim, VM, GUEST_STOPPED, 10 * S);
+	(void)sim_ask(sim, VM, OPERATION_START);
+	sim_wait_healthy(sim, VM, 120 * S);
+	r = sim_ask(sim, VM, OPERATION_STOP);
+	sim_run(sim, S);
+	fake_guest_say(d, "[  OK  ] Stopped nginx.\r\n");
+	sim_wait_answer(sim, r, 30 * S);
+	assert_text(r->text, "stopped: clean, agent, ");
+	assert_null(strstr(r->text, "nginx"));
+}
+
 /* Nor does QEMU end when it is asked to: it is killed once its time is over. */
 static void test_forced_twice(void **state)
 {
@@ -481,6 +514,7 @@ int main(void)
 		HEALTHY(test_old_read),
 		HEALTHY(test_forced),
 		HEALTHY(test_suspend_during_stop),
+		HEALTHY(test_forced_says_where),
 		HEALTHY(test_forced_twice),
 		HEALTHY(test_forced_hung),
 		HEALTHY(test_agent_refuses),

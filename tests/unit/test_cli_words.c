@@ -126,6 +126,10 @@ static void progress(void **state)
 	g->state_since = AGO(12);
 	assert_progress(
 		g, "stopping 12s: power button pressed 3 times; at most 2min 48s more");
+	strcpy(g->ladder_line, "Stopping nginx.service");
+	assert_progress(g, "stopping 12s: power button pressed 3 times; it says \"Stopping "
+			   "nginx.service\"; at most 2min 48s more");
+	g->ladder_line[0] = '\0';
 	strcpy(g->ladder_rung, "quit");
 	assert_progress(g, "stopping 12s: the power is cut, QEMU writes out its caches; at most "
 			   "2min 48s more");
