@@ -61,6 +61,7 @@ struct view_guest {
 	int64_t pid;
 	char exit_cause[24], exit_words[320];
 	usec_t exit_at;
+	char fs_word[16], fs_words[320];
 	uint16_t ssh_port;
 	char bind[48], egress[8];
 	bool agent, console, seen, wedged;

@@ -44,6 +44,7 @@ struct state_record {
 	char exit_cause[STATE_WORD], exit_rung[STATE_WORD], exit_words[STATE_REASON];
 	usec_t exit_at_realtime, exit_uptime, exit_took;
 	char ending[STATE_WORD]; /* the cause for which we are stopping it; "" or "none": no such */
+	char fs_word[STATE_WORD], fs_words[STATE_REASON];
 	usec_t fault_realtime[STATE_FAULTS];
 	unsigned n_faults;
 	char boot_key[STATE_KEY]; /* disk and seed of the last boot that came up */

@@ -35,6 +35,8 @@
  * MemoryTarget t       an operator's balloon target, 0 for automatic; StatsAt t (of these numbers)
  * Pid x                QEMU's, 0 unknown
  * LastExitCause s, LastExitWords s, LastExitAt t   how the last run ended; cause "none": it has not
+ * FileSystem s (unknown clean recovered errors), FileSystemWords s   what the guest says it found
+ *                      at this boot: its own word
  * SSHPort q (0: none)
  * Bind s, Egress s (none, all)
  * AgentConnected b, ConsoleOpen b
@@ -152,6 +154,8 @@ PROPERTY_GETTER(pid, "x", int64_t, runs(t->guest) ? t->guest->facts.pid : 0)
 GETTER_TEXT(exit_cause, cause_to_string(t->guest->last_exit.cause))
 GETTER_TEXT(exit_words, t->guest->last_exit.words)
 GETTER_U64(exit_at, t->guest->last_exit.at_realtime)
+GETTER_TEXT(fs_word, fs_word_to_string(t->guest->hearing.fs.word))
+GETTER_TEXT(fs_words, t->guest->hearing.fs_words)
 GETTER_PORT(ssh_port, t->guest->spec->ssh_port)
 GETTER_TEXT(bind, t->guest->spec->bind)
 GETTER_TEXT(egress, egress_to_string(t->guest->spec->egress))
@@ -302,6 +306,8 @@ const sd_bus_vtable guest_vtable[] = {
 	CHANGING("LastExitCause", "s", get_exit_cause),
 	CHANGING("LastExitWords", "s", get_exit_words),
 	CHANGING("LastExitAt", "t", get_exit_at),
+	CHANGING("FileSystem", "s", get_fs_word),
+	CHANGING("FileSystemWords", "s", get_fs_words),
 	CHANGING("SSHPort", "q", get_ssh_port),
 	CHANGING("Bind", "s", get_bind),
 	CHANGING("Egress", "s", get_egress),

@@ -143,6 +143,17 @@ static void print_network(FILE *f, const struct view_guest *g, const struct styl
 			"loopback");
 }
 
+/* Its own word: shown where it is not well. */
+static void print_fs(FILE *f, const struct view_guest *g, const struct style *style)
+{
+	char text[LINE_MAX];
+
+	if (strcmp(g->fs_word, "recovered") != 0 && strcmp(g->fs_word, "errors") != 0)
+		return;
+	(void)snprintf(text, sizeof(text), "%s, says the guest: %s", g->fs_word, g->fs_words);
+	print_fact(f, style, "file system", COLOR_YELLOW, text);
+}
+
 static void print_exit(FILE *f, const struct view_guest *g, const struct style *style)
 {
 	char text[LINE_MAX], age[AGE_TEXT_MAX];
@@ -218,6 +229,7 @@ static void print_guest(FILE *f, const struct view_guest *g, const struct style 
 		print_network(f, g, style);
 	}
 	print_exit(f, g, style);
+	print_fs(f, g, style);
 	print_services(f, g, style);
 }
 

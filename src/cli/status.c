@@ -37,6 +37,8 @@ const char usage_status[] =
 	"       rss_kib, target_kib, at_usec},\n"
 	"     boot: {stage, stage_since_usec, hint, cloud_init_errors, attempts},\n"
 	"     last_exit: null or {cause, words, at_usec},\n"
+	"     file_system (unknown clean recovered errors: the guest's own word at this boot),\n"
+	"     file_system_words,\n"
 	"     bind, ssh_port, egress, agent_connected, wedged,\n"
 	"     starved, starved_reason, starved_since_usec,\n"
 	"     services: [{name, purpose, port, host_port, probe, expect, depends_on: [name],\n"

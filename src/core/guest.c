@@ -101,6 +101,7 @@ static void act_start(struct guest *g, usec_t now)
 		r = starting_submit(g, &reason);
 	if (r == 0) {
 		/* Its first serial bytes come before the answer that it was started. */
+		hearing_boot(g, true);
 		boot_begin(&g->boot, now);
 		bootwatch_begin(g, true, now);
 		return;
@@ -134,6 +135,7 @@ static void act_boot(struct guest *g, bool begun, usec_t now)
 	starving_reset(g);
 	evidence_begin(g);
 	if (!begun) {
+		hearing_boot(g, false);
 		boot_begin(&g->boot, now);
 		bootwatch_begin(g, true, now);
 	}

@@ -59,10 +59,10 @@ static void identity_answered(
 
 static void ask_identity(struct guest *g, usec_t now)
 {
-	bool calm = g->boot_id_by_agent && g->state == GUEST_READY;
+	bool calm = g->boot_id_by_agent && g->state == GUEST_READY && !hearing_wants_agent(g);
 
 	g->agent_due = usec_add(now, calm ? AGENT_CALM_EVERY : AGENT_EVERY);
-	if (g->facts.agent_connected)
+	if (g->facts.agent_connected && !hearing_ask(g, now))
 		(void)agent_run_command(g, cloudinit_status_command, identity_answered, now);
 }
 

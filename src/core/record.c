@@ -58,6 +58,8 @@ static void guest_to_state(const struct guest *g, struct state_record *ret)
 	COPY_WORD(ret->exit_cause, cause_to_string(g->last_exit.cause));
 	COPY_WORD(ret->exit_rung, rung_to_string(g->last_exit.rung));
 	COPY_WORD(ret->exit_words, g->last_exit.words);
+	COPY_WORD(ret->fs_word, fs_word_to_string(g->hearing.fs.word));
+	COPY_WORD(ret->fs_words, g->hearing.fs_words);
 	bootwatch_to_state(g, ret);
 	COPY_WORD(ret->ending, cause_to_string(g->remedy.ending));
 	/* Boot time means nothing after a reboot of the host, so it travels as real time. */
@@ -131,6 +133,11 @@ static void guest_from_state(struct guest *g, const struct state_record *r, usec
 		g->want_known = true;
 	}
 	exit_from_state(&g->last_exit, r);
+	int fs = fs_word_from_string(r->fs_word);
+	if (fs > FS_UNKNOWN) {
+		g->hearing.fs.word = (enum fs_word)fs;
+		COPY_WORD(g->hearing.fs_words, r->fs_words);
+	}
 	bootwatch_from_state(g, r);
 	int ending = cause_from_string(r->ending);
 	if (state == GUEST_STOPPING && (ending == CAUSE_REMEDY || ending == CAUSE_WATCHDOG))

@@ -42,6 +42,8 @@ static const struct field guest_fields[] = {
 	FIELD(state_record, USEC, exit_at_realtime),
 	FIELD(state_record, USEC, exit_uptime),
 	FIELD(state_record, USEC, exit_took),
+	FIELD(state_record, TEXT, fs_word),
+	FIELD(state_record, TEXT, fs_words),
 	FIELD(state_record, TEXT, boot_key),
 	FIELD(state_record, TEXT, ending),
 };

@@ -56,7 +56,8 @@ static char *exec_answer(struct fake_guest *d, const char *command)
 	d->agent_commands++;
 	d->commands[slot].cat = strstr(command, "\"/usr/bin/head\"") != NULL;
 	d->commands[slot].restart = strstr(command, "\"restart\"") != NULL;
-	if (!d->commands[slot].cat)
+	d->commands[slot].fs = strstr(command, "errors_count") != NULL;
+	if (!d->commands[slot].cat && !d->commands[slot].fs)
 		remember_units(d, slot, command);
 	if (d->commands[slot].restart) {
 		assert(strstr(command, "\"--no-block\"") && d->commands[slot].n_units == 1);
@@ -75,7 +76,9 @@ static char *output_of(const struct fake_guest *d, unsigned slot)
 	FILE *f = open_memstream(&text, &len);
 
 	assert(f);
-	if (d->commands[slot].cat) {
+	if (d->commands[slot].fs) {
+		fprintf(f, "%s", d->fs_output ? d->fs_output : "");
+	} else if (d->commands[slot].cat) {
 		fprintf(f, "==> /proc/sys/kernel/random/boot_id <==\n%s\n", d->boot_id);
 		if (d->cloudinit_status)
 			fprintf(f, "\n==> /run/cloud-init/status.json <==\n%s\n",

@@ -41,6 +41,7 @@ struct fake_guest {
 	bool ignores_acpi, no_agent, agent_lies, agent_refuses, no_balloon, sigstopped;
 	bool ignores_term, stays_paused; /* QEMU does not end on SIGTERM, or not run on */
 	const char *inactive_unit;
+	const char *fs_output;  /* what the command about file systems finds */
 	bool no_delay;                /* the statistics have nothing of the vCPUs */
 	usec_t clock_lost;            /* so far behind is the uptime its services report */
 	const char *cloudinit_status; /* the text of status.json; NULL: there is none */
@@ -72,7 +73,7 @@ struct fake_guest {
 	struct happening *pump, *off, *appears;
 	uint64_t console_lost;
 	struct {
-		bool cat, restart;
+		bool cat, restart, fs;
 		char units[40][64];
 		unsigned n_units;
 	} commands[8];

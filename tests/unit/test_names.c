@@ -31,6 +31,7 @@
 #include "policy/balloon.h"
 #include "policy/boot.h"
 #include "policy/boottime.h"
+#include "policy/fsword.h"
 #include "policy/lifecycle.h"
 #include "policy/probe.h"
 #include "policy/remedy.h"
@@ -64,6 +65,7 @@ struct name_table {
 	TABLE(egress, enum spec_egress, EGRESS_NUM)                                                \
 	TABLE(evidence_word, enum evidence_word, WORD_NUM)                                         \
 	TABLE(expect, enum spec_expect, EXPECT_NUM)                                                \
+	TABLE(fs_word, enum fs_word, FS_WORD_NUM)                                                  \
 	TABLE(event_kind, enum event_kind, EVENT_KIND_NUM)                                         \
 	TABLE(why_topic, enum why_topic, WHY_TOPIC_NUM)                                            \
 	TABLE(failpoint, enum failpoint, FAILPOINT_NUM)                                            \
