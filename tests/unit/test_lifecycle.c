@@ -129,7 +129,8 @@ static void test_operator(void **state)
 static void test_failed_is_latched(void **state)
 {
 	const unsigned opens = BIT(GUEST_EV_RESET_FAILED) | BIT(GUEST_EV_SEEN_RUNNING) |
-		BIT(GUEST_EV_SEEN_PAUSED) | BIT(GUEST_EV_SEEN_SAVING) | BIT(GUEST_EV_STARTED);
+			       BIT(GUEST_EV_SEEN_PAUSED) | BIT(GUEST_EV_SEEN_SAVING) |
+			       BIT(GUEST_EV_STARTED);
 
 	(void)state;
 	for (unsigned e = 0; e < GUEST_EV_NUM; e++)
@@ -209,6 +210,48 @@ static void test_inconclusive(void **state)
 	}
 }
 
+/* All states that events lead to from here; `back` may be any that a pause comes from. */
+static unsigned closure(enum guest_state from)
+{
+	unsigned reached = BIT(from), last = 0;
+
+	while (reached != last) {
+		last = reached;
+		for (unsigned s = 0; s < GUEST_STATE_NUM; s++)
+			for (unsigned e = 0; last & BIT(s) && e < GUEST_EV_NUM; e++) {
+				struct lifecycle_step step = lifecycle_step(s, e);
+
+				reached |= step.back ? BIT(GUEST_BOOTING) | BIT(GUEST_RUNNING) |
+							       BIT(GUEST_READY)
+						     : BIT(step.next);
+			}
+	}
+	return reached;
+}
+
+/* No state is a dead end: from each the guest can come up, go down, and fail, and each is left by
+ * something other than an operator's hand, but for those in which a guest rests. */
+static void test_exits(void **state)
+{
+	const unsigned hands = BIT(GUEST_EV_START) | BIT(GUEST_EV_STOP) | BIT(GUEST_EV_KILL) |
+			       BIT(GUEST_EV_RESET_FAILED);
+
+	(void)state;
+	for (unsigned s = 0; s < GUEST_STATE_NUM; s++) {
+		unsigned left_by = 0;
+
+		assert_int_equal(closure(s), BIT(GUEST_STATE_NUM) - 1);
+		for (unsigned e = 0; e < GUEST_EV_NUM; e++) {
+			struct lifecycle_step step = lifecycle_step(s, e);
+
+			if (step.back || step.next != s)
+				left_by |= BIT(e);
+		}
+		if (!(left_by & ~hands))
+			fail_msg("%s is only left by hand", guest_state_to_string(s));
+	}
+}
+
 static uint64_t xorshift(uint64_t *x)
 {
 	*x ^= *x << 13;
@@ -271,6 +314,18 @@ static void walk(uint64_t seed)
 		if ((e == GUEST_EV_EXIT_CLEAN || e == GUEST_EV_EXIT_FAULT) && !start_out)
 			expect(is_down(s) || s == GUEST_CRASHED);
 	}
+	/* Wherever that led: a stop, the answer that is still out, and QEMU's end, and it is down.
+	 */
+	enum guest_event e = GUEST_EV_STOP;
+	struct lifecycle_step step = lifecycle_step(s, e);
+	s = step.next;
+	if (start_out) {
+		e = GUEST_EV_STARTED;
+		s = lifecycle_step(s, e).next;
+	}
+	e = xorshift(&x) % 2 ? GUEST_EV_EXIT_CLEAN : GUEST_EV_EXIT_FAULT;
+	s = lifecycle_step(s, e).next;
+	expect(is_down(s));
 }
 
 static void test_random_walks(void **state)
@@ -294,6 +349,7 @@ int main(void)
 		cmocka_unit_test(test_stop_arrives),
 		cmocka_unit_test(test_pause_holds),
 		cmocka_unit_test(test_inconclusive),
+		cmocka_unit_test(test_exits),
 		cmocka_unit_test(test_random_walks),
 	};
 
