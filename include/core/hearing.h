@@ -15,14 +15,14 @@ struct hearing {
 	struct serial_line line;
 	struct halt halt;   /* since the present stop began */
 	struct fsword fs;   /* of the present boot */
-	bool fs_after_stop; /* the boot began with QEMU: what ended before it is g->last_exit */
+	bool fs_after_stop; /* we started it: what ended before this boot is g->last_exit */
 	unsigned fs_asked;  /* times that the agent was */
 	char fs_words[256]; /* for a person; "" while nothing is known */
 };
 
 /* Serial bytes, cut anywhere. */
 void hearing_console(struct guest *g, const void *data, size_t len);
-/* A boot begins; `by_start`: with QEMU, not by a reset of the guest's own. */
+/* A boot begins; `by_start`: by our start, so that nothing ran in between. */
 void hearing_boot(struct guest *g, bool by_start);
 /* It has yet to ask the agent. */
 bool hearing_wants_agent(const struct guest *g);

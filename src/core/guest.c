@@ -207,6 +207,7 @@ void guest_event(struct guest *g, enum guest_event event, usec_t now)
 		break;
 	case GUEST_ACT_ADOPT:
 		guest_adopt(g, now);
+		hearing_boot(g, false);
 		/* A run that began without us, perhaps just now: its services get their time. */
 		probing_boot(g, now);
 		break;

@@ -100,6 +100,21 @@ static void test_expected(void **state)
 	assert_null(strstr(g->hearing.fs_words, "though"));
 }
 
+/* Who knows what ran meanwhile: our record is of another run. */
+static void test_started_by_somebody(void **state)
+{
+	struct sim *sim = *state;
+	const struct guest *g = sim_guest(sim, VM);
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_STOP), 30 * S);
+	d->script = recovering_boot;
+	fake_guest_start(d);
+	sim_run(sim, 200 * S);
+	assert_int_equal(g->hearing.fs.word, FS_RECOVERED);
+	assert_null(strstr(g->hearing.fs_words, "though"));
+}
+
 static void test_errors(void **state)
 {
 	struct sim *sim = *state;
@@ -118,6 +133,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_record_was_wrong, sim_setup_healthy, sim_teardown),
 		cmocka_unit_test_setup_teardown(test_expected, sim_setup_healthy, sim_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_started_by_somebody, sim_setup_healthy, sim_teardown),
 		cmocka_unit_test_setup_teardown(test_errors, sim_setup, sim_teardown),
 	};
 

@@ -178,6 +178,13 @@ static void test_forced_says_where(void **state)
 	sim_wait_answer(sim, r, 30 * S);
 	assert_text(r->text, "stopped: clean, agent, ");
 	assert_null(strstr(r->text, "nginx"));
+	/* And the next one begins without it. */
+	(void)sim_ask(sim, VM, OPERATION_START);
+	sim_wait_healthy(sim, VM, 120 * S);
+	assert_string_equal(sim_guest(sim, VM)->hearing.halt.at, "Stopped nginx");
+	(void)sim_ask(sim, VM, OPERATION_STOP);
+	sim_run(sim, S);
+	assert_string_equal(sim_guest(sim, VM)->hearing.halt.at, "");
 }
 
 /* Nor does QEMU end when it is asked to: it is killed once its time is over. */
