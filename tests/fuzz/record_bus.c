@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes seeds for two fuzzers: what a real caller and the real server say to each other, recorded
  * off the wire behind the handshake. `make fuzz-corpus` runs it: record_bus CORPUS */
+/* clang-format off */
 /* LINK: base bus core/console core/operation core/event core/eventring core/decision model policy cli/client_read cli/fields cli/view */
+/* clang-format on */
 /* LIBS: libsystemd libcbor inih jansson */
 #include "unit/bus_world.h"
 
@@ -84,9 +86,10 @@ static void write_seed(const char *corpus, const char *target, const char *name,
 }
 
 static void send_call(sd_bus *b, const char *path, const char *interface, const char *member,
-	const char *types, uint64_t number)
+	const char *types, uint64_t number, bool wants_reply)
 {
 	sd_bus_message *m = NULL;
+	uint64_t cookie;
 
 	assert_true(sd_bus_message_new_method_call(b, &m, NULL, path, interface, member) >= 0);
 	if (strcmp(types, "t") == 0)
@@ -95,7 +98,7 @@ static void send_call(sd_bus *b, const char *path, const char *interface, const 
 		assert_true(sd_bus_message_append(m, "u", (uint32_t)number) >= 0);
 	if (strcmp(types, "s") == 0)
 		assert_true(sd_bus_message_append(m, "s", interface) >= 0);
-	assert_true(sd_bus_send(b, m, NULL) >= 0);
+	assert_true(sd_bus_send(b, m, wants_reply ? &cookie : NULL) >= 0);
 	sd_bus_message_unref(m);
 	relay();
 }
@@ -105,16 +108,18 @@ static void record_client(const char *corpus)
 {
 	sd_bus *b = recorded_caller(BUS_SOCKET_CONTROL);
 	sd_bus_message *m = NULL;
+	uint64_t cookie;
 	struct conf_faults faults = { 0 };
 	char *report = NULL;
 
 	assert_true(sd_bus_message_new_method_call(b, &m, NULL, BUS_PATH,
 			    "org.freedesktop.DBus.Properties", "GetAll") >= 0 &&
 		    sd_bus_message_append(m, "s", BUS_IFACE_MANAGER) >= 0 &&
-		    sd_bus_send(b, m, NULL) >= 0);
+		    sd_bus_send(b, m, &cookie) >= 0);
 	sd_bus_message_unref(m);
 	relay();
-	send_call(b, BUS_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", "", 0);
+	send_call(b, BUS_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", "", 0,
+		true);
 	write_seed(corpus, "client", "loaded", "", 1, &heard, "AGREE_UNIX_FD\r\n");
 	world->guests[0].dirty = world->guests[0].services[0].dirty = world->supervisor.dirty =
 		true;
@@ -157,20 +162,27 @@ static void record_calls(const char *corpus)
 		{ "nobody", BUS_PATH_GUESTS "/nobody", BUS_IFACE_GUEST, "Stop", "", 0 },
 	};
 
+	/* The first byte of an input: fuzz_bus.c. */
+	static const struct {
+		const char *suffix, *head;
+	} ways[] = { { "", "\0" }, { "-on-status", "\1" }, { "-that-waits", "\4" },
+		{ "-refused", "\30" } };
+
 	console_write(&world->guests[0].console, "login: ", 7, 0);
-	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
-		char status[64];
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(calls); i++) {
+		size_t n = i / 2;
+		bool wants_reply = i % 2 == 0;
 		sd_bus *b = recorded_caller(BUS_SOCKET_CONTROL);
 
-		send_call(b, calls[i].path, calls[i].interface, calls[i].member, calls[i].types,
-			calls[i].number);
-		write_seed(corpus, "bus", calls[i].name, "\0", 2, &said, "BEGIN\r\n");
-		(void)snprintf(status, sizeof(status), "%s-on-status", calls[i].name);
-		write_seed(corpus, "bus", status, "\1", 2, &said, "BEGIN\r\n");
-		(void)snprintf(status, sizeof(status), "%s-that-waits", calls[i].name);
-		write_seed(corpus, "bus", status, "\4", 2, &said, "BEGIN\r\n");
-		(void)snprintf(status, sizeof(status), "%s-refused", calls[i].name);
-		write_seed(corpus, "bus", status, "\30", 2, &said, "BEGIN\r\n");
+		send_call(b, calls[n].path, calls[n].interface, calls[n].member, calls[n].types,
+			calls[n].number, wants_reply);
+		for (size_t w = 0; w < ARRAY_SIZE(ways); w++) {
+			char name[64];
+
+			(void)snprintf(name, sizeof(name), "%s%s%s", calls[n].name, ways[w].suffix,
+				wants_reply ? "" : "-unheard");
+			write_seed(corpus, "bus", name, ways[w].head, 2, &said, "BEGIN\r\n");
+		}
 		end(b);
 	}
 }
