@@ -16,6 +16,9 @@ $(B)/tests/bench/many: tests/bench/many.c $(BENCH_FAKES) $(call archives,bus cor
 		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 		$(call pkg_libs,libsystemd libcurl libcbor inih jansson libarchive nettle) -lpthread
 
+# Built with the tests, so that it keeps up with what the daemon is made of.
+tests: $(B)/tests/bench/many
+
 .PHONY: bench bench-boot bench-probe bench-status bench-many
 # In one recipe, so that -j does not measure two at a time.
 bench:

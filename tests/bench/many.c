@@ -20,6 +20,7 @@
 #include "io/filestore.h"
 #include "io/http.h"
 #include "io/layout.h"
+#include "io/oomkill.h"
 #include "io/pressure.h"
 #include "io/worker.h"
 
@@ -233,6 +234,7 @@ static int make_supervisor(struct bench *b, const char *dir, struct store *store
 		.hv = &b->hv->hv,
 		.prober = &b->prober.prober,
 		.store = store,
+		.oomkill = &oomkill_kernel,
 		.jitter = half,
 		.nonce = nonce,
 		.pressure = pressure_cpu,
