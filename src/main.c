@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command mediakitd: its table of verbs. A verb without a usage text here is another program's,
- * which answers --help itself. */
+/* The command mediakitd: its table of verbs. A verb without a usage text here answers --help
+ * itself: it is another program's, at least in part. */
 #include "base/macro.h"
 #include "cli/asking.h"
 #include "cli/verb.h"
@@ -13,7 +13,7 @@ static const struct verb verbs[] = {
 	{ "kill", "cut a guest's power", verb_kill, usage_kill },
 	{ "wait", "wait until a guest is running, ready, healthy or stopped", verb_wait,
 		usage_wait },
-	{ "balloon", "show or set a guest's memory", verb_balloon, usage_balloon },
+	{ "balloon", "show or set a guest's memory", verb_balloon, NULL },
 	{ "console", "join a guest's serial line", verb_console, usage_console },
 	{ "events", "tell what happened", verb_events, usage_events },
 	{ "why", "tell why a guest is as it is, and why it was so treated", verb_why, usage_why },

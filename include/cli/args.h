@@ -19,6 +19,7 @@ enum {
 	ARG_SINCE = 1 << 7,
 	ARG_KIND = 1 << 8,
 	ARG_LINES = 1 << 9,
+	ARG_REPLAY = 1 << 10,
 };
 
 #define ARGS_OPERANDS_MAX 64u
@@ -29,6 +30,7 @@ struct args {
 	bool runtime_given;         /* it is not the default */
 	bool json, watch, yes, tail, follow;
 	const char *for_what, *since, *kind, *lines; /* NULL: not given */
+	const char *replay;                          /* NULL: not given */
 	usec_t timeout;       /* USEC_INFINITY: not given */
 	const char *operands[ARGS_OPERANDS_MAX];
 	unsigned n_operands;

@@ -33,6 +33,9 @@ NAME_TABLE_DECLARE(egress, enum spec_egress); /* none all */
 enum spec_probe { PROBE_CBOR, PROBE_HTTP, PROBE_TCP, PROBE_UNIT, PROBE_NONE, PROBE_NUM };
 NAME_TABLE_DECLARE(probe_kind, enum spec_probe); /* cbor http tcp unit none */
 
+enum spec_reclaim { RECLAIM_NEED, RECLAIM_EAGER, RECLAIM_NUM };
+NAME_TABLE_DECLARE(reclaim, enum spec_reclaim); /* need eager */
+
 enum spec_expect { EXPECT_ACTIVE, EXPECT_PENDING, EXPECT_NUM };
 NAME_TABLE_DECLARE(expect, enum spec_expect); /* active pending */
 
@@ -115,6 +118,8 @@ struct guest_spec {
 	uint64_t memory_min_kib; /* default a quarter of memory_kib, at least 512 MiB, at most all
 				    of it */
 	unsigned memory_weight;
+	enum spec_reclaim reclaim;
+	uint64_t idle_target_kib; /* 0: not set; see guest_spec_idle_kib() */
 
 	/* [Shutdown] */
 	usec_t shutdown_timeout; /* for the guest, however it is asked */
@@ -145,6 +150,9 @@ struct spec {
 	char *runtime_dir;
 	/* [Pool] */
 	uint64_t reserve_kib, critical_kib;
+	uint64_t pool_total_kib; /* the guests, what else runs here and the reserve; 0: all the
+				    host has */
+	unsigned shrink_below_pct, leave_above_pct; /* of the pool */
 
 	struct guest_spec *guests;
 	unsigned n_guests;
@@ -160,6 +168,10 @@ const struct service_spec *guest_spec_find_service(
 /* The UUID of a guest's libvirt domain: a pure function of its name (RFC 9562 version 8 over
  * FNV-1a-128), so that a lost state directory never leads to a second domain. */
 void spec_uuid(const char *guest_name, char ret[static SPEC_UUID_TEXT]);
+
+/* How small the guest gets while the host needs nothing: IdleTarget=, or MemoryMin= without one; 0
+ * unless Reclaim=eager. */
+uint64_t guest_spec_idle_kib(const struct guest_spec *guest);
 
 /* Under TCG a guest is 5 to 40 times slower than hardware, so the two defaults are tripled
  * (wire.md); a value the operator wrote is taken as written. */

@@ -28,6 +28,16 @@ void balloon_sense(const struct balloon_policy *p, const struct balloon_pool *po
 /* The level before the oldest loan still on trial; 0: none is. Forgets older ones. */
 uint64_t balloon_loan_level(const struct balloon_policy *p, struct balloon_memory *m, usec_t now);
 
+/* What is left of `v` after `elapsed`, halving every `half`. */
+uint64_t balloon_halve(uint64_t v, usec_t elapsed, usec_t half);
+
+/* Lets an old lesson fade. */
+void balloon_decay(const struct balloon_policy *p, struct balloon_seat *s, usec_t now);
+
+/* The loans since `loan_level` hurt: remembers how much is to stay usable. */
+void balloon_learn(
+	const struct balloon_policy *p, struct balloon_seat *s, uint64_t loan_level, usec_t now);
+
 /* Grants growth out of `budget`, pain before foresight and weight before weight. Returns what was
  * wanted and could not be granted. */
 uint64_t balloon_grant(const struct balloon_policy *p, struct balloon_seat *seats, size_t n,

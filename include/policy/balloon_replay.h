@@ -42,8 +42,8 @@ struct replay_summary {
 	double host_short_s;    /* the host had less than nothing */
 	uint64_t swap_in_kib;   /* more than without a balloon */
 	unsigned ooms;          /* more than without a balloon */
-	unsigned turns;       /* of a balloon, while the trace asked for nothing new for a minute */
-	unsigned turns_10min; /* the most of one guest in ten minutes */
+	unsigned turns;         /* of a balloon, while the trace asked for nothing new for 2 min */
+	unsigned turns_10min;   /* the most of one guest in ten minutes */
 	unsigned falls,
 		falls_unmet; /* of demand by 512 MiB; not given back before the next change */
 	double back_mean_s;  /* until four fifths of it were the host's */

@@ -30,6 +30,7 @@ static const struct option {
 	{ "since", VALUE_TEXT, ARG_SINCE, offsetof(struct args, since) },
 	{ "kind", VALUE_TEXT, ARG_KIND, offsetof(struct args, kind) },
 	{ "lines", VALUE_TEXT, ARG_LINES, offsetof(struct args, lines) },
+	{ "replay", VALUE_TEXT, ARG_REPLAY, offsetof(struct args, replay) },
 	{ "timeout", VALUE_SPAN, ARG_TIMEOUT, offsetof(struct args, timeout) },
 };
 

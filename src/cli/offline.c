@@ -5,6 +5,7 @@
 #include "cli/check.h"
 #include "cli/decode.h"
 #include "cli/provision.h"
+#include "cli/replay.h"
 #include "cli/verb.h"
 #include "cli/xml.h"
 
@@ -12,6 +13,7 @@ static const struct verb verbs[] = {
 	{ "provision", "make a guest's disk and seed", verb_provision, usage_provision },
 	{ "check", "find every fault of the configuration", verb_check, NULL },
 	{ "xml", "print a guest as libvirt is told of it", verb_xml, usage_xml },
+	{ "balloon", "run the memory policy over a trace", verb_replay, usage_replay },
 	{ "decode", "print a health report as JSON", verb_decode, usage_decode },
 };
 

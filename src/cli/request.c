@@ -37,10 +37,14 @@ const char usage_kill[] =
 	"terminal it asks first, elsewhere it wants --yes.\n" EXIT_NOTE;
 const char usage_balloon[] =
 	"balloon GUEST [SIZE|auto]\n"
+	"       mediakitd balloon --replay=TRACE [--config=DIR] [--json]\n"
 	"\n"
 	"Shows the guest's memory, or sets how much it may use: 3G, 512M, or auto for the "
 	"maximum.\n"
-	"Waits until the guest has given the memory back, or taken it.\n" EXIT_NOTE;
+	"Waits until the guest has given the memory back, or taken it.\n"
+	"\n"
+	"With --replay the memory policy is run over a trace instead, without a daemon; see\n"
+	"`mediakitd balloon --replay --help` for what a trace is.\n" EXIT_NOTE;
 const char usage_reset_failed[] = "reset-failed GUEST\n"
 				  "\n"
 				  "Forgets the guest's faults, so that one that was given up can "
@@ -169,12 +173,27 @@ static int balloon_show(const struct session *s)
 	return CLI_OK;
 }
 
+static bool has_option(int argc, char **argv, const char *option)
+{
+	for (int i = 1; i < argc; i++)
+		if (strncmp(argv[i], option, strlen(option)) == 0)
+			return true;
+	return false;
+}
+
 int verb_balloon(int argc, char **argv)
 {
 	static const struct args_rule rule = { 0, 1, 2, "GUEST [SIZE|auto]" };
 	struct session s;
 	uint64_t kib = 0;
 
+	/* A replay is the offline program's, and so is its help. */
+	if (has_option(argc, argv, "--replay"))
+		return verb_exec_offline(argc, argv);
+	if (has_option(argc, argv, "--help") || has_option(argc, argv, "-h")) {
+		printf("mediakitd %s", usage_balloon);
+		return CLI_OK;
+	}
 	/* The size is looked at before the daemon is asked: a typing error needs no daemon. Which
 	 * operand it is, only the parser knows. */
 	struct args args;

@@ -32,6 +32,67 @@ static void check_pool(struct conf_build *b)
 		format_size_kib(reserve, sizeof(reserve), b->spec->reserve_kib));
 }
 
+/* Two thresholds that meet are one, and one is never at rest. */
+static void check_thresholds(struct conf_build *b)
+{
+	const struct conf_item *at = &b->daemon;
+	enum conf_key_id id =
+		is_set(at, CONF_KEY_LEAVE_ABOVE) ? CONF_KEY_LEAVE_ABOVE : CONF_KEY_SHRINK_BELOW;
+
+	if (is_bad(at, CONF_KEY_SHRINK_BELOW) || is_bad(at, CONF_KEY_LEAVE_ABOVE) ||
+		b->spec->leave_above_pct > b->spec->shrink_below_pct)
+		return;
+	conf_report(b, false, conf_place_of(at, id), "LeaveAbove",
+		"%u%% is not over ShrinkBelow=%u%%; allowed: over ShrinkBelow",
+		b->spec->leave_above_pct, b->spec->shrink_below_pct);
+}
+
+/* Only against what is written: the configuration may be checked on another machine than the one it
+ * is for. Against the host's memory the daemon holds it at run time. */
+static void check_pool_total(struct conf_build *b)
+{
+	const struct conf_item *at = &b->daemon;
+	char minimums[SIZE_TEXT_MAX], reserve[SIZE_TEXT_MAX], total[SIZE_TEXT_MAX];
+	uint64_t sum = 0;
+
+	if (!is_set(at, CONF_KEY_POOL_TOTAL) || is_bad(at, CONF_KEY_POOL_TOTAL) ||
+		is_bad(at, CONF_KEY_RESERVE))
+		return;
+	for (unsigned i = 0; i < b->spec->n_guests; i++)
+		if (!is_bad(&b->guests[i].own, CONF_KEY_MEMORY) &&
+			!is_bad(&b->guests[i].own, CONF_KEY_MEMORY_MIN))
+			sum += b->spec->guests[i].memory_min_kib;
+	if (sum + b->spec->reserve_kib <= b->spec->pool_total_kib)
+		return;
+	conf_report(b, false, conf_place_of(at, CONF_KEY_POOL_TOTAL), "Total",
+		"%s is less than the guests' MemoryMin=, together %s, and Reserve=%s; allowed: at "
+		"least both",
+		format_size_kib(total, sizeof(total), b->spec->pool_total_kib),
+		format_size_kib(minimums, sizeof(minimums), sum),
+		format_size_kib(reserve, sizeof(reserve), b->spec->reserve_kib));
+}
+
+static void check_idle(struct conf_build *b, const struct guest_spec *g, const struct conf_item *at)
+{
+	char idle[SIZE_TEXT_MAX], floor[SIZE_TEXT_MAX], all[SIZE_TEXT_MAX];
+
+	if (!is_set(at, CONF_KEY_IDLE_TARGET) || is_bad(at, CONF_KEY_IDLE_TARGET) ||
+		is_bad(at, CONF_KEY_RECLAIM))
+		return;
+	if (g->reclaim != RECLAIM_EAGER)
+		conf_report(b, false, conf_place_of(at, CONF_KEY_IDLE_TARGET), "IdleTarget",
+			"means nothing while memory is given back under need only; allowed: "
+			"together with Reclaim=eager");
+	else if (!is_bad(at, CONF_KEY_MEMORY) && !is_bad(at, CONF_KEY_MEMORY_MIN) &&
+		 (g->idle_target_kib < g->memory_min_kib || g->idle_target_kib > g->memory_kib))
+		conf_report(b, false, conf_place_of(at, CONF_KEY_IDLE_TARGET), "IdleTarget",
+			"%s is not between MemoryMin=%s and Memory=%s; allowed: MemoryMin to "
+			"Memory",
+			format_size_kib(idle, sizeof(idle), g->idle_target_kib),
+			format_size_kib(floor, sizeof(floor), g->memory_min_kib),
+			format_size_kib(all, sizeof(all), g->memory_kib));
+}
+
 static void check_memory(
 	struct conf_build *b, const struct guest_spec *g, const struct conf_item *at)
 {
@@ -150,6 +211,7 @@ static void check_guest(
 	struct conf_build *b, const struct guest_spec *g, const struct conf_guest *at)
 {
 	check_memory(b, g, &at->own);
+	check_idle(b, g, &at->own);
 	check_image(b, g, &at->own);
 	check_network(b, g, &at->own);
 	for (unsigned i = 0; i < g->n_services; i++) {
@@ -163,6 +225,8 @@ static void check_guest(
 void conf_check(struct conf_build *b)
 {
 	check_pool(b);
+	check_thresholds(b);
+	check_pool_total(b);
 	for (unsigned i = 0; i < b->spec->n_guests; i++)
 		check_guest(b, &b->spec->guests[i], &b->guests[i]);
 	conf_check_host_ports(b);

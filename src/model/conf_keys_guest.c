@@ -196,6 +196,20 @@ const struct conf_key conf_keys_guest[] = {
 		.allowed = "1 to 10000",
 		.help = "share of the pool against other guests",
 	},
+	[CONF_KEY_RECLAIM - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_MEMORY, .name = "Reclaim",
+		.type = &conf_type_word, GUEST(reclaim), .from_string = reclaim_from_string,
+		.preset = "need", .effect = CONF_LIVE,
+		.allowed = "need or eager",
+		.help = "give memory back when the host needs it, or whenever it is idle",
+	},
+	[CONF_KEY_IDLE_TARGET - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_MEMORY, .name = "IdleTarget",
+		.type = &conf_type_size, GUEST(idle_target_kib), .min = 128 * MIB, .max = TIB,
+		.default_text = "MemoryMin", .effect = CONF_LIVE,
+		.allowed = "MemoryMin to Memory, such as 3G",
+		.help = "with Reclaim=eager: how small the guest gets while the host needs nothing",
+	},
 	[CONF_KEY_SHUTDOWN_TIMEOUT - CONF_KEY_GUEST_FIRST] = {
 		.section = CONF_SECTION_SHUTDOWN, .name = "Timeout",
 		.type = &conf_type_span, GUEST(shutdown_timeout),

@@ -45,5 +45,28 @@ const struct conf_key conf_keys_host[] = {
 		.allowed = "0 to Reserve, such as 512M",
 		.help = "free memory of the host below which guests give memory back at once",
 	},
+	[CONF_KEY_POOL_TOTAL] = {
+		.section = CONF_SECTION_POOL, .name = "Total",
+		.type = &conf_type_size, SPEC(pool_total_kib), .min = 128 * MIB,
+		.max = 16 * TIB,
+		.default_text = "all the host has", .effect = CONF_LIVE,
+		.allowed = "128M to 16T, such as 12G",
+		.help = "memory that guests and Reserve= share, if not all the host has",
+	},
+	/* Where MOM (20 % free) and Proxmox (80 % used) begin, and a distance neither keeps. */
+	[CONF_KEY_SHRINK_BELOW] = {
+		.section = CONF_SECTION_POOL, .name = "ShrinkBelow",
+		.type = &conf_type_percent, SPEC(shrink_below_pct), .min = 1, .max = 90,
+		.preset = "20%", .effect = CONF_LIVE,
+		.allowed = "1% to 90%, such as 20%",
+		.help = "free share of the pool below which guests are asked for memory",
+	},
+	[CONF_KEY_LEAVE_ABOVE] = {
+		.section = CONF_SECTION_POOL, .name = "LeaveAbove",
+		.type = &conf_type_percent, SPEC(leave_above_pct), .min = 2, .max = 95,
+		.preset = "25%", .effect = CONF_LIVE,
+		.allowed = "2% to 95%, over ShrinkBelow, such as 25%",
+		.help = "free share of the pool from which on they are left alone again",
+	},
 };
 static_assert(ARRAY_SIZE(conf_keys_host) == CONF_KEY_GUEST_FIRST, "a key without a row");

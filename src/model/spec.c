@@ -32,6 +32,12 @@ static const char *const probe_kind_names[] = {
 };
 NAME_TABLE_DEFINE(probe_kind, enum spec_probe, PROBE_NUM);
 
+static const char *const reclaim_names[] = {
+	[RECLAIM_NEED] = "need",
+	[RECLAIM_EAGER] = "eager",
+};
+NAME_TABLE_DEFINE(reclaim, enum spec_reclaim, RECLAIM_NUM);
+
 static const char *const expect_names[] = {
 	[EXPECT_ACTIVE] = "active",
 	[EXPECT_PENDING] = "pending",
@@ -145,6 +151,13 @@ void spec_uuid(const char *guest_name, char ret[static SPEC_UUID_TEXT])
 			*at++ = '-';
 		at += snprintf(at, 3, "%02x", b[i]);
 	}
+}
+
+uint64_t guest_spec_idle_kib(const struct guest_spec *guest)
+{
+	if (guest->reclaim != RECLAIM_EAGER)
+		return 0;
+	return guest->idle_target_kib ? guest->idle_target_kib : guest->memory_min_kib;
 }
 
 usec_t service_timeout(const struct service_spec *service, bool tcg)

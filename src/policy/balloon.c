@@ -7,8 +7,9 @@
 
 void balloon_policy_from_spec(const struct spec *spec, struct balloon_policy *ret)
 {
-	(void)spec;
 	*ret = balloon_policy_default;
+	ret->enter_pct = spec->shrink_below_pct;
+	ret->leave_pct = spec->leave_above_pct;
 }
 
 /* The host in numbers that can be added. */
@@ -230,61 +231,4 @@ void balloon_decide(const struct balloon_policy *policy, const struct balloon_po
 	return_loans(policy, pool, &h, pool_memory, seats, n, ret);
 	for (size_t i = 0; i < n; i++)
 		finish(&seats[i], pool->now, policy);
-}
-
-/* Steps close together are one loan. A full table forgets its oldest, which has been watched the
- * longest. */
-static void lend(
-	const struct balloon_policy *p, struct balloon_memory *m, uint64_t from, usec_t now)
-{
-	usec_t together = p->watch / BALLOON_LOANS_MAX;
-
-	(void)balloon_loan_level(p, m, now);
-	if (m->n_loans > 0 && usec_sub(now, m->loans[m->n_loans - 1].at) < together)
-		return;
-	if (m->n_loans == BALLOON_LOANS_MAX) {
-		for (unsigned i = 1; i < BALLOON_LOANS_MAX; i++)
-			m->loans[i - 1] = m->loans[i];
-		m->n_loans--;
-	}
-	m->loans[m->n_loans++] = (struct balloon_loan){ .at = now, .from_kib = from };
-}
-
-void balloon_ordered(const struct balloon_policy *policy, struct balloon_memory *memory,
-	const struct balloon_decision *decision, usec_t now)
-{
-	uint64_t from = decision->from_kib, to = decision->target_kib;
-
-	if (decision->action == BALLOON_HOLD || decision->reason == BALLOON_STUCK)
-		return;
-	memory->ordered_kib = to;
-	memory->order_from_kib = from;
-	memory->progress_kib = to > from ? to - from : from - to;
-	memory->progress_at = now;
-	if (decision->action == BALLOON_GROW) {
-		memory->grown_at = MAX(now, 1u);
-		memory->n_loans = 0;
-		memory->step_kib = 0;
-		return;
-	}
-	memory->shrunk_at = MAX(now, 1u);
-	if (decision->reason == BALLOON_OVERRIDE)
-		return;
-	uint64_t step = MAX(memory->step_kib, policy->step_first_kib);
-	memory->step_kib = 2 * MIN(step, BALLOON_KIB_MAX);
-	lend(policy, memory, from, now);
-}
-
-void balloon_rebooted(struct balloon_memory *memory)
-{
-	struct balloon_memory kept = {
-		.fall_kib_s = memory->fall_kib_s,
-		.fall_at = memory->fall_at,
-		.learned_kib = memory->learned_kib,
-		.learned_until = memory->learned_until,
-		.learned_decayed = memory->learned_decayed,
-		.lessons = memory->lessons,
-	};
-
-	*memory = kept;
 }

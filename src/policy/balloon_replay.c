@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define CONSTANT_AFTER (60 * USEC_PER_SEC)
+#define CONSTANT_AFTER (2 * USEC_PER_MINUTE)
 #define TURN_KIB       (16 * 1024)
 #define FALL_KIB       (512 * 1024)
 #define TURN_WINDOW    (10 * USEC_PER_MINUTE)

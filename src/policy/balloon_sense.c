@@ -18,20 +18,6 @@ static bool known(uint64_t v)
 	return v <= BALLOON_KIB_MAX;
 }
 
-static uint64_t halve(uint64_t v, usec_t elapsed, usec_t half)
-{
-	if (half == 0)
-		return 0;
-	/* Between two halvings the curve is taken for a line, which is at most 6 % off. */
-	uint64_t whole = elapsed / half;
-	if (whole >= 63)
-		return 0;
-	v >>= whole;
-	/* Both below 2^40, so in seconds the product stays inside 64 bits. */
-	uint64_t rest = (elapsed % half) / USEC_PER_SEC, half_sec = half / USEC_PER_SEC;
-	return half_sec ? v - v / 2 * MIN(rest, half_sec) / half_sec : v;
-}
-
 /* Limits first: every later number is clamped to them. */
 static void take_limits(struct balloon_seat *s)
 {
@@ -42,37 +28,6 @@ static void take_limits(struct balloon_seat *s)
 	w->limit = in->limit_kib ? MIN(in->limit_kib, w->max) : w->max;
 	w->floor = MIN(in->min_kib, w->limit);
 	w->actual = MIN(in->actual_kib, w->max);
-}
-
-/* A lesson stands firm and then halves, slowly; at once and faster while the host is about to fail,
- * which would take guests whole. */
-static void decay_lesson(const struct balloon_policy *p, struct balloon_seat *s, usec_t now)
-{
-	struct balloon_memory *m = s->memory;
-	usec_t half = s->work.critical ? p->recover_lesson : p->learned_half;
-	usec_t from = m->learned_decayed;
-
-	m->learned_kib = MIN(m->learned_kib, BALLOON_KIB_MAX);
-	if (!s->work.critical)
-		from = MAX(from, m->learned_until);
-	/* In steps of a minute, lest rounding eat the decay. */
-	if (now > from && now - from >= USEC_PER_MINUTE) {
-		m->learned_kib = halve(m->learned_kib, now - from, half);
-		m->learned_decayed = now;
-	}
-}
-
-uint64_t balloon_loan_level(const struct balloon_policy *p, struct balloon_memory *m, usec_t now)
-{
-	unsigned old = 0;
-
-	m->n_loans = MIN(m->n_loans, BALLOON_LOANS_MAX);
-	while (old < m->n_loans && usec_add(m->loans[old].at, p->watch) <= now)
-		old++;
-	for (unsigned i = old; i < m->n_loans; i++)
-		m->loans[i - old] = m->loans[i];
-	m->n_loans -= old;
-	return m->n_loans ? m->loans[0].from_kib : 0;
 }
 
 /* What the guest says against what it says elsewhere, and against the balloon. */
@@ -172,8 +127,8 @@ static void count(struct balloon_seat *s, usec_t now, usec_t counted_at, struct 
 		ret->swap_out = rate(m->swap_out_kib, in->swap_out_kib, dt);
 		ret->faults = rate(m->major_faults, in->major_faults, dt);
 		w->fall_kib_s = own_fall(w, m, dt);
-		m->fall_kib_s =
-			halve(MIN(m->fall_kib_s, RATE_MAX), usec_sub(now, m->fall_at), FALL_HALF);
+		m->fall_kib_s = balloon_halve(
+			MIN(m->fall_kib_s, RATE_MAX), usec_sub(now, m->fall_at), FALL_HALF);
 		m->fall_kib_s = MAX(m->fall_kib_s, w->fall_kib_s);
 		m->usable_slow_kib = (3 * m->usable_slow_kib + w->usable) / 4;
 	} else {
@@ -294,31 +249,6 @@ static uint64_t grow_to(
 	return w->actual + MAX(lack, p->change_min_kib);
 }
 
-/* Pain comes some steps after its cause: half of what was lent is added to what was usable when it
- * hurt, and that much is left usable for a while. In usable memory, not in size: when the guest's
- * needs have changed, the size that hurt says nothing. */
-static void learn(
-	const struct balloon_policy *p, struct balloon_seat *s, uint64_t loan_level, usec_t now)
-{
-	struct balloon_memory *m = s->memory;
-	uint64_t lent = balloon_less(MIN(loan_level, s->work.max), s->work.actual);
-	uint64_t level = s->work.usable + MIN(lent, MAX(lent / 2, p->step_first_kib));
-	bool episode = m->hurt_at && usec_sub(now, m->hurt_at) < p->recover;
-
-	if (!episode) {
-		m->lessons = MIN(m->lessons + 1, 16u);
-		m->step_kib = 0;
-	}
-	if (level > m->learned_kib)
-		m->learned_kib = level;
-	usec_t firm = p->learned_firm;
-	for (unsigned i = 1; i < m->lessons && firm < p->learned_firm_max; i++)
-		firm *= 2;
-	m->learned_until = usec_add(now, MIN(firm, p->learned_firm_max));
-	m->learned_decayed = now;
-	m->lesson_at = MAX(now, 1u);
-}
-
 static void feel(const struct balloon_policy *p, const struct balloon_pool *pool,
 	struct balloon_seat *s, usec_t counted_at)
 {
@@ -339,7 +269,7 @@ static void feel(const struct balloon_policy *p, const struct balloon_pool *pool
 	if (!w->hard)
 		return;
 	if (level)
-		learn(p, s, level, now);
+		balloon_learn(p, s, level, now);
 	m->hurt_at = now;
 }
 
@@ -418,8 +348,14 @@ static bool resting(const struct balloon_policy *p, const struct balloon_seat *s
 
 	if (recent(m->hurt_at, now, p->recover))
 		return true;
-	return !s->work.critical && (recent(m->lesson_at, now, p->recover_lesson) ||
-					    recent(m->grown_at, now, p->recover));
+	usec_t rest = p->recover_lesson;
+	if (s->work.critical) {
+		unsigned doubled = MIN(m->again, 3u);
+
+		rest = MIN(p->recover_critical << doubled, rest);
+	}
+	return recent(m->lesson_at, now, rest) ||
+	       (!s->work.critical && recent(m->grown_at, now, p->recover));
 }
 
 /* Blindness while a loan is out: the loan goes back, since its trial cannot be watched. */
@@ -449,7 +385,7 @@ void balloon_sense(const struct balloon_policy *p, const struct balloon_pool *po
 	s->out = (struct balloon_decision){ .action = BALLOON_HOLD };
 	w->period = s->in.tcg ? p->period_tcg : p->period;
 	take_limits(s);
-	decay_lesson(p, s, now);
+	balloon_decay(p, s, now);
 	enum balloon_reason phase = block_of_phase(s->in.phase);
 	if (phase == BALLOON_GUEST_AWAY || phase == BALLOON_GUEST_LEAVING) {
 		w->block = phase;
@@ -471,7 +407,7 @@ void balloon_sense(const struct balloon_policy *p, const struct balloon_pool *po
 			draw_lines(p, s);
 	}
 	if (back && m->n_loans > 0) {
-		learn(p, s, balloon_loan_level(p, m, now), now);
+		balloon_learn(p, s, balloon_loan_level(p, m, now), now);
 		m->hurt_at = now;
 		w->sign = w->sign == BALLOON_STEADY ? BALLOON_TOOK_BACK : w->sign;
 		w->grow_to = MAX(w->grow_to, w->actual);

@@ -9,7 +9,7 @@ $(eval $(call test_rule,$(BALLOON_COMPARE),tests/balloon/compare.c,tests/balloon
 .PHONY: check-balloon bench-balloon
 check-balloon: $(BALLOON_COMPARE)
 	@$(BALLOON_COMPARE) --check $(BALLOON_TRACES) >$(B)/balloon.txt || { cat $(B)/balloon.txt; exit 1; }
-	@tail -n 1 $(B)/balloon.txt
+	@grep -A 99 '^missed\|^compare' $(B)/balloon.txt
 
 bench-balloon: $(BALLOON_COMPARE)
 	@echo "bench-balloon: aims: no swap-in, a fifth of the best other's pressure, as much memory returned"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes the reader of memory traces: what is taken is sound, what is refused has a reason with its
  * place, and a recorded row is read again as it was. */
-/* LINK: base/time model/guestmem model/spec policy/balloon policy/balloon_names policy/balloon_sense policy/balloon_share policy/balloon_trace policy/balloon_replay */
+/* LINK: base/time model/guestmem model/spec policy/balloon policy/balloon_names policy/balloon_loan policy/balloon_sense policy/balloon_share policy/balloon_trace policy/balloon_replay */
 #include "replay.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the balloon's policy answers to one guest or two, tick by tick. */
-/* LINK: base/time model/spec policy/balloon policy/balloon_names policy/balloon_sense policy/balloon_share */
+/* LINK: base/time model/spec policy/balloon policy/balloon_names policy/balloon_loan policy/balloon_sense policy/balloon_share */
 #include "policy/balloon.h"
 
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whatever a guest says and whatever is remembered of it: no target outside its bounds, no shrink
  * without sight, no more given than there is. SEED= repeats a run, ROUNDS= makes it longer. */
-/* LINK: base/time model/spec policy/balloon policy/balloon_names policy/balloon_sense policy/balloon_share */
+/* LINK: base/time model/spec policy/balloon policy/balloon_names policy/balloon_loan policy/balloon_sense policy/balloon_share */
 #include "policy/balloon.h"
 
 #include <setjmp.h>

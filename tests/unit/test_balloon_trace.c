@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Traces of memory as text: what is read, and the reason with its place where it is not. */
-/* LINK: base/time model/guestmem model/spec policy/balloon policy/balloon_names policy/balloon_sense policy/balloon_share policy/balloon_trace policy/balloon_replay */
+/* LINK: base/time model/guestmem model/spec policy/balloon policy/balloon_names policy/balloon_loan policy/balloon_sense policy/balloon_share policy/balloon_trace policy/balloon_replay */
 #include "policy/balloon_trace.h"
 
 #include <errno.h>

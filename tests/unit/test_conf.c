@@ -226,6 +226,17 @@ static const struct fault_case fault_cases[] = {
 		{ "d:3: Critical: 2.0 GiB is over Reserve=1.0 GiB" } },
 	{ 1, "[Pool]\nReserve=256M\n", { "d:2: Critical: 512 MiB is over Reserve=256 MiB" } },
 	{ 1, "[Pool]\nReserve=x\nCritical=2G\n", { "d:2: Reserve: 'x' is no size" } },
+	{ 1, "[Pool]\nShrinkBelow=20\n", { "d:2: ShrinkBelow: '20' is no percentage" } },
+	{ 1, "[Pool]\nShrinkBelow=30%\n",
+		{ "d:2: LeaveAbove: 25% is not over ShrinkBelow=30%" } },
+	{ 1, "[Pool]\nLeaveAbove=20%\n",
+		{ "d:2: LeaveAbove: 20% is not over ShrinkBelow=20%" } },
+	{ 1, "[Pool]\nTotal=768M\n", { "d:2: Total: 768 MiB is less than the guests" } },
+	{ 0, OK "[Memory]\nIdleTarget=3G\n", { "g:4: IdleTarget: means nothing while memory" } },
+	{ 0, OK "[Memory]\nReclaim=eager\nMemoryMin=2G\nIdleTarget=1G\n",
+		{ "g:6: IdleTarget: 1.0 GiB is not between MemoryMin=2.0 GiB" } },
+	{ 0, OK "[Memory]\nReclaim=eager\nIdleTarget=7G\n",
+		{ "g:5: IdleTarget: 7.0 GiB is not between" } },
 	{ 0, OK "[Memory]\nMemoryMin=7G\n", { "g:4: MemoryMin: 7.0 GiB is over Memory=6.0 GiB" } },
 	{ 0, OK "[Guest]\nMemory=1X\n[Memory]\nMemoryMin=7G\n",
 		{ "g:4: Memory: '1X' is no size" } },
@@ -569,14 +580,15 @@ static void test_every_key(void **state)
 {
 	struct spec *spec = parse_good(
 		"[Daemon]\nConnection=test:///default\nStateDirectory=/s\nRuntimeDirectory=/r\n"
-		"[Pool]\nReserve=3G\nCritical=2G\n",
+		"[Pool]\nReserve=3G\nCritical=2G\nTotal=9G\nShrinkBelow=11%\nLeaveAbove=33%\n",
 		"[Guest]\nHostname=h.example\nUser=u\nMemory=1G\nCPUs=3\nCPUWeight=50\n"
 		"CPUQuota=150%\nDisk=2G\nAccel=kvm\nArch=aarch64\nAutostart=no\n"
 		"[Image]\nPath=/p\nSHA256=" S40 S10 S10 "AAAB\nKernel=/k\nInitrd=/i\nCmdline=c d\n"
 		"[Network]\nBind=10.1.2.3\nPortOffset=20000\nSSHPort=2222\nEgress=all\n"
 		"[CloudInit]\nAuthorizedKeys=" KEY1 "\nAuthorizedKeys=" KEY2 "\n"
 		"AuthorizedKeysFile=/f\nPackages=nginx g++\nPackages=nginx vim\nVendorData=/v\n"
-		"[Memory]\nMemoryMin=256M\nWeight=7\n[Shutdown]\nTimeout=5s\n"
+		"[Memory]\nMemoryMin=256M\nWeight=7\nReclaim=eager\nIdleTarget=512M\n[Shutdown]"
+		"\nTimeout=5s\n"
 		"AgentTimeout=0s\nQuitTimeout=2min\n"
 		"[Restart]\nLimit=9\nWindow=1h\n"
 		"[Boot]\nDeadlineFactor=8\nDeadlineMin=2min\nOnStuck=restart\n"
@@ -592,6 +604,11 @@ static void test_every_key(void **state)
 	assert_string_equal(spec->runtime_dir, "/r");
 	assert_int_equal(spec->reserve_kib, 3 << 20);
 	assert_int_equal(spec->critical_kib, 2 << 20);
+	assert_int_equal(spec->pool_total_kib, 9 << 20);
+	assert_int_equal(spec->shrink_below_pct, 11);
+	assert_int_equal(spec->leave_above_pct, 33);
+	assert_int_equal(g->reclaim, RECLAIM_EAGER);
+	assert_int_equal(g->idle_target_kib, 512 << 10);
 	assert_string_equal(g->hostname, "h.example");
 	assert_string_equal(g->user, "u");
 	assert_int_equal(g->memory_kib, 1 << 20);

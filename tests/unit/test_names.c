@@ -81,6 +81,7 @@ struct name_table {
 	TABLE(operation_kind, enum operation_kind, OPERATION_KIND_NUM)                             \
 	TABLE(on_stuck, enum spec_on_stuck, ON_STUCK_NUM)                                          \
 	TABLE(probe_kind, enum spec_probe, PROBE_NUM)                                              \
+	TABLE(reclaim, enum spec_reclaim, RECLAIM_NUM)                                             \
 	TABLE(report_error, enum report_error, REPORT_ERROR_NUM)                                   \
 	TABLE(report_status, enum report_status, REPORT_STATUS_NUM)                                \
 	TABLE(remedy_sight, enum remedy_sight, REMEDY_SIGHT_NUM)                                   \
