@@ -102,9 +102,11 @@ struct balloon_policy {
 	usec_t recover;           /* no shrink that long after distress or growth */
 	usec_t recover_lesson;    /* nor that long after a loan that hurt */
 	/* ... that long while the host is below `critical`, doubled each time the same guest hurts
-	 * in the same state; also the half-life of a learned floor then. */
+	 * in the same state. */
 	usec_t recover_critical;
-	usec_t learned_firm; /* a learned floor stands that long, doubled with each lesson ... */
+	usec_t recover_ample; /* and that long where more than a third is usable; also the
+			       * half-life of a learned floor then, doubled likewise */
+	usec_t learned_firm;  /* a learned floor stands that long, doubled with each lesson ... */
 	usec_t learned_firm_max;
 	usec_t learned_half; /* ... then what is above the minimum halves in this time */
 	uint64_t swap_kib_s; /* swapping faster than this is distress */
@@ -187,7 +189,7 @@ struct balloon_memory {
 			       * and this */
 	usec_t learned_until, learned_decayed;
 	usec_t lesson_at;
-	uint64_t lesson_usable_kib; /* usable memory once that lesson's loans are returned */
+	uint64_t lesson_usable_kib; /* usable memory when that lesson hurt */
 	unsigned again;             /* lessons in a row with about that much */
 	unsigned lessons;
 	/* set aside */

@@ -18,18 +18,19 @@ uint64_t balloon_halve(uint64_t v, usec_t elapsed, usec_t half)
 }
 
 /* A lesson stands firm and then halves, slowly; at once and faster while the host is about to fail,
- * which would take guests whole. */
+ * which would take guests whole; but slower each time the same guest was hurt in the same state. */
 void balloon_decay(const struct balloon_policy *p, struct balloon_seat *s, usec_t now)
 {
 	struct balloon_memory *m = s->memory;
-	usec_t half = s->work.critical ? p->recover_critical : p->learned_half;
+	unsigned again = MIN(m->again, 6u);
+	usec_t half = s->work.critical ? p->recover_ample << again : p->learned_half;
 	usec_t from = m->learned_decayed;
 
 	m->learned_kib = MIN(m->learned_kib, BALLOON_KIB_MAX);
 	if (!s->work.critical)
 		from = MAX(from, m->learned_until);
-	/* In steps of a minute, lest rounding eat the decay. */
-	if (now > from && now - from >= USEC_PER_MINUTE) {
+	/* In steps, lest rounding eat the decay. */
+	if (now > from && now - from >= 10 * USEC_PER_SEC) {
 		m->learned_kib = balloon_halve(m->learned_kib, now - from, half);
 		m->learned_decayed = now;
 	}
@@ -62,11 +63,11 @@ void balloon_learn(
 
 	if (!episode) {
 		/* The same guest in the same state hurt again, or another lesson? */
-		bool same = s->work.usable + lent <= m->lesson_usable_kib + s->work.max / 16 &&
-			    m->lesson_usable_kib <= s->work.usable + lent + s->work.max / 16;
+		bool same = s->work.usable <= m->lesson_usable_kib + s->work.max / 16 &&
+			    m->lesson_usable_kib <= s->work.usable + s->work.max / 16;
 
 		m->again = same ? MIN(m->again + 1, 16u) : 0;
-		m->lesson_usable_kib = s->work.usable + lent;
+		m->lesson_usable_kib = s->work.usable;
 		m->lessons = MIN(m->lessons + 1, 16u);
 		m->step_kib = 0;
 	}

@@ -83,6 +83,7 @@ const struct balloon_policy balloon_policy_default = {
 	.recover = 60 * USEC_PER_SEC,
 	.recover_lesson = 10 * USEC_PER_MINUTE, /* at most one change of direction in that time */
 	.recover_critical = 2 * USEC_PER_MINUTE,
+	.recover_ample = 30 * USEC_PER_SEC,
 	.learned_firm = 30 * USEC_PER_MINUTE,
 	.learned_firm_max = 8 * USEC_PER_HOUR,
 	.learned_half = USEC_PER_HOUR,

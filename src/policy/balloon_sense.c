@@ -346,14 +346,18 @@ static bool resting(const struct balloon_policy *p, const struct balloon_seat *s
 {
 	const struct balloon_memory *m = s->memory;
 
-	if (recent(m->hurt_at, now, p->recover))
-		return true;
-	usec_t rest = p->recover_lesson;
-	if (s->work.critical) {
-		unsigned doubled = MIN(m->again, 3u);
+	usec_t peace = p->recover, rest = p->recover_lesson;
 
-		rest = MIN(p->recover_critical << doubled, rest);
+	if (s->work.critical) {
+		/* With that much usable it was no lack of memory for long. */
+		bool ample = s->work.usable > s->work.max / 3;
+		unsigned doubled = MIN(m->again, 5u);
+
+		peace = ample ? p->recover_ample : peace;
+		rest = MIN((ample ? p->recover_ample : p->recover_critical) << doubled, rest);
 	}
+	if (recent(m->hurt_at, now, peace))
+		return true;
 	return recent(m->lesson_at, now, rest) ||
 	       (!s->work.critical && recent(m->grown_at, now, p->recover));
 }

@@ -128,7 +128,7 @@ static const struct {
 	double reached;
 } known[] = {
 	{ "cache", "GiB returned", 1.5 },
-	{ "lying", "turns in 10 minutes", 6 },
+	{ "lying", "turns in 10 minutes", 4 },
 };
 
 static void hold(bool holds, const char *trace, const char *what, double ours_is, double limit)
