@@ -62,8 +62,13 @@ static void check_spec(const struct spec *spec)
 		.state_dir = spec->state_dir,
 		.runtime_dir = spec->runtime_dir,
 		.reserve_kib = spec->reserve_kib,
-		.critical_kib = spec->critical_kib };
+		.critical_kib = spec->critical_kib,
+		.pool_total_kib = spec->pool_total_kib,
+		.shrink_below_pct = spec->shrink_below_pct,
+		.leave_above_pct = spec->leave_above_pct };
 	unsigned changes = 0;
+
+	require(spec->leave_above_pct > spec->shrink_below_pct, "two thresholds");
 
 	for (unsigned i = 0; i < spec->n_guests; i++)
 		check_guest(&spec->guests[i]);
