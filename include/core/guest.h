@@ -108,7 +108,10 @@ struct guest {
 	struct guest_remedy remedy;
 	struct exit_record last_exit;
 	bool kill_asked;
-	bool start_waits;      /* asked for before the first look */
+	bool start_waits; /* asked for before the first look */
+	/* A start of ours may have been cut short, with QEMU created and paused; it may be resumed
+	 * so often. 0 once the guest was seen to run. */
+	unsigned resumes_left;
 	char boot_id[37];      /* the current one; "" unknown */
 	char past_boot_id[37]; /* the one before; a report that shows it is stale */
 	bool boot_id_by_agent;

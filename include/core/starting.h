@@ -12,6 +12,12 @@
 int starting_preflight(struct guest *g, struct reason *reason);
 /* Builds the domain and asks for it. 0: NEWS_START will come. */
 int starting_submit(struct guest *g, struct reason *reason);
+/* A daemon that dies, or a libvirtd, between the creation of QEMU and its first instruction leaves
+ * it paused, and nobody else would ever resume it. True where the facts say so and it is being
+ * resumed: a read follows. A guest that was seen to run, or that is not wanted up, is let be. */
+bool starting_resume(struct guest *g);
+/* Such a thing is possible from here on. */
+void starting_may_be_cut_short(struct guest *g);
 /* The lock that keeps provisioning away while QEMU may run; best effort where it was adopted. */
 void starting_hold_lock(struct guest *g);
 void starting_release_lock(struct guest *g);

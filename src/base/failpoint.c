@@ -5,6 +5,8 @@
  * sleep=SECONDS MEDIAKIT_FAILPOINT=list                    prints every name and ends
  *   MEDIAKIT_FAILPOINT_TRACE=FILE              a line for each point when it is first passed, and
  *                                              when it fires: "passed NAME PID", "fired NAME PID"
+ *   MEDIAKIT_FAILPOINT_GATE=FILE               passes count, and orders hold, only while it is
+ * there
  *
  * COUNT is the pass at which it fires, 1 where it is not given; with a + behind it also every later
  * one. A fault in the variable ends the program: a test that injects nothing must not pass. */
@@ -77,7 +79,9 @@ static struct order {
 } orders[ORDERS_MAX];
 static unsigned n_orders;
 static int trace_fd = -1;
+static const char *gate;
 
+static atomic_bool passed[FAILPOINT_NUM];
 static atomic_uint passes[FAILPOINT_NUM];
 
 static void trace(const char *what, enum failpoint at)
@@ -113,10 +117,12 @@ static int act(const struct order *order)
 
 int failpoint_reached(enum failpoint at)
 {
+	if (!atomic_exchange(&passed[at], true))
+		trace("passed", at);
+	if (gate && access(gate, F_OK) < 0)
+		return 0;
 	unsigned pass = atomic_fetch_add(&passes[at], 1) + 1;
 
-	if (pass == 1)
-		trace("passed", at);
 	for (unsigned i = 0; i < n_orders; i++) {
 		const struct order *order = &orders[i];
 
@@ -198,6 +204,7 @@ __attribute__((constructor)) static void failpoint_setup(void)
 			(void)printf("%s\n", failpoint_names[i]);
 		exit(0);
 	}
+	gate = getenv("MEDIAKIT_FAILPOINT_GATE");
 	if (path)
 		trace_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	if (text)

@@ -88,7 +88,7 @@ static void take_facts(struct guest *g, usec_t now)
 	enum guest_state was = g->state;
 
 	/* Read before the start that is under way: it says nothing about what comes. */
-	if (g->start_in_flight)
+	if (g->start_in_flight || starting_resume(g))
 		return;
 	if (was == GUEST_CRASHED && runs_after_all(g)) {
 		g->retry_due = USEC_INFINITY;
@@ -102,6 +102,7 @@ static void take_facts(struct guest *g, usec_t now)
 		take_exit(g, GUEST_EV_EXIT_CLEAN, now);
 		break;
 	case HV_DOMAIN_RUNNING:
+		g->resumes_left = 0;
 		if (g->evidence.pid != g->facts.pid)
 			evidence_look(g);
 		guest_event(g, GUEST_EV_SEEN_RUNNING, now);

@@ -3,6 +3,7 @@
 #include "core/record.h"
 
 #include "base/log.h"
+#include "core/starting.h"
 #include "core/supervisor.h"
 #include "model/state.h"
 
@@ -152,6 +153,10 @@ static void guest_from_state(struct guest *g, const struct state_record *r, usec
 	 * up all the same, it was asked for since. */
 	g->rests = same_host_boot && state == GUEST_STOPPED && r->exit_at_realtime != 0 &&
 		   g->last_exit.cause != CAUSE_OPERATOR;
+	if (g->want == WANT_UP && !g->rests &&
+		(state == GUEST_STARTING || state == GUEST_STOPPED || state == GUEST_ABSENT ||
+			state == GUEST_CRASHED))
+		starting_may_be_cut_short(g);
 	g->started_at_realtime = r->started_realtime;
 	g->healthy = r->healthy;
 	g->healthy_since_realtime = r->healthy_since_realtime;

@@ -5,6 +5,7 @@
 #include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "core/event.h"
 #include "core/hvlink.h"
 #include "core/supervisor.h"
 #include "io/layout.h"
@@ -13,6 +14,9 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+
+/* A resume that fails is libvirt's or QEMU's trouble, and shows as a pause. */
+#define RESUMES_MAX 3u
 
 static bool use_kvm(struct supervisor *s, const struct guest_spec *spec)
 {
@@ -131,7 +135,28 @@ int starting_submit(struct guest *g, struct reason *reason)
 			"an earlier call to libvirt about this guest has not returned yet");
 	if (r < 0)
 		return reason_set(reason, r, "the start cannot be asked for: %s", strerror(-r));
+	starting_may_be_cut_short(g);
 	return 0;
+}
+
+void starting_may_be_cut_short(struct guest *g)
+{
+	g->resumes_left = RESUMES_MAX;
+}
+
+bool starting_resume(struct guest *g)
+{
+	const struct hv_facts *facts = &g->facts;
+
+	/* libvirt calls a domain that was created paused one that a user paused. */
+	if (facts->state != HV_DOMAIN_PAUSED || g->want != WANT_UP || g->resumes_left == 0 ||
+		(facts->reason != HV_REASON_USER && facts->reason != HV_REASON_UNKNOWN) ||
+		hvlink_stop(g, HV_RESUME) < 0)
+		return false;
+	g->resumes_left--;
+	event_note(g, EVENT_BOOT, NULL, LOG_NOTICE,
+		"found created and paused, by a start that was cut short: resuming it");
+	return true;
 }
 
 void starting_hold_lock(struct guest *g)

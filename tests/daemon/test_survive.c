@@ -299,6 +299,42 @@ static void test_killed_while_starting_again(void **state)
 	}
 }
 
+/* The daemon dies when QEMU is there and runs nothing yet: a guest that is wanted does not wait
+ * there for ever. */
+static void test_killed_before_resume(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	for (unsigned kept = 0; kept < 2; kept++) {
+		sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_KILL), 30 * S);
+		d->start_takes = 5 * S;
+		(void)sim_ask(sim, VM, OPERATION_START);
+		/* Before, and after, the state was kept as well as the wish. */
+		if (kept)
+			sim_wait_state(sim, VM, GUEST_STARTING, S);
+		sim_run(sim, kept * S);
+		sim_kill_daemon(sim);
+		sim_run(sim, 10 * S);
+		fake_guest_pause(d, HV_REASON_USER);
+		unsigned starts = d->starts;
+		int64_t pid = d->pid;
+		sim_daemon(sim);
+		sim_wait_healthy(sim, VM, 200 * S);
+		assert_int_equal(d->starts, starts);
+		assert_int_equal(d->pid, pid);
+		assert_true(sim_log_has(sim, "a start that was cut short"));
+	}
+	/* One that ran is let be: whoever paused it has a reason. */
+	unsigned resumes = d->resumes;
+	sim_kill_daemon(sim);
+	fake_guest_pause(d, HV_REASON_USER);
+	sim_daemon(sim);
+	sim_run(sim, 60 * S);
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_PAUSED);
+	assert_int_equal(d->resumes, resumes);
+}
+
 /* Started by a person's hand under our eyes: adopted, and its services get the time of a boot. */
 static void test_started_from_outside(void **state)
 {
@@ -482,6 +518,7 @@ int main(void)
 		HEALTHY(test_went_down_meanwhile),
 		HEALTHY(test_rests),
 		HEALTHY(test_killed_while_starting_again),
+		HEALTHY(test_killed_before_resume),
 		HEALTHY(test_stopped_stays),
 		FRESH(test_killed_while_starting),
 		HEALTHY(test_started_from_outside),
