@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "core/hvlink.h"
-#include "core/record.h"
 #include "core/stopping.h"
 #include "core/supervisor.h"
 
@@ -40,7 +39,10 @@ static void want(struct guest *g, enum guest_want w, const char *who)
 	g->rests = false;
 	remedy_superseded(g);
 	g->dirty = true;
-	record_save(g);
+	/* Later in this turn of the loop, together with the state that follows from it: a daemon
+	 * that died between two writes left a guest that runs and is wanted down, with nobody to
+	 * stop it. */
+	g->save_due = 0;
 	FAILPOINT(WANTED);
 }
 

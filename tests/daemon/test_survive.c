@@ -335,6 +335,26 @@ static void test_killed_before_resume(void **state)
 	assert_int_equal(d->resumes, resumes);
 }
 
+/* A wish is kept together with what follows from it, or not at all: never one without the other. */
+static void test_wish_and_state_together(void **state)
+{
+	struct sim *sim = *state;
+
+	(void)sim_ask(sim, VM, OPERATION_STOP);
+	sim_kill_daemon(sim);
+	sim_daemon(sim);
+	sim_run(sim, 10 * S);
+	assert_int_equal(sim_guest(sim, VM)->want, WANT_UP);
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_READY);
+
+	(void)sim_ask(sim, VM, OPERATION_STOP);
+	sim_turn(sim);
+	sim_kill_daemon(sim);
+	sim_daemon(sim);
+	sim_wait_state(sim, VM, GUEST_STOPPED, 200 * S);
+	assert_int_equal(sim_guest(sim, VM)->want, WANT_DOWN);
+}
+
 /* Started by a person's hand under our eyes: adopted, and its services get the time of a boot. */
 static void test_started_from_outside(void **state)
 {
@@ -519,6 +539,7 @@ int main(void)
 		HEALTHY(test_rests),
 		HEALTHY(test_killed_while_starting_again),
 		HEALTHY(test_killed_before_resume),
+		HEALTHY(test_wish_and_state_together),
 		HEALTHY(test_stopped_stays),
 		FRESH(test_killed_while_starting),
 		HEALTHY(test_started_from_outside),
