@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "core/event.h"
 #include "core/hvlink.h"
+#include "core/supervisor.h"
 
 #include <errno.h>
 
@@ -104,9 +105,11 @@ void stopping_climb(struct guest *g, usec_t now)
 		[RUNG_ACPI] = HV_ACPI,
 		[RUNG_QUIT] = HV_QUIT,
 	};
+	struct hv *hv = g->supervisor->config.hv;
 	const struct shutdown_sight see = {
 		.paused = can_be_resumed(g),
 		.agent_connected = g->facts.agent_connected,
+		.qemu_hangs = hv->vtable->wedged(hv, g->spec->uuid),
 	};
 	enum shutdown_rung before = g->ladder.rung;
 	enum shutdown_rung rung = shutdown_step(&g->ladder, &see, now);

@@ -211,7 +211,8 @@ static void test_forced_twice(void **state)
 	assert_int_equal(sim_guest(sim, VM)->last_exit.rung, RUNG_DESTROY);
 }
 
-/* QEMU hangs, agent and all: no rung waits for the one before it, and each is told once. */
+/* QEMU hangs, agent and all: no rung waits for the one before it, each is told once, and it is not
+ * waited for that a QEMU that hangs ends by itself. */
 static void test_forced_hung(void **state)
 {
 	struct sim *sim = *state;
@@ -224,11 +225,11 @@ static void test_forced_hung(void **state)
 	assert_true(sim_guest(sim, VM)->ladder.presses >= 2);
 	sim_wait_answer(sim, r, 250 * S);
 	assert_text(r->text, "QEMU had to be killed");
-	assert_int_equal(d->quits, 1);
+	assert_int_equal(d->quits, 0);
 	assert_int_equal(d->destroys, 1);
-	assert_true(r->answered_at - r->asked_at <= 210 * S);
+	assert_true(r->answered_at - r->asked_at <= 195 * S);
 	assert_int_equal(sim_log_count(sim, "press the power button"), 1);
-	assert_int_equal(sim_log_count(sim, "QEMU is asked to write out"), 1);
+	assert_int_equal(sim_log_count(sim, "QEMU is asked to write out"), 0);
 }
 
 /* The agent says no: the button is pressed at once. */
@@ -251,8 +252,8 @@ static void test_budgets(void **state)
 	struct sim *sim = *state;
 	struct fake_guest *d = sim_fake(sim, VM);
 
-	sim_configure(sim, VM, 10000,
-		"[Shutdown]\nTimeout=20s\nAgentTimeout=12s\nQuitTimeout=3s\n");
+	sim_configure(
+		sim, VM, 10000, "[Shutdown]\nTimeout=20s\nAgentTimeout=12s\nQuitTimeout=3s\n");
 	assert_int_equal(sim_reload(sim), 0);
 	d->ignores_acpi = d->agent_lies = d->ignores_term = true;
 	const struct sim_request *r = sim_ask(sim, VM, OPERATION_STOP);

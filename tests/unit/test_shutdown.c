@@ -78,6 +78,21 @@ static void test_acpi(void **state)
 	assert_int_equal(shutdown_end(&s), T0 + 210 * S);
 }
 
+/* SIGTERM would not be heard, and waiting for that would outlast the budget. */
+static void test_qemu_hangs(void **state)
+{
+	static const struct shutdown_sight hangs = { .qemu_hangs = true };
+	static const struct step press = { 0, RUNG_ACPI };
+	static const struct step end[] = { { 3 * S, RUNG_DESTROY }, { 33 * S, RUNG_DESTROY } };
+	const struct shutdown_budget b = { .guest = 3 * S, .quit = 15 * S };
+	struct shutdown s;
+
+	(void)state;
+	shutdown_begin(&s, &b, T0);
+	check_steps(&s, &hangs, &press, 1);
+	check_steps(&s, &hangs, end, ARRAY_SIZE(end));
+}
+
 /* Spans that are no multiple of the interval are not overdrawn; one of nothing is left out. */
 static void test_budget_end(void **state)
 {
@@ -240,6 +255,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_runs),
 		cmocka_unit_test(test_acpi),
+		cmocka_unit_test(test_qemu_hangs),
 		cmocka_unit_test(test_budget_end),
 		cmocka_unit_test(test_agent_first),
 		cmocka_unit_test(test_agent_refuses),
