@@ -87,6 +87,30 @@ check-virt: all
 check-programs: all
 	@tests/lib/needs-root tests/programs/run $(abspath $(B))
 
+# The fault table (tests/faults/TABLE.md), on a build that has fail points and that nobody installs.
+#   REPEAT=20 ONLY=word JOBS=2; HOURS=0.5 SEED= for soak; CYCLES=1000 EMBEDDED=50 CRASHES=20 for check-cycles
+FAULTS_B := $(B)/faults
+.PHONY: check-faults faults-build faults-table soak check-cycles
+faults-build: all
+	@$(MAKE) --no-print-directory B=$(FAULTS_B) CPPFLAGS="$(CPPFLAGS) -DMEDIAKIT_FAILPOINTS" all
+	@! grep -q MEDIAKIT_FAILPOINT $(PROGRAMS) || { echo "faults: a normal build has fail points"; exit 1; }
+
+check-faults: faults-build
+	@$(PYTHON) tests/faults/run $(FAULTS_B) --check-table
+	@tests/lib/needs-root tests/faults/run $(abspath $(FAULTS_B))
+
+faults-table:
+	@$(PYTHON) tests/faults/run $(FAULTS_B) --table >tests/faults/TABLE.md.new
+	@mv tests/faults/TABLE.md.new tests/faults/TABLE.md
+
+# Not by default anything: HOURS= is asked for.
+soak: faults-build
+	@test -n "$(HOURS)" || { echo "usage: make soak HOURS=0.5 [SEED=…]"; exit 2; }
+	@tests/lib/needs-root tests/faults/run $(abspath $(FAULTS_B))
+
+check-cycles: faults-build
+	@tests/lib/needs-root tests/faults/cycles $(abspath $(FAULTS_B))
+
 image:
 	@tests/lib/needs-root tests/image/build $(abspath $(B))/image
 
