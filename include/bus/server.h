@@ -11,6 +11,9 @@
 /* Limits of what strangers can make the daemon hold. */
 #define BUS_PEERS_STATUS_MAX  48u /* one more: the oldest of whoever holds the most goes */
 #define BUS_PEERS_CONTROL_MAX 16u /* one more: refused */
+/* The last descriptors below RLIMIT_NOFILE are no caller's: a word to systemd's watchdog, a state
+ * file, a question to a service take one each. */
+#define BUS_DESCRIPTORS_KEPT  16u
 /* per socket; then the listening socket rests for the rest of the second */
 #define BUS_ACCEPTS_PER_SEC 200u
 /* per peer, with a burst of twice that; then the peer is dropped */

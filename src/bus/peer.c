@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 static unsigned door_limit(enum bus_door door)
@@ -180,11 +181,27 @@ void peer_add(struct bus *b, struct peer *p)
 	b->n_peers[p->door]++;
 }
 
+/* The kernel gives the lowest that is free, so a high one says that nearly all are in use. */
+static bool is_among_last(int fd)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+	       (rlim_t)fd + BUS_DESCRIPTORS_KEPT >= limit.rlim_cur;
+}
+
 void peer_accept(struct bus *b, enum bus_door door, int fd)
 {
 	struct ucred who = { .uid = (uid_t)-1 };
 	socklen_t size = sizeof(who);
 
+	if (is_among_last(fd)) {
+		log_warning(
+			"a connection is refused: the last %u descriptors are kept (LimitNOFILE=)",
+			BUS_DESCRIPTORS_KEPT);
+		(void)close(fd);
+		return;
+	}
 	if (b->n_peers[door] >= door_limit(door) && door == BUS_DOOR_STATUS)
 		evict_one(b, door);
 	struct peer *p = b->n_peers[door] < door_limit(door) ? calloc(1, sizeof(*p)) : NULL;

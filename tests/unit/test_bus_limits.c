@@ -5,6 +5,8 @@
 /* LIBS: libsystemd libcbor inih jansson */
 #include "unit/bus_world.h"
 
+#include <sys/resource.h>
+
 static void a_flood_costs_the_connection(void **state)
 {
 	struct answer_box box = { 0 };
@@ -73,6 +75,32 @@ static void a_full_door(void **state)
 		close(controls[i]);
 	run_dry();
 	assert_null(world->bus->peers);
+}
+
+/* Whoever is in goes on being served, and what the daemon itself must open is left to it. */
+static void the_last_descriptors_are_kept(void **state)
+{
+	sd_bus *good = caller("status");
+	struct rlimit before, few;
+	struct view v = { 0 };
+	char byte;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	int fd = dial("status");
+	few = (struct rlimit){ (rlim_t)fd + BUS_DESCRIPTORS_KEPT, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	run_dry();
+	assert_int_equal(recv(fd, &byte, 1, 0), 0);
+	close(fd);
+	load(good, &v);
+	assert_int_equal(v.n_guests, 2);
+	view_free(&v);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	sd_bus *late = caller("status");
+	assert_int_equal(world->bus->n_peers[BUS_DOOR_STATUS], 2);
+	hang_up(late);
+	hang_up(good);
 }
 
 static void noise_ends_only_its_own_connection(void **state)
@@ -196,6 +224,7 @@ int main(void)
 		TEST(a_flood_costs_the_connection),
 		TEST(whoever_does_not_read_is_dropped),
 		TEST(a_full_door),
+		TEST(the_last_descriptors_are_kept),
 		TEST(noise_ends_only_its_own_connection),
 		TEST(the_console_goes_both_ways),
 		TEST(a_slow_reader_of_the_console_is_dropped),
