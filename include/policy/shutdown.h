@@ -49,8 +49,8 @@ struct shutdown_budget {
 struct shutdown_sight {
 	bool paused; /* by somebody, so that a resume helps */
 	bool agent_connected;
-	/* A call to QEMU's monitor did not come back: what hangs hears no SIGTERM, and while libvirt
-	 * waits for that it has the domain locked. */
+	/* A call to QEMU's monitor did not come back: what hangs hears no SIGTERM, and while
+	 * libvirt waits for that it has the domain locked. */
 	bool qemu_hangs;
 };
 
