@@ -33,9 +33,10 @@
 #define LAYOUT_TEMPORARY ".tmp"
 
 enum layout_file {
-	LAYOUT_VERSION_FILE, /* these three take no guest */
+	LAYOUT_VERSION_FILE, /* these four take no guest */
 	LAYOUT_STATE_LOCK,
 	LAYOUT_IMAGES,
+	LAYOUT_PRIVATE,
 	LAYOUT_IMAGE_DIR, /* the guest's */
 	LAYOUT_DISK,
 	LAYOUT_SEED,
@@ -57,7 +58,7 @@ enum layout_file {
 	LAYOUT_FILE_NUM,
 };
 
-/* The path, the caller's to free; `guest` is not looked at for the first three. NULL where memory
+/* The path, the caller's to free; `guest` is not looked at for the first four. NULL where memory
  * is out or where the name cannot be a directory's ("", ".", "..", a slash in it). */
 char *layout_path(const char *state_dir, const char *guest, enum layout_file file);
 

@@ -8,6 +8,7 @@
 #include "cli/provision_job.h"
 #include "cli/verb.h"
 #include "io/confdir.h"
+#include "io/owner.h"
 #include "io/reach.h"
 
 #include <errno.h>
@@ -23,6 +24,8 @@ const char usage_provision[] =
 	"configured size on top of it, and a seed for cloud-init with the host name, the user,\n"
 	"the keys and the packages of the configuration. An SSH key is made once where the\n"
 	"configuration gives none.\n"
+	"\n"
+	"Run as root it goes on as the owner of the state directory, whose files they are.\n"
 	"\n"
 	"Run again, it changes only what the configuration changed: the seed, which takes\n"
 	"effect at the guest's next boot. An existing disk is never overwritten, shrunk,\n"
@@ -62,6 +65,21 @@ static void watch_signals(void)
 	(void)sigaction(SIGHUP, &action, NULL);
 }
 
+static int become_owner(struct provision *p)
+{
+	static const enum layout_file of[] = { LAYOUT_IMAGES, LAYOUT_PRIVATE, LAYOUT_IMAGE_DIR,
+		LAYOUT_PRIVATE_DIR };
+
+	for (size_t i = 0; i < ARRAY_SIZE(of); i++) {
+		CLEANUP_FREE char *dir = layout_path(p->state_dir, p->guest->name, of[i]);
+		int r = dir ? owner_give(p->state_dir, dir, &p->reason) : -ENOMEM;
+		if (r < 0)
+			return r;
+	}
+	int r = owner_give(p->state_dir, p->state_dir, &p->reason);
+	return r < 0 ? r : owner_become(p->state_dir, &p->reason);
+}
+
 static int open_state(struct provision *p)
 {
 	int r = layout_open(p->state_dir, &p->reason);
@@ -74,7 +92,9 @@ static int open_state(struct provision *p)
 	p->disk = layout_disk(p->state_dir, p->guest->name);
 	if (!p->image_dir || !p->disk)
 		return -ENOMEM;
-	return reach_check(p->image_dir, REACH_QEMU_USER, &p->reason);
+	/* Asked as root, who can ask for another user; everything after it as the daemon's user. */
+	r = reach_check(p->image_dir, REACH_QEMU_USER, &p->reason);
+	return r < 0 ? r : become_owner(p);
 }
 
 static int take_lock(struct provision *p)

@@ -21,6 +21,7 @@ static const struct place {
 	[LAYOUT_VERSION_FILE] = { NULL, "version" },
 	[LAYOUT_STATE_LOCK] = { NULL, "lock" },
 	[LAYOUT_IMAGES] = { NULL, "images" },
+	[LAYOUT_PRIVATE] = { NULL, "private" },
 	[LAYOUT_IMAGE_DIR] = { "images", NULL },
 	[LAYOUT_DISK] = { "images", "disk.qcow2" },
 	[LAYOUT_SEED] = { "images", "seed.iso" },
