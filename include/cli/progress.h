@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tells what is being waited for: on a terminal one live line, elsewhere a line for each change. On
- * stderr. */
+ * stderr. A unit that runs the command is given more time by systemd for as long as the guest
+ * moves. */
 #ifndef MEDIAKIT_CLI_PROGRESS_H
 #define MEDIAKIT_CLI_PROGRESS_H
 
@@ -9,7 +10,8 @@
 
 struct progress {
 	struct style style;
-	usec_t began;    /* BOOTTIME */
+	usec_t began; /* BOOTTIME */
+	usec_t told_systemd;
 	bool painted;    /* a live line stands */
 	char last[1024]; /* the plain line said last, without its times */
 };

@@ -5,7 +5,15 @@
 #include "base/macro.h"
 #include "cli/words.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
+
+/* As a unit's ExecStart= or ExecStop= we are given this much more time, as often as that. */
+#define EXTEND_BY    (30 * USEC_PER_SEC)
+#define EXTEND_EVERY (5 * USEC_PER_SEC)
+/* A start that takes longer than this is not waited for: the guest's own deadlines are shorter. */
+#define EXTEND_MAX (60 * USEC_PER_MINUTE)
 
 void progress_begin(struct progress *p)
 {
@@ -35,12 +43,34 @@ static bool is_news(struct progress *p, const struct view_guest *g)
 	return true;
 }
 
+/* A ladder has an end that the daemon tells; past it, and a little, nothing moves any more and
+ * systemd may judge by its own time-out. */
+static bool still_moves(const struct progress *p, const struct view_guest *g)
+{
+	if (g->ladder_until)
+		return now_realtime() < g->ladder_until + EXTEND_BY;
+	return now_boottime() - p->began < EXTEND_MAX;
+}
+
+static void tell_systemd(struct progress *p, const struct view_guest *g)
+{
+	char text[PROGRESS_TEXT_MAX];
+	usec_t now = now_boottime();
+
+	if (!getenv("NOTIFY_SOCKET") || now < p->told_systemd + EXTEND_EVERY || !still_moves(p, g))
+		return;
+	p->told_systemd = now;
+	(void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu\nSTATUS=%s", (unsigned long long)EXTEND_BY,
+		progress_text(text, sizeof(text), g, now_realtime()));
+}
+
 void progress_show(struct progress *p, const struct view_guest *g)
 {
 	char text[PROGRESS_TEXT_MAX], elapsed[TIMESPAN_TEXT_MAX];
 
 	if (!g)
 		return;
+	tell_systemd(p, g);
 	if (!p->style.terminal) {
 		if (!is_news(p, g))
 			return;
