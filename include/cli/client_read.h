@@ -20,6 +20,8 @@ void text_take(char *dst, size_t size, const char *src);
 
 /* For the modules that read messages of their own. */
 sd_bus *client_bus(struct client *c);
+/* Whom a message there is addressed to: NULL on a private socket. */
+const char *client_destination(const struct client *c);
 /* Sends `m` and waits, unless `error` (of making it) is below zero; takes `m` over. 0 and
  * *ret_answer, the caller's to unref; or -errno and *reply saying why. */
 int client_ask(struct client *c, int error, sd_bus_message *m, struct client_reply *reply,

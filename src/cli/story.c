@@ -32,11 +32,12 @@ static int new_call(struct client *c, const char *guest, const char *method, sd_
 	int r;
 
 	if (!guest)
-		return sd_bus_message_new_method_call(
-			client_bus(c), ret, NULL, BUS_PATH, BUS_IFACE_MANAGER, method);
+		return sd_bus_message_new_method_call(client_bus(c), ret, client_destination(c),
+			BUS_PATH, BUS_IFACE_MANAGER, method);
 	if ((r = sd_bus_path_encode_many(&path, BUS_PATTERN_GUEST, guest)) < 0)
 		return r;
-	r = sd_bus_message_new_method_call(client_bus(c), ret, NULL, path, BUS_IFACE_GUEST, method);
+	r = sd_bus_message_new_method_call(
+		client_bus(c), ret, client_destination(c), path, BUS_IFACE_GUEST, method);
 	free(path);
 	return r;
 }
