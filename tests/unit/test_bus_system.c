@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The system bus: a message bus of the test's own, with a polkit that says what the test wants. */
-/* LINK: base bus core/console core/operation core/event core/eventring core/decision model policy cli/client_read cli/fields cli/view */
+/* LINK: base bus core/console core/operation core/event core/eventring core/decision model policy
+ * cli/client_read cli/fields cli/view */
 /* LIBS: libsystemd libcbor inih jansson */
 #include "unit/bus_world.h"
 
 #include "bus/polkit.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 static struct {
@@ -64,7 +66,11 @@ static void start_message_bus(void)
 	host.bus = fork();
 	if (host.bus == 0) {
 		snprintf(text, sizeof(text), "--config-file=%s", path);
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(out[1], STDOUT_FILENO);
+		/* It says that it may not raise its limits. */
+		if (!freopen("/dev/null", "w", stderr))
+			_exit(127);
 		execlp("dbus-daemon", "dbus-daemon", text, "--nofork", "--print-address", NULL);
 		_exit(127);
 	}
