@@ -21,7 +21,7 @@ define INSTALLED
 0644 cloud-init/user-data.in                        $(DATADIR)/cloud-init/user-data.in
 0644 $(B)/units/mediakitd.service                   $(UNITDIR)/mediakitd.service
 0644 $(B)/units/mediakit-guest@.service             $(UNITDIR)/mediakit-guest@.service
-0644 units/vm-mediakit.service                      $(UNITDIR)/vm-mediakit.service
+0644 $(B)/units/vm-mediakit.service                 $(UNITDIR)/vm-mediakit.service
 0644 units/mediakitd.catalog                        $(PREFIX)/lib/systemd/catalog/mediakitd.catalog
 0644 units/mediakitd.sysusers                       $(PREFIX)/lib/sysusers.d/mediakitd.conf
 0644 units/mediakitd.tmpfiles                       $(PREFIX)/lib/tmpfiles.d/mediakitd.conf
@@ -57,7 +57,7 @@ man: $(B)/units/mediakitd.8
 $(B)/units/mediakitd.8: units/manual $(PROGRAMS)
 	$(Q)$(PYTHON) units/manual $(B)/bin/mediakitd $(B)/units
 
-install: all man $(B)/units/mediakitd.service $(B)/units/mediakit-guest@.service
+install: all man $(B)/units/mediakitd.service $(B)/units/mediakit-guest@.service $(B)/units/vm-mediakit.service
 	@echo "$$INSTALLED" | while read -r mode source target; do \
 		install -D -m "$$mode" "$$source" "$(DESTDIR)$$target" || exit 1; done
 	@echo "$$CONFIGURATION" | while read -r mode source target; do \

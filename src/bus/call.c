@@ -14,7 +14,8 @@
 
 struct call {
 	sd_bus_message *message;
-	sd_bus_slot *watch; /* of the caller's going */
+	sd_bus_slot *watch;  /* of the going of a caller on a private socket */
+	sd_bus_track *track; /* of one on the system bus */
 	struct guest *guest;
 	struct operation *operation;
 	bool beginning; /* inside guest_request(); an answer then must not free us under it */
@@ -69,6 +70,7 @@ char *caller_words(sd_bus_message *m, char *buf, size_t size)
 static void call_free(struct call *c)
 {
 	sd_bus_slot_unref(c->watch);
+	sd_bus_track_unref(c->track);
 	sd_bus_message_unref(c->message);
 	free(c);
 }
@@ -114,6 +116,26 @@ static int on_caller_gone(sd_bus_message *m, void *userdata, sd_bus_error *error
 	return 0;
 }
 
+static int on_sender_gone(sd_bus_track *track, void *userdata)
+{
+	(void)track;
+	return on_caller_gone(NULL, userdata, NULL);
+}
+
+/* On a private socket the caller is the connection; on the system bus it is a name that goes. */
+static int watch_caller(struct call *c)
+{
+	sd_bus *connection = sd_bus_message_get_bus(c->message);
+	int r;
+
+	if (sd_bus_is_bus_client(connection) <= 0)
+		return sd_bus_match_signal_async(connection, &c->watch,
+			"org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
+			"org.freedesktop.DBus.Local", "Disconnected", on_caller_gone, NULL, c);
+	r = sd_bus_track_new(connection, &c->track, on_sender_gone, c);
+	return r < 0 ? r : sd_bus_track_add_sender(c->track, c->message);
+}
+
 static struct call *call_new(sd_bus_message *m, struct guest *g)
 {
 	struct call *c = calloc(1, sizeof(*c));
@@ -122,9 +144,7 @@ static struct call *call_new(sd_bus_message *m, struct guest *g)
 		return NULL;
 	c->guest = g;
 	c->message = sd_bus_message_ref(m);
-	if (sd_bus_match_signal_async(sd_bus_message_get_bus(m), &c->watch,
-		    "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
-		    "org.freedesktop.DBus.Local", "Disconnected", on_caller_gone, NULL, c) < 0) {
+	if (watch_caller(c) < 0) {
 		call_free(c);
 		return NULL;
 	}

@@ -264,6 +264,30 @@ static void without_polkit_only_root(void **state)
 	sd_bus_close_unref(b);
 }
 
+/* The operation goes on; only nobody waits for its answer any more. */
+static void a_caller_that_goes_is_forgotten(void **state)
+{
+	struct answer_box box;
+	sd_bus *b = ready_caller(), *other = on_bus();
+	struct operations *waiting = &world->guests[0].operations;
+
+	(void)state;
+	start_polkit();
+	host.allowed = 1;
+	core.result = 1;
+	assert_true(sd_bus_call_method_async(other, NULL, BUS_NAME, guest_object, BUS_IFACE_GUEST,
+			    "Stop", on_answer, &box, "") >= 0);
+	for (unsigned i = 0; i < 1000 && waiting->n == 0; i++)
+		assert_true(sd_event_run(world->event, 10 * USEC_PER_MSEC) >= 0);
+	assert_int_equal(waiting->n, 1);
+	sd_bus_close_unref(other);
+	for (unsigned i = 0; i < 1000 && waiting->n > 0; i++)
+		assert_true(sd_event_run(world->event, 10 * USEC_PER_MSEC) >= 0);
+	assert_int_equal(waiting->n, 0);
+	assert_int_equal(core.requests, 1);
+	sd_bus_close_unref(b);
+}
+
 /* A bus that is not there at the start, comes, dies and returns. */
 static void the_bus_comes_and_goes(void **state)
 {
@@ -302,6 +326,8 @@ int main(void)
 			without_polkit_only_root, setup_host, teardown_host),
 		cmocka_unit_test_setup_teardown(
 			a_crowd_is_refused_without_a_word, setup_host, teardown_host),
+		cmocka_unit_test_setup_teardown(
+			a_caller_that_goes_is_forgotten, setup_host, teardown_host),
 		cmocka_unit_test_setup_teardown(the_bus_comes_and_goes, setup_host, teardown_host),
 	};
 
