@@ -67,7 +67,7 @@ $(B)/obj/%.o: src/%.c $(FLAGS_STAMP)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(CFLAGS_$(firstword $(subst /, ,$*))) -MMD -MP -c -o $@ $<
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj $(B)/tests -type f -name '*.d' 2>/dev/null)
 
 # Programs: the command asks and prints; the daemon supervises; the third works without a daemon. ---------------------
 

@@ -122,6 +122,12 @@ check-guest: all image
 check-starvation: all image
 	@BUILD=$(abspath $(B)) MINUTES=$(MINUTES) FAMINE=$(FAMINE) LOAD=$(LOAD) tests/lib/needs-root tests/starve/run
 
+# The package on systemd hosts: containers with Debian 12 and Debian 13.
+.PHONY: check-host
+check-host: image
+	@tests/lib/packages build host
+	@tests/lib/needs-root tests/host/run $(abspath $(B))
+
 # The demo ------------------------------------------------------------------------------------------------------------
 
 .PHONY: demo demo-stop demo-clean
