@@ -47,6 +47,7 @@ static void test_paths(void **state)
 		{ LAYOUT_VERSION_FILE, "/s/version" },
 		{ LAYOUT_STATE_LOCK, "/s/lock" },
 		{ LAYOUT_IMAGES, "/s/images" },
+		{ LAYOUT_PRIVATE, "/s/private" },
 		{ LAYOUT_IMAGE_DIR, "/s/images/g" },
 		{ LAYOUT_DISK, "/s/images/g/disk.qcow2" },
 		{ LAYOUT_SEED, "/s/images/g/seed.iso" },
