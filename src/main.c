@@ -17,6 +17,7 @@ static const struct verb verbs[] = {
 	{ "console", "join a guest's serial line", verb_console, usage_console },
 	{ "events", "tell what happened", verb_events, usage_events },
 	{ "why", "tell why a guest is as it is, and why it was so treated", verb_why, usage_why },
+	{ "metrics", "print metrics for Prometheus", verb_metrics, usage_metrics },
 	{ "reload", "have the daemon read its configuration again", verb_reload, usage_reload },
 	{ "reset-failed", "let a guest that was given up be started again", verb_reset_failed,
 		usage_reset_failed },

@@ -20,6 +20,7 @@ enum {
 	ARG_KIND = 1 << 8,
 	ARG_LINES = 1 << 9,
 	ARG_REPLAY = 1 << 10,
+	ARG_OPENMETRICS = 1 << 11,
 };
 
 #define ARGS_OPERANDS_MAX 64u
@@ -28,7 +29,7 @@ struct args {
 	const char *config, *state; /* NULL: not given */
 	const char *runtime;        /* never NULL: --runtime=, $MEDIAKIT_RUNTIME, or the default */
 	bool runtime_given;         /* it is not the default */
-	bool json, watch, yes, tail, follow;
+	bool json, watch, yes, tail, follow, openmetrics;
 	const char *for_what, *since, *kind, *lines; /* NULL: not given */
 	const char *replay;                          /* NULL: not given */
 	usec_t timeout;       /* USEC_INFINITY: not given */

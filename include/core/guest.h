@@ -13,6 +13,7 @@
 #include "core/operation.h"
 #include "core/remedy.h"
 #include "core/starving.h"
+#include "core/tally.h"
 #include "io/hv.h"
 #include "io/prober.h"
 #include "model/spec.h"
@@ -51,6 +52,7 @@ struct service {
 	usec_t judged_at_realtime;
 	bool restored; /* the verdict is from before the daemon's restart */
 	struct service_remedy remedy;
+	struct service_tally tally;
 	/* the question in flight */
 	struct question_slot *slot;
 	bool unit_wanted,
@@ -138,6 +140,7 @@ struct guest {
 
 	struct events events;
 	struct decisions decisions;
+	struct guest_tally tally;
 	struct operations operations;
 	struct console console;
 	int lock_fd; /* the guest's provisioning lock while QEMU may run; -1 */

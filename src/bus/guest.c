@@ -54,6 +54,7 @@
  * ConsoleTail() -> ay         the last 64 KiB
  * ListEvents(t after, t since, u max) -> a(tttusssss)   as the Manager's; the guest's and the
  *                             daemon's own
+ * History() -> ttauauaua(sauay)   the last hour, in half minutes; bus/tally.h says what it holds
  * Why(s topic) -> a(ttussss)  the last 16 decisions about health, memory, restart or shutdown, or
  *                             ("") about all, newest first in each. bus/story.h says what they hold
  */
@@ -62,6 +63,7 @@
 #include "bus/object.h"
 #include "bus/relay.h"
 #include "bus/story.h"
+#include "bus/tally.h"
 
 #include <errno.h>
 #include <string.h>
@@ -249,6 +251,12 @@ static int method_why(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	return story_why(m, ((struct bus_target *)userdata)->guest, error);
 }
 
+static int method_history(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	(void)error;
+	return tally_reply_history(m, ((struct bus_target *)userdata)->guest, now_boottime());
+}
+
 #define CONSTANT(name, type, getter)                                                               \
 	SD_BUS_PROPERTY(name, type, getter, 0, SD_BUS_VTABLE_PROPERTY_CONST)
 #define CHANGING(name, type, getter)                                                               \
@@ -333,6 +341,10 @@ const sd_bus_vtable guest_vtable[] = {
 	SD_BUS_METHOD_WITH_NAMES("ListEvents", "ttu",
 		SD_BUS_PARAM(after) SD_BUS_PARAM(since) SD_BUS_PARAM(max), "a(" STORY_EVENT ")",
 		SD_BUS_PARAM(events), method_list_events, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_NAMES("History", "", , TALLY_HISTORY,
+		SD_BUS_PARAM(newest) SD_BUS_PARAM(step) SD_BUS_PARAM(balloon_mib)
+			SD_BUS_PARAM(usable_mib) SD_BUS_PARAM(rss_mib) SD_BUS_PARAM(services),
+		method_history, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_NAMES("Why", "s", SD_BUS_PARAM(topic), "a(" STORY_DECISION ")",
 		SD_BUS_PARAM(decisions), method_why, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_VTABLE_END,

@@ -17,6 +17,7 @@
  *                      a number over `after` and not before `since` (CLOCK_REALTIME); of these the
  *                      last `max`, 1000 at most, oldest first. bus/story.h says what they hold
  * signal Event(…)      one more, as it happens
+ * Counters() -> a(stta{st}a(sta{st}))   for metrics; bus/tally.h says what they hold
  * Reload() -> as faults, s report, b ok
  *                      reads the configuration again. With ok false the old one stays whole. A
  *                      fault that is only a warning begins with "warning: "; the report has one
@@ -25,6 +26,7 @@
 #include "bus/call.h"
 #include "bus/object.h"
 #include "bus/story.h"
+#include "bus/tally.h"
 
 #include <errno.h>
 #include <string.h>
@@ -69,6 +71,12 @@ static int method_list_events(sd_bus_message *m, void *userdata, sd_bus_error *e
 {
 	(void)error;
 	return story_list_events(m, ((struct bus *)userdata)->supervisor, NULL);
+}
+
+static int method_counters(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	(void)error;
+	return tally_reply_counters(m, ((struct bus *)userdata)->supervisor);
 }
 
 static int append_faults(sd_bus_message *reply, const struct conf_faults *faults)
@@ -145,6 +153,8 @@ const sd_bus_vtable manager_vtable[] = {
 	SD_BUS_METHOD_WITH_NAMES("ListEvents", "ttu",
 		SD_BUS_PARAM(after) SD_BUS_PARAM(since) SD_BUS_PARAM(max), "a(" STORY_EVENT ")",
 		SD_BUS_PARAM(events), method_list_events, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_NAMES("Counters", "", , TALLY_COUNTERS, SD_BUS_PARAM(guests),
+		method_counters, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_SIGNAL_WITH_NAMES("Event", STORY_EVENT, STORY_EVENT_NAMES, 0),
 	SD_BUS_METHOD_WITH_NAMES("Reload", "", , "assb",
 		SD_BUS_PARAM(faults) SD_BUS_PARAM(report) SD_BUS_PARAM(ok), method_reload,

@@ -25,6 +25,7 @@ static const struct option {
 	{ "watch", VALUE_FLAG, ARG_WATCH, offsetof(struct args, watch) },
 	{ "yes", VALUE_FLAG, ARG_YES, offsetof(struct args, yes) },
 	{ "tail", VALUE_FLAG, ARG_TAIL, offsetof(struct args, tail) },
+	{ "openmetrics", VALUE_FLAG, ARG_OPENMETRICS, offsetof(struct args, openmetrics) },
 	{ "for", VALUE_TEXT, ARG_FOR, offsetof(struct args, for_what) },
 	{ "follow", VALUE_FLAG, ARG_FOLLOW, offsetof(struct args, follow) },
 	{ "since", VALUE_TEXT, ARG_SINCE, offsetof(struct args, since) },

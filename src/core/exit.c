@@ -168,6 +168,7 @@ void exit_record(struct guest *g, enum exit_cause cause, const char *why, usec_t
 			cause_words(cause), doubt(g, cause), why && why[0] ? ": " : "",
 			why ? why : "");
 	(void)words_mend(g->last_exit.words);
+	g->tally.exits[cause]++;
 	tell(g, cause != CAUSE_START_FAILED);
 	FAILPOINT(EXIT_RECORDED);
 }

@@ -204,6 +204,7 @@ void guest_event(struct guest *g, enum guest_event event, usec_t now)
 		break;
 	case GUEST_ACT_BOOT:
 		act_boot(g, old == GUEST_STARTING, now);
+		g->tally.boots++;
 		break;
 	case GUEST_ACT_ADOPT:
 		guest_adopt(g, now);

@@ -80,6 +80,7 @@ static void stats_done(void *userdata, const struct hv_reply *reply, usec_t now)
 		return;
 	g->stats = reply->stats;
 	g->stats_at = now;
+	tally_stats(g, now);
 	g->news |= NEWS_STATS;
 	g->dirty = true;
 }

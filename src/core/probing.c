@@ -133,6 +133,7 @@ static void judge(struct service *s, const struct answer *answer, usec_t now)
 		verdict_judge(s->spec, answer, &expect, &j);
 	s->restored = false;
 	s->judged_at_realtime = now_realtime();
+	tally_judged(s, &j, now);
 	step(s, PROBE_EV_ANSWER, &j, now, &act);
 	/* Something in the guest answered, so its userspace runs. A connection alone is taken by
 	 * QEMU's own network stack, and would call off the watch over a boot that hangs. */

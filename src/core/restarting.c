@@ -51,6 +51,7 @@ static void again(struct guest *g, const struct restart_policy *policy, usec_t n
 	(void)snprintf(action, sizeof(action), "start again in %s", span);
 	why_note(g, WHY_RESTART, "back-off", action, "cause=%s restarts=%u/%u",
 		cause_to_string(g->last_exit.cause), g->restart.n_faults, policy->limit);
+	g->tally.restarts++;
 	FAILPOINT(RETRY_SCHEDULED);
 }
 
