@@ -57,7 +57,7 @@ check: check-packages
 check-all: check-style check-layers check-xml
 	@$(MAKE) --no-print-directory -j$$(nproc) tests
 	@$(MAKE) --no-print-directory check-unit check-fuzz check-daemon check-balloon
-	@$(MAKE) --no-print-directory check-provision check-virt check-programs
+	@$(MAKE) --no-print-directory check-provision check-virt check-programs check-faults
 	@$(MAKE) --no-print-directory check-guest
 
 check-packages:

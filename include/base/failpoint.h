@@ -24,6 +24,8 @@ enum failpoint {
 	FAILPOINT_STATE_SAVED,      /* w */
 	FAILPOINT_CONSOLE_APPEND,   /* w: serial bytes, to the log */
 	FAILPOINT_CONSOLE_APPENDED, /* w */
+	FAILPOINT_EVENTS_APPEND,    /* w: events, to their file */
+	FAILPOINT_EVENTS_APPENDED,  /* w: and not synced */
 	FAILPOINT_WANT,             /* d: a request is about to change what is wanted */
 	FAILPOINT_WANTED,           /* d: it is on its way to the disk */
 	FAILPOINT_START_SUBMIT,     /* d: all is checked, the lock is ours */

@@ -87,7 +87,11 @@ int guestfiles_put_aside(const char *state_dir, const char *guest, char *words, 
 	if (!path || !bad)
 		return -ENOMEM;
 	(void)owner_words(path, owner);
-	if (rename(path, bad) < 0) {
+	int moved = rename(path, bad);
+	/* A directory does not go over a file that is kept there. */
+	if (moved < 0 && errno == ENOTDIR && unlink(bad) == 0)
+		moved = rename(path, bad);
+	if (moved < 0) {
 		int r = -errno;
 		(void)snprintf(words, size, "%s (%s) cannot be moved away: %s; do it by hand", path,
 			owner, strerror(-r));
@@ -243,10 +247,12 @@ int guestfiles_append_events(
 	CLEANUP_CLOSE int fd = open_ours(path, O_RDWR | O_APPEND | O_CREAT);
 	if (fd < 0)
 		return fd;
+	FAILPOINT_OR_RETURN(EVENTS_APPEND);
 	if (ends_in_half_a_line(fd))
 		r = fd_write_all(fd, "\n", 1);
 	if (r >= 0)
 		r = fd_write_all(fd, lines, len);
+	FAILPOINT(EVENTS_APPENDED);
 	return r >= 0 && sync && fdatasync(fd) < 0 ? -errno : r;
 }
 

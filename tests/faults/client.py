@@ -98,24 +98,35 @@ class Caller(threading.Thread):
     def __init__(self, path):
         super().__init__(daemon=True)
         self.path, self.slowest, self.answers, self.refusals = path, 0.0, 0, []
-        self.down = self.ended = False
+        self.is_down, self.ended, self.daemons = True, False, 0
         self.since = None  # when the question was put that is not answered yet
 
+    def up(self):
+        """There is a daemon, and it must answer."""
+        self.is_down = False
+
+    def down(self):
+        """It is gone, or about to go, and with it every connection."""
+        self.is_down, self.daemons = True, self.daemons + 1
+
     def run(self):
-        line = None
+        line, whose = None, None
         while not self.ended:
-            self.since = time.monotonic()
-            was_down = self.down
+            self.since, daemon, was_down = time.monotonic(), self.daemons, self.is_down
             try:
-                line = line or Line(self.path)
+                if line and whose != daemon:
+                    line.close()
+                    line = None
+                line, whose = line or Line(self.path), daemon
                 line.call()
-                self.slowest = max(self.slowest, time.monotonic() - self.since)
-                self.answers += 1
+                if self.daemons == daemon and not was_down:
+                    self.slowest = max(self.slowest, time.monotonic() - self.since)
+                    self.answers += 1
             except (OSError, EOFError) as error:
                 if line:
                     line.close()
                 line = None
-                if not (was_down or self.down or self.ended):
+                if not (was_down or self.daemons != daemon or self.ended):
                     self.refusals.append(f"{type(error).__name__}: {error}")
             self.since = None
             time.sleep(self.EVERY)
@@ -124,7 +135,7 @@ class Caller(threading.Thread):
 
     def worst(self):
         """Seconds; a question that hangs at this moment counts."""
-        since = None if self.down else self.since
+        since = None if self.is_down else self.since
         return max(self.slowest, time.monotonic() - since if since else 0.0)
 
 

@@ -120,7 +120,7 @@ SAVING = ("state-save", "file-write", "file-sync", "file-rename", "file-sync-dir
 # In the course of what it dies, how the guest is before, and where.
 for course, begin, points in (
         (start, "down", ("want", "wanted", *SAVING, "lock", "locked", "start-submit", "define", "defined", "created", "resume",
-                         "resumed", "start-answered", "console-append", "console-appended")),
+                         "resumed", "start-answered", "console-append", "console-appended", "events-append", "events-appended")),
         (stop, "up", ("want", "wanted", *SAVING, "acpi", "acpi-done", "exit-recorded", "unlock", "unlocked")),
         (kill, "up", ("destroy", "destroyed")),
         (crash, "up", ("exit-recorded", "retry-scheduled")),

@@ -149,7 +149,7 @@ class World(testbed.Bed):
         if answer:
             self.until(self.answering, 20, "the daemon answers", every=0.01)
             if self.caller:
-                self.caller.down = False
+                self.caller.up()
         return time.monotonic() - began
 
     def answering(self):
@@ -175,7 +175,7 @@ class World(testbed.Bed):
     def down(self):
         """From here on nobody need answer."""
         if self.caller:
-            self.caller.down = True
+            self.caller.down()
         if self.systemd:
             self.systemd.over()
 
@@ -325,11 +325,11 @@ class World(testbed.Bed):
         with contextlib.suppress(OSError):
             self.notify.unlink()
         self.systemd, self.caller, self.census = client.Systemd(self.notify), client.Caller(self.run / "status"), Census(self)
-        self.caller.down = True
         watchers = (self.systemd, self.caller, self.census)
         began = time.monotonic()
         if self.daemon and self.daemon.poll() is None:
-            self.caller.down, self.systemd.last = False, time.monotonic()
+            self.caller.up()
+            self.systemd.last = time.monotonic()
         for watcher in watchers:
             watcher.start()
         try:
@@ -340,7 +340,7 @@ class World(testbed.Bed):
                 raise Broken(f"an answer took {self.caller.worst():.2f} s")
             if self.systemd.worst() > WATCHDOG_USEC / 1e6:
                 raise Broken(f"{self.systemd.worst():.2f} s between two watchdog pings")
-            if not self.caller.answers or not self.systemd.pings and time.monotonic() - began > 2:
+            if time.monotonic() - began > 5 and not (self.caller.answers and self.systemd.pings):
                 raise Broken(f"{self.caller.answers} answers and {self.systemd.pings} pings were seen: this proves nothing")
             if self.census.most > 1:
                 raise Broken(f"{self.census.most} QEMUs at once")
