@@ -5,8 +5,10 @@
 #define MEDIAKIT_CORE_GUEST_H
 
 #include "core/agent.h"
+#include "core/ballooning.h"
 #include "core/bootwatch.h"
 #include "core/console.h"
+#include "core/cputune.h"
 #include "core/event.h"
 #include "core/evidence.h"
 #include "core/hearing.h"
@@ -120,11 +122,11 @@ struct guest {
 	bool boot_id_doubt; /* nobody looked for a while: it may have rebooted itself */
 	enum boot_stage restored_stage;
 
-	uint64_t balloon_target_kib; /* asked for by an operator; 0: none */
+	struct ballooning ballooning;
+	struct cputune cputune;
 
 	/* Timers; USEC_INFINITY when off. */
-	usec_t read_due, stats_due, retry_due, boot_due, ready_due, ladder_due, agent_due,
-		balloon_due, save_due;
+	usec_t read_due, stats_due, retry_due, boot_due, ready_due, ladder_due, agent_due, save_due;
 
 	/* What came in since life_run() last looked. Everything asynchronous lands here and is
 	 * turned into events in one place, in one order. */
@@ -134,8 +136,7 @@ struct guest {
 
 	unsigned hv_in_flight;   /* requests the hypervisor has yet to answer */
 	unsigned stop_in_flight; /* of the ladder's gentle rungs: 1 << enum hv_verb */
-	bool start_in_flight, read_in_flight, read_again, stats_in_flight, destroy_in_flight,
-		balloon_in_flight;
+	bool start_in_flight, read_in_flight, read_again, stats_in_flight, destroy_in_flight;
 	struct agent agent;
 
 	struct events events;

@@ -18,7 +18,8 @@ int hvlink_stop(struct guest *g, enum hv_verb verb);
 bool hvlink_is_ending(const struct guest *g);
 /* Its end is seen by a read, which follows the answer. */
 void hvlink_destroy(struct guest *g);
+/* 0, or -errno with ballooning_answered() or cputune_answered() not to come. */
 int hvlink_balloon(struct guest *g, uint64_t kib);
-void hvlink_cpu_tune(struct guest *g);
+int hvlink_cpu_tune(struct guest *g, unsigned weight, unsigned quota_pct);
 
 #endif

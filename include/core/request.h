@@ -9,7 +9,8 @@
 
 struct request {
 	enum operation_kind kind;
-	uint64_t kib;    /* OPERATION_BALLOON: the size; 0: auto, i.e. the maximum */
+	uint64_t kib;    /* OPERATION_BALLOON: the size; 0: automatic */
+	usec_t span;     /* OPERATION_BALLOON: how long it holds; 0: until taken back */
 	const char *who; /* asks, in words for the log and the events; NULL: unknown */
 	operation_done_t done;
 	void *userdata;

@@ -6,6 +6,7 @@
 #define MEDIAKIT_CORE_SUPERVISOR_H
 
 #include "core/guest.h"
+#include "io/hostmem.h"
 #include "io/store.h"
 #include "model/conf.h"
 
@@ -38,6 +39,8 @@ struct supervisor_config {
 	/* The time somebody on this host waited for a CPU since its boot (io/pressure). 0 or
 	 * -errno; NULL: never known. */
 	int (*pressure)(usec_t *ret_total);
+	/* The host's memory. 0 or -errno; NULL: never known, and no guest is asked for any. */
+	int (*host_memory)(struct hostmem *ret);
 	void (*nonce)(char ret[static 17]);
 	const char *qmp_dir; /* where each guest gets a second QMP monitor, NAME.qmp, for tests;
 				NULL: none */
@@ -55,8 +58,9 @@ struct supervisor {
 	usec_t hv_since_realtime; /* of the connection's present state */
 	usec_t began_realtime;    /* of the daemon */
 	char host_boot_id[37];    /* the host's, "" unknown */
-	struct events events;     /* of no guest in particular */
-	uint64_t last_seq;        /* the number of the last event of all */
+	struct pool pool;
+	struct events events; /* of no guest in particular */
+	uint64_t last_seq;    /* the number of the last event of all */
 	bool kvm_known, kvm;
 	usec_t pressure_at; /* when pressure_usec was read; 0: never */
 	uint64_t pressure_usec;

@@ -12,7 +12,7 @@
 #define DOMXML_AGENT_CHANNEL "org.qemu.guest_agent.0"
 
 /* Seconds between two balloon statistics. */
-#define DOMXML_STATS_PERIOD_SEC 5u
+#define DOMXML_STATS_PERIOD_SEC 2u
 
 /* Where the network card sits on the root bus. It is made by an argument that libvirt does not look
  * into, so the slot must be one libvirt does not give away itself: it counts up from 1. */

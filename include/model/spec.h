@@ -33,6 +33,10 @@ NAME_TABLE_DECLARE(egress, enum spec_egress); /* none all */
 enum spec_probe { PROBE_CBOR, PROBE_HTTP, PROBE_TCP, PROBE_UNIT, PROBE_NONE, PROBE_NUM };
 NAME_TABLE_DECLARE(probe_kind, enum spec_probe); /* cbor http tcp unit none */
 
+/* Who sets the guest's memory: the pool, or nobody but an operator. */
+enum spec_balloon { BALLOON_MODE_AUTO, BALLOON_MODE_MANUAL, BALLOON_MODE_NUM };
+NAME_TABLE_DECLARE(balloon_mode, enum spec_balloon); /* auto manual */
+
 enum spec_reclaim { RECLAIM_NEED, RECLAIM_EAGER, RECLAIM_NUM };
 NAME_TABLE_DECLARE(reclaim, enum spec_reclaim); /* need eager */
 
@@ -118,6 +122,7 @@ struct guest_spec {
 	uint64_t memory_min_kib; /* default a quarter of memory_kib, at least 512 MiB, at most all
 				    of it */
 	unsigned memory_weight;
+	enum spec_balloon balloon;
 	enum spec_reclaim reclaim;
 	uint64_t idle_target_kib; /* 0: not set; see guest_spec_idle_kib() */
 

@@ -50,6 +50,13 @@ struct state_record {
 	char boot_key[STATE_KEY]; /* disk and seed of the last boot that came up */
 	struct state_boot boots[STATE_BOOTS];
 	unsigned n_boots;
+	/* An operator's size (0: none) and until when; what loans of memory taught. */
+	uint64_t balloon_override_kib;
+	usec_t balloon_override_until_realtime;
+	uint64_t balloon_learned_kib, balloon_fall_kib_s;
+	usec_t balloon_learned_until_realtime, balloon_learned_decayed_realtime;
+	usec_t balloon_lesson_at_realtime, balloon_fall_at_realtime;
+	unsigned balloon_lessons;
 	struct state_service services[SPEC_SERVICES_MAX];
 	unsigned n_services;
 };

@@ -10,7 +10,8 @@
 
 #include <stdatomic.h>
 
-#define CALL_STATS_PERIOD_SEC 5 /* of the balloon's statistics; facts: it must be set explicitly */
+#define CALL_STATS_PERIOD_SEC 2 /* of the balloon's statistics; facts: it must be set explicitly   \
+				 */
 
 /* Things to do that are no request of core's. */
 enum call_kind {

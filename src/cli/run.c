@@ -14,6 +14,7 @@
 #include "core/supervisor.h"
 #include "io/confdir.h"
 #include "io/filestore.h"
+#include "io/hostmem.h"
 #include "io/http.h"
 #include "io/kvm.h"
 #include "io/layout.h"
@@ -296,6 +297,7 @@ static int make_parts(struct daemon *d, struct spec *spec, const char *config_di
 		.oomkill = &oomkill_kernel,
 		.jitter = jitter,
 		.pressure = pressure_cpu,
+		.host_memory = hostmem_read,
 		.nonce = make_nonce,
 		.qmp_dir = getenv("MEDIAKIT_TEST_QMP"),
 	};

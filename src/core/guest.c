@@ -84,7 +84,8 @@ void guest_forget_run(struct guest *g)
 	g->started_at_realtime = 0;
 	g->stats_at = 0;
 	starving_reset(g);
-	g->balloon_target_kib = 0;
+	ballooning_forget(g);
+	cputune_forget(g);
 	g->boot_due = g->ready_due = g->ladder_due = g->agent_due = g->stats_due = USEC_INFINITY;
 	g->facts.agent_connected = g->facts.console_open = false;
 	operations_answer(
@@ -146,7 +147,8 @@ static void act_boot(struct guest *g, bool begun, usec_t now)
 	g->stats_due = usec_add(now, FIRST_STATS);
 	guest_set_reason(g, "");
 	probing_boot(g, now);
-	hvlink_cpu_tune(g);
+	ballooning_boot(g);
+	cputune_begin(g, now);
 }
 
 void guest_adopt(struct guest *g, usec_t now)
@@ -158,6 +160,8 @@ void guest_adopt(struct guest *g, usec_t now)
 	g->boot.stage = g->restored_stage;
 	g->agent_due = g->stats_due = g->boot_due = now;
 	starting_hold_lock(g);
+	cputune_begin(g, now);
+	ballooning_hurry(g->supervisor, now);
 	probing_adopt(g, now);
 }
 

@@ -90,7 +90,8 @@ void hvlink_stats(struct guest *g, usec_t now)
 	struct hv_request request = request_for(g, HV_STATS);
 
 	(void)now;
-	if (!g->stats_in_flight)
+	/* With the balloon's own call out it would be half an answer; that call's end asks anew. */
+	if (!g->stats_in_flight && !g->ballooning.in_flight)
 		g->stats_in_flight = put(g, &request, stats_done) == 0;
 }
 
@@ -173,13 +174,7 @@ static void balloon_done(void *userdata, const struct hv_reply *reply, usec_t no
 	struct guest *g = userdata;
 
 	g->hv_in_flight--;
-	g->balloon_in_flight = false;
-	g->stats_due = now;
-	if (reply->error == 0)
-		return;
-	char words[HV_ERROR_MAX + 64];
-	(void)snprintf(words, sizeof(words), "the balloon could not be set: %s", reply->message);
-	operations_answer(&g->operations, 1u << OPERATION_BALLOON, reply->error, words);
+	ballooning_answered(g, reply->error, reply->message, now);
 }
 
 int hvlink_balloon(struct guest *g, uint64_t kib)
@@ -187,29 +182,22 @@ int hvlink_balloon(struct guest *g, uint64_t kib)
 	struct hv_request request = request_for(g, HV_SETMEM);
 
 	request.kib = kib;
-	int r = put(g, &request, balloon_done);
-	g->balloon_in_flight |= r == 0;
-	return r;
+	return put(g, &request, balloon_done);
 }
 
 static void cpu_tune_done(void *userdata, const struct hv_reply *reply, usec_t now)
 {
 	struct guest *g = userdata;
 
-	(void)now;
 	g->hv_in_flight--;
-	if (reply->error != 0)
-		log_full(LOG_NOTICE, g->spec->name, NULL,
-			"CPUWeight= and CPUQuota= are without effect here: %s", reply->message);
+	cputune_answered(g, reply->error, reply->message, now);
 }
 
-void hvlink_cpu_tune(struct guest *g)
+int hvlink_cpu_tune(struct guest *g, unsigned weight, unsigned quota_pct)
 {
 	struct hv_request request = request_for(g, HV_CPU_TUNE);
 
-	if (g->spec->cpu_weight == 0 && g->spec->cpu_quota_pct == 0)
-		return;
-	request.weight = g->spec->cpu_weight;
-	request.quota_pct = g->spec->cpu_quota_pct;
-	(void)put(g, &request, cpu_tune_done);
+	request.weight = weight;
+	request.quota_pct = quota_pct;
+	return put(g, &request, cpu_tune_done);
 }

@@ -114,6 +114,7 @@ usec_t life_run(struct guest *g, usec_t now)
 		agent_tick(g, now),
 		operations_expire(&g->operations, now),
 		starving_run(g, now),
+		cputune_run(g, now),
 		restarting_watch(g, now),
 		event_tick(g->supervisor, g, now),
 		g->boot_due,

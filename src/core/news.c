@@ -15,10 +15,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* How far from its target the balloon may settle: QEMU rounds to pages, the guest driver to its own
- * chunks. */
-#define BALLOON_SLACK_KIB (16u * 1024u)
-
 /* A guest all of whose services answer, and whose cloud-init has not said for this long that it
  * ended, is ready: the image may have cloud-init switched off, or no agent and a quiet serial line.
  * One without an image has no cloud-init. */
@@ -213,18 +209,9 @@ static void take_health(struct guest *g, usec_t now)
 
 static void take_stats(struct guest *g, usec_t now)
 {
-	uint64_t target = g->balloon_target_kib, actual = g->stats.balloon_kib;
-	char message[96], text[SIZE_TEXT_MAX];
-
 	starving_stats(g, now);
 	evidence_look(g);
-	if (target == 0 || actual == HV_STAT_ABSENT)
-		return;
-	if (actual > target + BALLOON_SLACK_KIB || actual + BALLOON_SLACK_KIB < target)
-		return;
-	(void)snprintf(message, sizeof(message), "the guest has %s now",
-		format_size_kib(text, sizeof(text), actual));
-	operations_answer(&g->operations, 1u << OPERATION_BALLOON, 0, message);
+	ballooning_stats(g, now);
 }
 
 static void take_panic(struct guest *g, usec_t now)

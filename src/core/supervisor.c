@@ -240,6 +240,7 @@ void supervisor_free(struct supervisor *s)
 	}
 	event_flush(s, NULL);
 	events_free(&s->events);
+	pool_free(&s->pool);
 	free(s->guests);
 	spec_free(s->spec);
 	free(s->config_dir);
@@ -268,9 +269,12 @@ usec_t supervisor_run(struct supervisor *s, usec_t now)
 	usec_t next = USEC_INFINITY;
 	bool dirty = false;
 
+	ballooning_collect(s, now);
+	for (unsigned i = 0; i < s->n_guests; i++)
+		next = MIN(next, life_run(s->guests[i], now));
+	next = MIN(next, ballooning_decide(s, now));
 	for (unsigned i = 0; i < s->n_guests; i++) {
-		struct guest *g = s->guests[i];
-		next = MIN(next, life_run(g, now));
+		const struct guest *g = s->guests[i];
 		dirty |= g->dirty;
 		for (unsigned k = 0; k < g->n_services && !dirty; k++)
 			dirty = g->services[k].dirty;
@@ -341,9 +345,11 @@ static void bind_specs(struct supervisor *s, usec_t now)
 			take_services(g, spec);
 		if (kept && guest_state_probes(g->state))
 			probing_adopt(g, now);
+		cputune_reload(g, now);
 		g->news |= NEWS_HEALTH;
 		g->dirty = true;
 	}
+	ballooning_hurry(s, now);
 }
 
 int supervisor_reload(

@@ -196,6 +196,15 @@ const struct conf_key conf_keys_guest[] = {
 		.allowed = "1 to 10000",
 		.help = "share of the pool against other guests",
 	},
+	[CONF_KEY_BALLOON - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_MEMORY, .name = "Balloon",
+		.type = &conf_type_word, GUEST(balloon), .from_string = balloon_mode_from_string,
+		/* What the pool takes it gives back before it hurts, and it takes only while the
+		 * host is short, where the alternative is the host's OOM killer. */
+		.preset = "auto", .effect = CONF_LIVE,
+		.allowed = "auto or manual",
+		.help = "auto: memory moves with need; manual: only by `mediakitd balloon`",
+	},
 	[CONF_KEY_RECLAIM - CONF_KEY_GUEST_FIRST] = {
 		.section = CONF_SECTION_MEMORY, .name = "Reclaim",
 		.type = &conf_type_word, GUEST(reclaim), .from_string = reclaim_from_string,

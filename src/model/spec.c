@@ -32,6 +32,12 @@ static const char *const probe_kind_names[] = {
 };
 NAME_TABLE_DEFINE(probe_kind, enum spec_probe, PROBE_NUM);
 
+static const char *const balloon_mode_names[] = {
+	[BALLOON_MODE_AUTO] = "auto",
+	[BALLOON_MODE_MANUAL] = "manual",
+};
+NAME_TABLE_DEFINE(balloon_mode, enum spec_balloon, BALLOON_MODE_NUM);
+
 static const char *const reclaim_names[] = {
 	[RECLAIM_NEED] = "need",
 	[RECLAIM_EAGER] = "eager",

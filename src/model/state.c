@@ -45,6 +45,15 @@ static const struct field guest_fields[] = {
 	FIELD(state_record, TEXT, fs_word),
 	FIELD(state_record, TEXT, fs_words),
 	FIELD(state_record, TEXT, boot_key),
+	FIELD(state_record, USEC, balloon_override_kib),
+	FIELD(state_record, USEC, balloon_override_until_realtime),
+	FIELD(state_record, USEC, balloon_learned_kib),
+	FIELD(state_record, USEC, balloon_fall_kib_s),
+	FIELD(state_record, USEC, balloon_learned_until_realtime),
+	FIELD(state_record, USEC, balloon_learned_decayed_realtime),
+	FIELD(state_record, USEC, balloon_lesson_at_realtime),
+	FIELD(state_record, USEC, balloon_fall_at_realtime),
+	FIELD(state_record, UINT, balloon_lessons),
 	FIELD(state_record, TEXT, ending),
 };
 

@@ -69,17 +69,22 @@ static bool overridden(const struct balloon_guest *in, usec_t now)
 
 /* How far the operator's shrink may go now: as the policy's own, but down to the low line, and not
  * stopped by a floor that was only learned. */
-static uint64_t override_spare(const struct balloon_policy *p, const struct balloon_seat *s)
+static uint64_t override_spare(
+	const struct balloon_policy *p, const struct balloon_seat *s, usec_t now)
 {
 	const struct balloon_work *w = &s->work;
-	bool may = w->block == BALLOON_STEADY || w->block == BALLOON_GUEST_UNWELL;
+	usec_t hurt_at = s->memory->hurt_at;
+	/* After distress it rests; after growth alone, his own perhaps, it need not. */
+	bool rests = hurt_at && usec_sub(now, hurt_at) < p->recover;
+	bool may = w->block == BALLOON_STEADY || w->block == BALLOON_GUEST_UNWELL ||
+		   (w->block == BALLOON_RECOVERING && !rests);
 
 	if (!may || !s->out.sighted || !w->fresh || w->pending || w->sign != BALLOON_STEADY)
 		return 0;
 	return MIN(balloon_less(w->usable, w->low), balloon_part(w->max, p->urgent_permille, 1000));
 }
 
-static void decide_override(const struct balloon_policy *p, struct balloon_seat *s)
+static void decide_override(const struct balloon_policy *p, struct balloon_seat *s, usec_t now)
 {
 	struct balloon_work *w = &s->work;
 
@@ -98,7 +103,7 @@ static void decide_override(const struct balloon_policy *p, struct balloon_seat 
 		s->out.target_kib = w->actual;
 		s->out.reason = BALLOON_OVERRIDDEN;
 	} else {
-		uint64_t spare = MIN(override_spare(p, s), w->actual - goal);
+		uint64_t spare = MIN(override_spare(p, s, now), w->actual - goal);
 
 		if (spare >= p->change_min_kib)
 			s->out.action = BALLOON_SHRINK;
@@ -221,7 +226,7 @@ void balloon_decide(const struct balloon_policy *policy, const struct balloon_po
 	for (size_t i = 0; i < n; i++)
 		if (overridden(&seats[i].in, pool->now) && seats[i].work.max &&
 			seats[i].in.phase > BALLOON_LEAVING)
-			decide_override(policy, &seats[i]);
+			decide_override(policy, &seats[i], pool->now);
 	lack = balloon_grant(policy, seats, n,
 		h.blind ? BALLOON_KIB_MAX : balloon_less(h.available, h.critical),
 		&ret->granted_kib);

@@ -50,8 +50,8 @@ void fake_guest_init(struct fake_guest *d, struct fake_hv *hv, const char *uuid,
 	d->logind_at = 35 * S;
 	d->cloudinit_at = 43 * S;
 	d->off_takes = 3 * S;
-	d->balloon_takes = 12 * S;
-	d->balloon_kib = d->maximum_kib = 6 * 1024 * 1024;
+	d->maximum_kib = 6 * 1024 * 1024;
+	d->demand = (struct guestmem_input){ .demand_kib = 700 * 1024, .hot_kib = 300 * 1024 };
 	d->state = HV_DOMAIN_ABSENT;
 }
 
@@ -81,7 +81,7 @@ static void tell_now(void *userdata, usec_t now)
 {
 	struct hint *h = userdata;
 	const struct hv_event event = {
-		.hint = h->hint, .uuid = h->d->uuid, .kib = h->d->balloon_kib
+		.hint = h->hint, .uuid = h->d->uuid, .kib = guestmem_actual_kib(&h->d->mem)
 	};
 	const struct fake_hv *hv = h->d->hv;
 
@@ -169,6 +169,8 @@ static void boot(struct fake_guest *d)
 	d->panicked = d->panics > 0;
 	d->panics -= d->panicked;
 	d->line = d->panicked ? panicking_boot : d->script;
+	guestmem_boot(&d->mem, d->maximum_kib, 0, true, &d->demand);
+	d->mem_at = hv->timeline->now;
 	(void)snprintf(d->boot_id, sizeof(d->boot_id), "%08x-0000-4000-8000-000000000000",
 		++hv->next_boot);
 	pump_anew(d);
@@ -186,7 +188,6 @@ static void appears(void *userdata, usec_t now)
 	d->pid = d->hv->next_pid++;
 	d->started_at = now;
 	d->appeared = d->console_open = true;
-	d->balloon_kib = d->maximum_kib;
 	d->sigstopped = false;
 	boot(d);
 	tell(d, HV_HINT_CHANGED);
@@ -328,35 +329,42 @@ int fake_guest_agent_shutdown(struct fake_guest *d)
 	return 0;
 }
 
-struct balloon {
-	struct fake_guest *d;
-	uint64_t kib;
-	unsigned boots;
-};
+/* Of a long silence only the end is computed. */
+#define CATCH_UP (20 * USEC_PER_MINUTE)
 
-static void balloon_moves(void *userdata, usec_t now)
+struct guestmem *fake_guest_memory(struct fake_guest *d)
 {
-	struct balloon *b = userdata;
+	usec_t now = d->hv->timeline->now;
+	struct guestmem_input in = d->demand;
 
-	(void)now;
-	if (b->d->boots == b->boots && fake_guest_runs(b->d)) {
-		b->d->balloon_kib = b->kib;
-		tell(b->d, HV_HINT_BALLOON);
-	}
+	if (d->no_balloon || fake_guest_age(d) < d->network_at)
+		in.flaw = FLAW_ABSENT;
+	if (!fake_guest_runs(d))
+		d->mem_at = now;
+	if (now - d->mem_at > CATCH_UP)
+		d->mem_at = now - CATCH_UP;
+	for (; d->mem_at + GUESTMEM_STEP <= now; d->mem_at += GUESTMEM_STEP)
+		guestmem_step(&d->mem, &in, d->mem_at, 2 * S);
+	return &d->mem;
+}
+
+uint64_t fake_hv_rss_kib(struct fake_hv *hv)
+{
+	uint64_t sum = 0;
+
+	for (struct fake_guest *d = hv->guests; d; d = d->next)
+		if (fake_guest_has_qemu(d))
+			sum += guestmem_rss_kib(fake_guest_memory(d));
+	return sum;
 }
 
 /* The command succeeds whether or not there is a driver in the guest. */
 int fake_guest_setmem(struct fake_guest *d, uint64_t kib)
 {
-	struct timeline *t = d->hv->timeline;
-
-	if (d->no_balloon || fake_guest_age(d) < d->network_at)
-		return 0;
-	struct balloon *b = malloc(sizeof(*b));
-	assert(b);
-	*b = (struct balloon){ .d = d, .kib = kib, .boots = d->boots };
-	(void)timeline_at_owned(t, t->now + d->balloon_takes, balloon_moves, b);
-	return 0;
+	d->setmems++;
+	d->ordered_kib = kib;
+	guestmem_order(fake_guest_memory(d), kib);
+	return d->setmem_error;
 }
 
 void fake_hv_shift(struct fake_hv *hv, usec_t by)

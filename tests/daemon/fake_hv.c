@@ -16,6 +16,7 @@ struct fake_request {
 	enum hv_verb verb;
 	char *text;
 	uint64_t kib;
+	unsigned weight, quota_pct;
 	usec_t timeout;
 	hv_done_t done;
 	void *userdata;
@@ -85,12 +86,21 @@ static void read_facts(const struct fake_guest *d, struct hv_facts *ret)
 	};
 }
 
-static void read_stats(const struct fake_guest *d, struct hv_stats *ret)
+static void read_stats(struct fake_guest *d, struct hv_stats *ret)
 {
+	const struct guestmem *m = fake_guest_memory(d);
+
 	memset(ret, 0xff, sizeof(*ret)); /* all absent */
-	ret->balloon_kib = d->balloon_kib;
+	ret->balloon_kib = guestmem_actual_kib(m);
 	ret->maximum_kib = d->maximum_kib;
-	ret->rss_kib = d->balloon_kib / 2;
+	ret->rss_kib = guestmem_rss_kib(m);
+	ret->usable_kib = m->usable_kib;
+	ret->unused_kib = m->unused_kib;
+	ret->disk_caches_kib = m->caches_kib;
+	ret->swap_in_kib = m->seen_swap_in;
+	ret->swap_out_kib = m->seen_swap_out;
+	ret->major_faults = m->seen_faults;
+	ret->last_update_sec = m->update_sec;
 	if (d->no_delay)
 		return;
 	/* No thread ever got every CPU it wanted at once. */
@@ -164,6 +174,10 @@ static int effect(struct fake_request *r, struct hv_reply *reply)
 		return reply->text ? 0 : -ENOTCONN;
 	case HV_CPU_TUNE:
 		d->cpu_tunes++;
+		if (d->cpu_tune_error)
+			return d->cpu_tune_error;
+		d->cpu_weight = r->weight;
+		d->cpu_quota_pct = r->quota_pct;
 		return need_running(d);
 	case HV_VERB_NUM:
 		break;
@@ -239,6 +253,8 @@ static usec_t takes(const struct fake_request *r)
 		return d->sigstopped || d->ignores_term ? 12 * USEC_PER_SEC : USEC_PER_SEC;
 	if (r->verb == HV_AGENT || r->verb == HV_AGENT_SHUTDOWN)
 		return d->agent_told && !fake_guest_runs(d) ? 5 * USEC_PER_SEC : 20 * USEC_PER_MSEC;
+	if (r->verb == HV_SETMEM && d->setmem_takes)
+		return d->setmem_takes;
 	return r->verb == HV_READ ? d->read_takes : 5 * USEC_PER_MSEC;
 }
 
@@ -289,13 +305,19 @@ static int fake_submit(
 		.verb = request->verb,
 		.text = request->text ? strdup(request->text) : NULL,
 		.kib = request->kib,
+		.weight = request->weight,
+		.quota_pct = request->quota_pct,
 		.timeout = request->timeout ? request->timeout : default_timeout(request->verb),
 		.done = done,
 		.userdata = userdata,
 		.queue = q,
 	};
-	while (*at)
-		at = &(*at)->next;
+	for (; *at; at = &(*at)->next) {
+		bool stats = (*at)->verb == HV_STATS || r->verb == HV_STATS;
+		bool setmem = (*at)->verb == HV_SETMEM || r->verb == HV_SETMEM;
+		bool both = (*at)->verb == HV_SETMEM && r->verb == HV_SETMEM;
+		d->overlaps += (stats && setmem) || both;
+	}
 	*at = r;
 	q->n++;
 	hv->submitted++;

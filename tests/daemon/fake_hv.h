@@ -6,6 +6,7 @@
 #define MEDIAKIT_TESTS_FAKE_HV_H
 
 #include "io/hv.h"
+#include "model/guestmem.h"
 #include "timeline.h"
 
 /* Serial text of a guest that old after its vCPUs began to run. */
@@ -33,13 +34,15 @@ struct fake_guest {
 	usec_t start_takes, read_takes;
 	usec_t network_at, services_at, agent_at, logind_at, cloudinit_at;
 	usec_t off_takes;     /* from a press that was heard to the end */
-	usec_t balloon_takes; /* from the command to the size */
+	struct guestmem_input demand; /* of its processes, from now on */
 	int start_error;      /* the next starts fail so */
 	const char *start_message;
 	unsigned panics;  /* so many of the next boots panic in the kernel's first seconds */
 	bool panic_tells; /* and pvpanic says so */
 	bool ignores_acpi, no_agent, agent_lies, agent_refuses, no_balloon, sigstopped;
 	bool ignores_term, stays_paused; /* QEMU does not end on SIGTERM, or not run on */
+	int setmem_error, cpu_tune_error; /* these calls fail so */
+	usec_t setmem_takes;
 	const char *inactive_unit;
 	const char *fs_output;  /* what the command about file systems finds */
 	bool no_delay;                /* the statistics have nothing of the vCPUs */
@@ -55,7 +58,11 @@ struct fake_guest {
 	bool panicked; /* this boot did */
 	bool console_open;
 	usec_t booted_at, paused_at;
-	uint64_t balloon_kib, maximum_kib;
+	struct guestmem mem; /* up to mem_at; see fake_guest_memory() */
+	usec_t mem_at;
+	uint64_t maximum_kib, ordered_kib;
+	unsigned setmems, overlaps; /* statistics or a setmem that met another */
+	unsigned cpu_weight, cpu_quota_pct;
 	/* Of the vCPUs, as fake_guest_starve() last said, and the counter up to starve_at. */
 	unsigned starve_permille;
 	uint64_t delay_nsec, run_nsec;
@@ -121,6 +128,10 @@ void fake_guest_say(struct fake_guest *d, const char *text);
 /* From now on the host gives it so little: each of its two vCPUs waits for this share of the time,
  * in thousandths, and runs for a tenth of the rest. */
 void fake_guest_starve(struct fake_guest *d, unsigned permille);
+/* Its memory as it is now. */
+struct guestmem *fake_guest_memory(struct fake_guest *d);
+/* What all the QEMUs hold. */
+uint64_t fake_hv_rss_kib(struct fake_hv *hv);
 /* A call that hung returns after all. */
 void fake_guest_wake(struct fake_guest *d);
 void fake_hv_unhang(struct fake_guest *d);

@@ -101,6 +101,20 @@ static int pressure(usec_t *ret_total)
 	return 0;
 }
 
+static int host_memory(struct hostmem *ret)
+{
+	uint64_t used = world->host.other_kib + fake_hv_rss_kib(world->hv);
+
+	if (world->host.total_kib == 0)
+		return -ENOENT;
+	*ret = (struct hostmem){
+		.total_kib = world->host.total_kib,
+		.available_kib = world->host.total_kib - MIN(used, world->host.total_kib),
+		.psi_some_avg10 = world->host.psi,
+	};
+	return 0;
+}
+
 static void nonce(char ret[static 17])
 {
 	static unsigned long long n;
@@ -143,6 +157,8 @@ struct sim *sim_new(void)
 	shell("mkdir -p '%s'/etc/guests.d", sim->dir);
 	sim->now = sim->timeline.now = BOOTTIME_BASE;
 	sim->log = strdup("");
+	/* More than any test's guests ask for, unless it says otherwise. */
+	sim->host.total_kib = UINT64_C(4096) << 20;
 	sim->hv = fake_hv_new(&sim->timeline);
 	sim->prober = fake_prober_new(&sim->timeline);
 	sim->store = fake_store_new();
@@ -195,6 +211,7 @@ void sim_daemon(struct sim *sim)
 		.oomkill = &oomkill,
 		.jitter = jitter,
 		.pressure = pressure,
+		.host_memory = host_memory,
 		.nonce = nonce,
 	};
 
@@ -359,12 +376,12 @@ static void request_done(void *userdata, int error, const char *message)
 }
 
 static struct sim_request *ask(
-	struct sim *sim, const char *guest, enum operation_kind kind, uint64_t kib)
+	struct sim *sim, const char *guest, enum operation_kind kind, uint64_t kib, usec_t span)
 {
 	assert_true(sim->n_requests < SIM_REQUESTS_MAX);
 	struct sim_request *r = &sim->requests[sim->n_requests++];
 	const struct request request = {
-		.kind = kind, .kib = kib, .done = request_done, .userdata = r
+		.kind = kind, .kib = kib, .span = span, .done = request_done, .userdata = r
 	};
 
 	r->sim = sim;
@@ -375,12 +392,17 @@ static struct sim_request *ask(
 
 struct sim_request *sim_ask(struct sim *sim, const char *guest, enum operation_kind kind)
 {
-	return ask(sim, guest, kind, 0);
+	return ask(sim, guest, kind, 0, 0);
 }
 
 struct sim_request *sim_balloon(struct sim *sim, const char *guest, uint64_t kib)
 {
-	return ask(sim, guest, OPERATION_BALLOON, kib);
+	return ask(sim, guest, OPERATION_BALLOON, kib, 0);
+}
+
+struct sim_request *sim_balloon_for(struct sim *sim, const char *guest, uint64_t kib, usec_t span)
+{
+	return ask(sim, guest, OPERATION_BALLOON, kib, span);
 }
 
 #define STORY_MAX 4000u

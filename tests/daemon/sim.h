@@ -49,6 +49,12 @@ struct sim {
 	/* Of the host, in thousandths of the time from pressure_at on; below zero: no such file. */
 	int pressure;
 	usec_t pressure_at, pressure_total;
+	/* Of the host: what else than QEMU uses memory, and PSI's some avg10. `total` 0: cannot be
+	 * read. */
+	struct {
+		uint64_t total_kib, other_kib;
+		uint32_t psi;
+	} host;
 	bool oom_unknown;   /* there are no control groups */
 	uint64_t oom_kills; /* of the slice that all QEMUs are in */
 };
@@ -94,6 +100,7 @@ struct fake_service *sim_fake_service(struct sim *sim, const char *guest, const 
 
 struct sim_request *sim_ask(struct sim *sim, const char *guest, enum operation_kind kind);
 struct sim_request *sim_balloon(struct sim *sim, const char *guest, uint64_t kib);
+struct sim_request *sim_balloon_for(struct sim *sim, const char *guest, uint64_t kib, usec_t span);
 
 /* Fail with the guest's story so far. */
 void sim_wait_state(struct sim *sim, const char *guest, enum guest_state state, usec_t limit);

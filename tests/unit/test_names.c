@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every enum's name table, in both directions: no value without a name, no name twice, nothing
  * found that is none. */
-/* LINK: base model policy io/hv io/disk io/program core/operation core/evidence */
+/* LINK: base model policy io/hv io/disk io/program core/operation core/evidence core/cputune_names */
 /* LIBS: libcbor jansson inih libsystemd */
 #include <errno.h>
 #include <setjmp.h>
@@ -15,6 +15,7 @@
 
 #include "base/failpoint.h"
 #include "base/macro.h"
+#include "core/cputune.h"
 #include "core/evidence.h"
 #include "core/operation.h"
 #include "io/disk.h"
@@ -51,6 +52,8 @@ struct name_table {
 	TABLE(accel, enum spec_accel, ACCEL_NUM)                                                   \
 	TABLE(answer_kind, enum answer_kind, ANSWER_KIND_NUM)                                      \
 	TABLE(arch, enum spec_arch, ARCH_NUM)                                                      \
+	TABLE(balloon_mode, enum spec_balloon, BALLOON_MODE_NUM)                                   \
+	TABLE(cputune_effect, enum cputune_effect, CPUTUNE_NUM)                                    \
 	TABLE(balloon_action, enum balloon_action, BALLOON_ACTION_NUM)                             \
 	TABLE(balloon_phase, enum balloon_phase, BALLOON_PHASE_NUM)                                \
 	TABLE(balloon_reason, enum balloon_reason, BALLOON_REASON_NUM)                             \
