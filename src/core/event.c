@@ -118,6 +118,7 @@ static bool hold(struct supervisor *s, struct guest *g, const struct event *like
 	return true;
 }
 
+PRINTF_LIKE(5, 0)
 static void note(struct supervisor *s, struct guest *g, struct event *like,
 	const struct event_extra *extra, const char *format, va_list ap)
 {
@@ -130,6 +131,7 @@ static void note(struct supervisor *s, struct guest *g, struct event *like,
 		tell(s, g, like, extra, text);
 }
 
+PRINTF_LIKE(6, 0)
 static void note_guest(struct guest *g, enum event_kind kind, const struct service *s, int level,
 	const struct event_extra *extra, const char *format, va_list ap)
 {

@@ -40,7 +40,7 @@ FUZZ_PROGRAMS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/%)
 FUZZ_FLAGS    := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 fuzz:
 	@tests/lib/packages build test analysis
-	@$(MAKE) --no-print-directory B=$(B)-fuzz CC=clang WERROR= CFLAGS='-O1 -g $(FUZZ_FLAGS) -fno-omit-frame-pointer -Wno-format-nonliteral' fuzz-run
+	@$(MAKE) --no-print-directory B=$(B)-fuzz CC=clang WERROR= CFLAGS='-O1 -g $(FUZZ_FLAGS) -fno-omit-frame-pointer' fuzz-run
 
 $(foreach s,$(FUZZ_SOURCES),$(eval $(call test_rule,$(B)/tests/fuzz/$(patsubst fuzz_%,%,$(basename $(notdir $(s)))),$(s),)))
 $(FUZZ_PROGRAMS): LDFLAGS += -fsanitize=fuzzer,address,undefined
