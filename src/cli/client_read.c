@@ -78,12 +78,18 @@ static int properties_read(sd_bus_message *m, const struct field *fields, void *
 		if (!f || strcmp(type, wanted) != 0)
 			r = sd_bus_message_skip(m, "v");
 		else if ((r = sd_bus_message_enter_container(m, 'v', type)) >= 0 &&
-			(r = field_read(m, f, base)) >= 0)
+			 (r = field_read(m, f, base)) >= 0)
 			r = sd_bus_message_exit_container(m);
 		if (r < 0 || (r = sd_bus_message_exit_container(m)) < 0)
 			return r;
 	}
 	return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+/* A path can spell any byte. What could not be printed is the name of no guest and no service. */
+static bool is_name(const char *name)
+{
+	return *name && utf8_printable(name, strlen(name));
 }
 
 /* Where the properties of an object's interface go; *ret NULL: we do not show them. */
@@ -100,12 +106,12 @@ static const struct field *target_find(
 	}
 	if (strcmp(interface, BUS_IFACE_GUEST) == 0 &&
 		sd_bus_path_decode_many(path, BUS_PATTERN_GUEST, &guest) > 0) {
-		*ret = view_guest_make(v, guest);
+		*ret = is_name(guest) ? view_guest_make(v, guest) : NULL;
 		return guest_fields;
 	}
 	if (strcmp(interface, BUS_IFACE_SERVICE) == 0 &&
 		sd_bus_path_decode_many(path, BUS_PATTERN_SERVICE, &guest, &service) > 0 &&
-		(g = view_guest_make(v, guest)))
+		is_name(guest) && is_name(service) && (g = view_guest_make(v, guest)))
 		*ret = view_service_make(g, service);
 	return service_fields;
 }
