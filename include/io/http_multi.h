@@ -28,5 +28,10 @@ struct http_multi {
  * http_multi_done() is due in both cases, with every transfer removed first. */
 int http_multi_init(struct http_multi *m, sd_event *event);
 void http_multi_done(struct http_multi *m);
+/* A new multi handle in place of one that failed, once no transfer is in it. 0, or -ENOMEM: `curl`
+ * is NULL then. A handle that was short of memory once cannot be trusted: libcurl 7.88 keeps an
+ * entry of the socket it could not watch (singlesocket() in multi.c), and divides by zero when a
+ * descriptor of that number comes again. */
+int http_multi_renew(struct http_multi *m);
 
 #endif

@@ -146,7 +146,8 @@ static struct question_slot *slot_of(CURL *easy)
 }
 
 /* Each is moved aside first, so that a question asked from inside a `done` is not given up with the
- * others. */
+ * others, and finds a multi handle that is whole: see http_multi_renew(). Without memory for that
+ * the next question tries again. */
 static void fail_all(struct http_prober *p, usec_t now)
 {
 	struct question_slot *s, *next;
@@ -155,9 +156,11 @@ static void fail_all(struct http_prober *p, usec_t now)
 		next = LIST_NEXT(s, link);
 		if (s->state != SLOT_HTTP)
 			continue;
+		(void)curl_multi_remove_handle(p->multi.curl, s->http.easy);
 		LIST_REMOVE(s, link);
 		LIST_INSERT_HEAD(&p->failed, s, link);
 	}
+	(void)http_multi_renew(&p->multi);
 	while ((s = LIST_FIRST(&p->failed))) {
 		struct answer a = {
 			.protocol = ANSWER_HTTP,
@@ -218,7 +221,9 @@ static int slot_start(
 		return tcp_open(&s->tcp, p->event, peer, q->timeout, TCP_SETTLE, on_tcp, s);
 	}
 	s->state = SLOT_HTTP;
-	r = http_exchange_ask(&s->http, q, peer);
+	r = p->multi.curl ? 0 : http_multi_renew(&p->multi);
+	if (r >= 0)
+		r = http_exchange_ask(&s->http, q, peer);
 	if (r < 0)
 		return r;
 	return curl_multi_add_handle(p->multi.curl, s->http.easy) == CURLM_OK ? 0 : -ENOMEM;

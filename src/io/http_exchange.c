@@ -67,14 +67,14 @@ static int on_progress(
 	return x->flooded;
 }
 
-/* Without a header line the count tells a service that closed in the middle of one from nobody at
- * all. */
+/* Before the body the count tells a service that closed in the middle of a header line from nobody
+ * at all, and a line too long for libcurl from our own want of memory. */
 static int on_close(void *userdata, curl_socket_t fd)
 {
 	struct http_exchange *x = userdata;
 
 	if (fd == x->fd) {
-		if (x->take.head_bytes == 0)
+		if (x->take.part != TAKE_BODY)
 			x->raw_bytes = bytes_received(fd);
 		x->fd = -1;
 	}
@@ -365,9 +365,9 @@ void http_exchange_judge(struct http_exchange *x, CURLcode code, struct answer *
 		judge_too_large(x, ret);
 		break;
 	case CURLE_OUT_OF_MEMORY:
-		/* libcurl 7.88 also says so of a header line over its own limit; later ones have a
-		 * code for that. */
-		if (anything_came(x))
+		/* libcurl 7.88 also says so of a header line over its own limit, of 100 KiB; later
+		 * ones have a code for that. */
+		if (x->take.part == TAKE_BODY || x->raw_bytes > ANSWER_HEADER_MAX)
 			judge_too_large(x, ret);
 		else
 			judge(ret, ANSWER_LOCAL_ERROR, "out of memory");

@@ -166,12 +166,8 @@ static int make_sources(struct http_multi *m, sd_event *event)
 	return r < 0 ? r : 0;
 }
 
-int http_multi_init(struct http_multi *m, sd_event *event)
+static int make_curl(struct http_multi *m)
 {
-	int r = make_sources(m, event);
-
-	if (r < 0)
-		return r;
 	m->curl = curl_multi_init();
 	if (!m->curl)
 		return -ENOMEM;
@@ -183,6 +179,21 @@ int http_multi_init(struct http_multi *m, sd_event *event)
 	(void)curl_multi_setopt(m->curl, CURLMOPT_TIMERFUNCTION, on_delay);
 	(void)curl_multi_setopt(m->curl, CURLMOPT_TIMERDATA, m);
 	return 0;
+}
+
+int http_multi_init(struct http_multi *m, sd_event *event)
+{
+	int r = make_sources(m, event);
+
+	return r < 0 ? r : make_curl(m);
+}
+
+int http_multi_renew(struct http_multi *m)
+{
+	if (m->curl)
+		(void)curl_multi_cleanup(m->curl);
+	m->timer_at = 0;
+	return make_curl(m);
 }
 
 void http_multi_done(struct http_multi *m)
