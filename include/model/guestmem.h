@@ -78,8 +78,8 @@ struct guestmem {
 void guestmem_boot(struct guestmem *g, uint64_t max_kib, uint64_t swap_kib, bool tcg,
 	const struct guestmem_input *in);
 
-/* GUESTMEM_STEP passes, ending at `now`. Statistics are renewed every `report` (QEMU's polling). */
-void guestmem_step(struct guestmem *g, const struct guestmem_input *in, usec_t now, usec_t report);
+/* GUESTMEM_STEP passes, ending at `now`. Statistics are renewed every `period` (QEMU's polling). */
+void guestmem_step(struct guestmem *g, const struct guestmem_input *in, usec_t now, usec_t period);
 
 /* The balloon is told of a size of the guest; more than the maximum is the maximum. */
 void guestmem_order(struct guestmem *g, uint64_t size_kib);

@@ -228,7 +228,7 @@ static int run(struct job *job, struct trace_reader *reader, const struct spec *
 	};
 	const struct replay_observer observer = { .userdata = job, .sample = sample };
 	struct balloon_policy numbers;
-	struct replay_summary summary;
+	struct replay_summary summary = { 0 };
 	int r;
 
 	balloon_policy_from_spec(defaults, &numbers);

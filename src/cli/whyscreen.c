@@ -147,7 +147,7 @@ static json_t *known(uint64_t n)
 	return n ? json_integer((json_int_t)n) : json_null();
 }
 
-static json_t *text(const char *s)
+static json_t *text_or_null(const char *s)
 {
 	return *s ? json_string(s) : json_null();
 }
@@ -178,10 +178,11 @@ static json_t *services_json(const struct view_guest *g)
 			json_pack("{s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I}", "name",
 				s->name, "counted", (int)counted(s), "state", s->state,
 				"state_since_usec", known(s->state_since), "verdict",
-				text(judged ? s->verdict : ""), "verdict_at_usec",
-				known(judged ? s->verdict_at : 0), "reason", text(s->reason),
-				"successes", (json_int_t)s->successes, "rise", (json_int_t)s->rise,
-				"failures", (json_int_t)s->failures, "fall", (json_int_t)s->fall));
+				text_or_null(judged ? s->verdict : ""), "verdict_at_usec",
+				known(judged ? s->verdict_at : 0), "reason",
+				text_or_null(s->reason), "successes", (json_int_t)s->successes,
+				"rise", (json_int_t)s->rise, "failures", (json_int_t)s->failures,
+				"fall", (json_int_t)s->fall));
 	}
 	return array;
 }

@@ -77,11 +77,11 @@ static void quote(struct cloudinit_status *s, const json_t *message)
 
 static unsigned take_messages(struct cloudinit_status *s, const json_t *list)
 {
-	const json_t *message;
-	size_t i;
+	size_t n = json_array_size(list);
 
-	json_array_foreach(list, i, message) quote(s, message);
-	return (unsigned)json_array_size(list);
+	for (size_t i = 0; i < n; i++)
+		quote(s, json_array_get(list, i));
+	return (unsigned)n;
 }
 
 static const char *const stages[] = { "init-local", "init", "modules-config", "modules-final" };

@@ -10,9 +10,9 @@
 /* What follows an end of one kind. */
 #define ON(key, on, preset_, when)                                                                 \
 	{                                                                                          \
-		.section = CONF_SECTION_RESTART, .name = key, .type = &conf_type_word,             \
-		.from_string = restart_from_string, GUEST(restart_on[on]), .preset = preset_,      \
-		.effect = CONF_LIVE, .allowed = "restart or stay", .help = when,                   \
+		.section = CONF_SECTION_RESTART, .name = (key), .type = &conf_type_word,           \
+		.from_string = restart_from_string, GUEST(restart_on[on]), .preset = (preset_),    \
+		.effect = CONF_LIVE, .allowed = "restart or stay", .help = (when),                 \
 	}
 
 const struct conf_key conf_keys_guest[] = {

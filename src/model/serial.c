@@ -61,7 +61,7 @@ bool serial_line_put(struct serial_line *l, char c)
 		return false;
 	if (c != '\n' && c != '\r') {
 		if (l->len < sizeof(l->words))
-			l->words[l->len++] = c == '\t' ? ' ' : c;
+			l->words[l->len++] = (char)(c == '\t' ? ' ' : c);
 		return false;
 	}
 	while (l->len > 0 && l->words[l->len - 1] == ' ')

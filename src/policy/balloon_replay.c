@@ -84,6 +84,12 @@ static void apply_pool(struct replay *r, const struct trace_row *row)
 	r->other_kib = row->other_kib;
 }
 
+static bool same_demand(const struct guestmem_input *a, const struct guestmem_input *b)
+{
+	return a->demand_kib == b->demand_kib && a->hot_kib == b->hot_kib &&
+	       a->read_kib_s == b->read_kib_s && a->flaw == b->flaw;
+}
+
 static int apply(struct replay *r, struct trace_reader *reader, const struct trace_row *row,
 	const struct replay_controller *controller)
 {
@@ -91,8 +97,8 @@ static int apply(struct replay *r, struct trace_reader *reader, const struct tra
 
 	if (!g)
 		return -EINVAL;
-	if (memcmp(&g->demand, &row->demand, sizeof(g->demand)) != 0 ||
-		r->other_kib != row->other_kib || g->in.phase != row->in.phase)
+	if (!same_demand(&g->demand, &row->demand) || r->other_kib != row->other_kib ||
+		g->in.phase != row->in.phase)
 		r->changed_at = row->time;
 	time_fall(r, g, row);
 	apply_pool(r, row);
