@@ -35,9 +35,10 @@ PKG_io     := libsystemd libcurl libarchive nettle jansson
 PKG_core   := libsystemd
 PKG_virt   := libvirt libvirt-qemu libsystemd
 PKG_bus    := libsystemd
-PKG_cli    := libsystemd smartcols jansson
+PKG_cli    := libsystemd smartcols jansson libmicrohttpd
 
-PROGRAMS := $(B)/bin/mediakitd $(B)/libexec/mediakitd/mediakitd-daemon $(B)/libexec/mediakitd/mediakitd-offline
+PROGRAMS := $(B)/bin/mediakitd $(B)/libexec/mediakitd/mediakitd-daemon $(B)/libexec/mediakitd/mediakitd-offline \
+	$(B)/libexec/mediakitd/mediakitd-metrics
 
 .PHONY: all clean
 all: $(PROGRAMS)
@@ -89,6 +90,15 @@ $(B)/libexec/mediakitd/mediakitd-offline: $(B)/obj/cli/offline.o $(call archives
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(B)/obj/cli/offline.o -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 		$(call pkg_libs,inih libcbor jansson libarchive nettle libsystemd)
+
+$(B)/libexec/mediakitd/mediakitd-metrics: $(B)/obj/cli/exporter.o $(call archives,cli io model base)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(B)/obj/cli/exporter.o -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+		$(call pkg_libs,libmicrohttpd jansson libsystemd) -lpthread
+
+# The compiler takes the page in, but does not tell make of it.
+$(B)/obj/cli/page.o: units/status.html
 
 clean:
 	rm -rf $(B)

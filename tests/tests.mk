@@ -56,7 +56,7 @@ check: check-packages
 .PHONY: check-all
 check-all: check-style check-layers check-xml
 	@$(MAKE) --no-print-directory -j$$(nproc) tests
-	@$(MAKE) --no-print-directory check-unit check-fuzz check-daemon check-balloon
+	@$(MAKE) --no-print-directory check-unit check-fuzz check-daemon check-balloon check-metrics
 	@$(MAKE) --no-print-directory check-provision check-virt check-programs check-faults
 	@$(MAKE) --no-print-directory check-guest
 
@@ -110,6 +110,12 @@ soak: faults-build
 
 check-cycles: faults-build
 	@tests/lib/needs-root tests/faults/cycles $(abspath $(FAULTS_B))
+
+# Metrics and the status page, as a file and as served.
+.PHONY: check-metrics
+check-metrics: all
+	@tests/metrics/page
+	@tests/metrics/run $(abspath $(B))
 
 image:
 	@tests/lib/needs-root tests/image/build $(abspath $(B))/image

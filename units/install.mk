@@ -17,10 +17,13 @@ define INSTALLED
 0755 $(B)/bin/mediakitd                             $(BINDIR)/mediakitd
 0755 $(B)/libexec/mediakitd/mediakitd-daemon        $(LIBEXECDIR)/mediakitd-daemon
 0755 $(B)/libexec/mediakitd/mediakitd-offline       $(LIBEXECDIR)/mediakitd-offline
+0755 $(B)/libexec/mediakitd/mediakitd-metrics       $(LIBEXECDIR)/mediakitd-metrics
 0644 cloud-init/meta-data.in                        $(DATADIR)/cloud-init/meta-data.in
 0644 cloud-init/user-data.in                        $(DATADIR)/cloud-init/user-data.in
 0644 $(B)/units/mediakitd.service                   $(UNITDIR)/mediakitd.service
 0644 $(B)/units/mediakit-guest@.service             $(UNITDIR)/mediakit-guest@.service
+0644 $(B)/units/mediakitd-metrics.service           $(UNITDIR)/mediakitd-metrics.service
+0644 units/mediakitd-metrics.socket                 $(UNITDIR)/mediakitd-metrics.socket
 0644 $(B)/units/vm-mediakit.service                 $(UNITDIR)/vm-mediakit.service
 0644 units/mediakitd.catalog                        $(PREFIX)/lib/systemd/catalog/mediakitd.catalog
 0644 units/mediakitd.sysusers                       $(PREFIX)/lib/sysusers.d/mediakitd.conf
@@ -35,6 +38,8 @@ define INSTALLED
 0644 $(B)/units/_mediakitd                          $(PREFIX)/share/zsh/vendor-completions/_mediakitd
 0644 README.md                                      $(DOCDIR)/README.md
 0644 units/guests.d/vm-mediakit.conf                $(DOCDIR)/examples/guests.d/vm-mediakit.conf
+0644 units/examples/mediakitd.rules.yml             $(DOCDIR)/examples/mediakitd.rules.yml
+0644 units/examples/grafana-dashboard.json          $(DOCDIR)/examples/grafana-dashboard.json
 endef
 export INSTALLED
 
@@ -57,7 +62,7 @@ man: $(B)/units/mediakitd.8
 $(B)/units/mediakitd.8: units/manual $(PROGRAMS)
 	$(Q)$(PYTHON) units/manual $(B)/bin/mediakitd $(B)/units
 
-install: all man $(B)/units/mediakitd.service $(B)/units/mediakit-guest@.service $(B)/units/vm-mediakit.service
+install: all man $(B)/units/mediakitd.service $(B)/units/mediakitd-metrics.service $(B)/units/mediakit-guest@.service $(B)/units/vm-mediakit.service
 	@echo "$$INSTALLED" | while read -r mode source target; do \
 		install -D -m "$$mode" "$$source" "$(DESTDIR)$$target" || exit 1; done
 	@echo "$$CONFIGURATION" | while read -r mode source target; do \

@@ -94,7 +94,7 @@ int client_counters(struct client *c, struct counters *ret, struct client_reply 
 	sd_bus_message *m = NULL, *answer = NULL;
 	struct counters counters = { 0 };
 	int r = sd_bus_message_new_method_call(
-		client_bus(c), &m, NULL, BUS_PATH, BUS_IFACE_MANAGER, "Counters");
+		client_bus(c), &m, client_destination(c), BUS_PATH, BUS_IFACE_MANAGER, "Counters");
 
 	r = client_ask(c, r, m, reply, &answer);
 	if (r >= 0)
@@ -167,7 +167,7 @@ int client_history(
 
 	if (r >= 0)
 		r = sd_bus_message_new_method_call(
-			client_bus(c), &m, NULL, path, BUS_IFACE_GUEST, "History");
+			client_bus(c), &m, client_destination(c), path, BUS_IFACE_GUEST, "History");
 	free(path);
 	r = client_ask(c, r, m, reply, &answer);
 	if (r >= 0) {
