@@ -74,7 +74,7 @@ $(B)/obj/%.o: src/%.c $(FLAGS_STAMP)
 
 archives = $(patsubst %,$(B)/lib/%.a,$(1))
 
-$(B)/bin/mediakitd: $(B)/obj/main.o $(call archives,cli model base)
+$(B)/bin/mediakitd: $(B)/obj/main.o $(call archives,cli policy model base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(call pkg_libs,libsystemd smartcols jansson)

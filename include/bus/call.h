@@ -10,7 +10,7 @@
 /* Puts the request to the guest. The reply, "s" with a line for the operator, or an error, is sent
  * when the operation is done. Returns what a method handler returns. */
 int call_begin(sd_bus_message *m, struct guest *g, enum operation_kind kind, uint64_t kib,
-	sd_bus_error *error);
+	usec_t span, sd_bus_error *error);
 
 /* The D-Bus error for -errno of core, with `message` (where empty: errno's words). Returns a
  * negative number. */

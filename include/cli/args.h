@@ -21,6 +21,9 @@ enum {
 	ARG_LINES = 1 << 9,
 	ARG_REPLAY = 1 << 10,
 	ARG_OPENMETRICS = 1 << 11,
+	ARG_DRY_RUN = 1 << 12,
+	ARG_RECORD = 1 << 13,
+	ARG_INTERVAL = 1 << 14,
 };
 
 #define ARGS_OPERANDS_MAX 64u
@@ -32,7 +35,10 @@ struct args {
 	bool json, watch, yes, tail, follow, openmetrics;
 	const char *for_what, *since, *kind, *lines; /* NULL: not given */
 	const char *replay;                          /* NULL: not given */
-	usec_t timeout;       /* USEC_INFINITY: not given */
+	bool dry_run;
+	const char *record; /* NULL: not given */
+	usec_t interval;    /* USEC_INFINITY: not given */
+	usec_t timeout;     /* USEC_INFINITY: not given */
 	const char *operands[ARGS_OPERANDS_MAX];
 	unsigned n_operands;
 };

@@ -31,11 +31,11 @@ int client_load(struct client *c, struct view *v);
  * the request was answered; 0: time is up, or a signal came; -errno: the daemon is gone. */
 int client_wait(struct client *c, usec_t timeout);
 
-/* Asks a guest's method: `kib` goes along where it is not NULL. The answer arrives in *reply, which
+/* Asks a guest's method; `numbers` are its arguments. The answer arrives in *reply, which
  * must live as long as the client, while client_wait() is called. -errno when it could not be
  * asked. */
-int client_begin(struct client *c, const char *guest, const char *method, const uint64_t *kib,
-	struct client_reply *reply);
+int client_begin(struct client *c, const char *guest, const char *method, const uint64_t *numbers,
+	unsigned n_numbers, struct client_reply *reply);
 
 /* Asks and waits for the answer. `print` gets each fault and the report. */
 int client_reload(struct client *c, void (*print)(bool is_fault, const char *line), bool *ret_ok,

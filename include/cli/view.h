@@ -58,6 +58,13 @@ struct view_guest {
 	uint64_t memory_actual, memory_maximum, memory_usable, memory_available, memory_rss,
 		memory_target;
 	usec_t stats_at;
+	char balloon_mode[16], balloon_action[16], balloon_reason[24];
+	usec_t balloon_until, balloon_aside_until;
+	uint64_t balloon_target, balloon_floor;
+	bool balloon_on_trial;
+	uint32_t balloon_grows, balloon_shrinks, balloon_returns;
+	uint32_t cpu_weight, cpu_quota;
+	char cpu_tune[16], cpu_tune_reason[320];
 	int64_t pid;
 	char exit_cause[24], exit_words[320];
 	usec_t exit_at;
@@ -83,6 +90,8 @@ struct view {
 	uint32_t wedged_queues;
 	char store_trouble[320];
 	uint64_t pool_reserve, pool_critical;
+	uint64_t pool_total, pool_available, pool_need, pool_enter, pool_leave;
+	bool pool_pressed, pool_below_critical, pool_degraded;
 
 	struct view_guest *guests; /* by name */
 	unsigned n_guests;

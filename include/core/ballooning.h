@@ -21,6 +21,9 @@ struct supervisor;
 
 /* Statistics that take longer are decided without: the guest's last ones age. */
 #define BALLOONING_COLLECT (1 * USEC_PER_SEC)
+/* The last answer of a service, which may have been slow for want of CPU, is that old at most: its
+ * interval and some. */
+#define BALLOONING_CPU_SHORT (15 * USEC_PER_SEC)
 /* A guest that cannot be seen into for so long is told of once. */
 #define BALLOONING_BLIND (60 * USEC_PER_SEC)
 /* An operator who waits is told that his size is out of reach for now after so long without any
@@ -43,7 +46,8 @@ struct ballooning {
 	bool in_flight; /* a setmem, which carries out: */
 	struct balloon_decision ordered;
 
-	usec_t blind_since; /* up, and not to be seen into; 0: no */
+	usec_t cpu_short_at; /* its vCPUs were last seen to wait; 0: never */
+	usec_t blind_since;  /* up, and not to be seen into; 0: no */
 	bool blind_told, aside_told;
 	usec_t held_since;                /* somebody waits, and nothing moves; 0: no */
 	unsigned grows, shrinks, returns; /* carried out since the daemon began; returns: growth

@@ -167,6 +167,8 @@ bool bus_method_reads(sd_bus_message *m)
 		{ BUS_IFACE_MANAGER, "ListEvents" },
 		{ BUS_IFACE_GUEST, "ListEvents" },
 		{ BUS_IFACE_GUEST, "Why" },
+		{ BUS_IFACE_GUEST, "DryRunBalloon" },
+		{ BUS_IFACE_MANAGER, "BalloonInputs" },
 		{ BUS_IFACE_MANAGER, "Counters" },
 		{ BUS_IFACE_GUEST, "History" },
 	};

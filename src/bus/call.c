@@ -152,7 +152,7 @@ static struct call *call_new(sd_bus_message *m, struct guest *g)
 }
 
 int call_begin(sd_bus_message *m, struct guest *g, enum operation_kind kind, uint64_t kib,
-	sd_bus_error *error)
+	usec_t span, sd_bus_error *error)
 {
 	char message[REQUEST_MESSAGE_MAX] = "", who[64];
 	struct call *c = call_new(m, g);
@@ -160,6 +160,7 @@ int call_begin(sd_bus_message *m, struct guest *g, enum operation_kind kind, uin
 		return -ENOMEM;
 	const struct request request = { .kind = kind,
 		.kib = kib,
+		.span = span,
 		.who = caller_words(m, who, sizeof(who)),
 		.done = on_done,
 		.userdata = c };

@@ -33,10 +33,18 @@
  * MemoryAvailable t    what the guest takes for its size, its own word
  * MemoryRSS t          what QEMU holds; all five UINT64_MAX where unknown
  * MemoryTarget t       an operator's balloon target, 0 for automatic; StatsAt t (of these numbers)
- * Pid x                QEMU's, 0 unknown
- * LastExitCause s, LastExitWords s, LastExitAt t   how the last run ended; cause "none": it has not
- * FileSystem s (unknown clean recovered errors), FileSystemWords s   what the guest says it found
- *                      at this boot: its own word
+ * BalloonMode s        auto, manual (by configuration) or override (an operator's size is in force)
+ * BalloonUntil t       when that size ends; 0: when it is taken back
+ * BalloonAction s, BalloonReason s   the pool's last decision: hold, grow or shrink, and why; both
+ *                      "" before the first
+ * BalloonTarget t, BalloonFloor t    of that decision; 0 before the first
+ * BalloonOnTrial b     memory it gave is on trial; BalloonAsideUntil t (it does not follow; 0: it
+ * does) BalloonGrows u, BalloonShrinks u, BalloonReturns u   orders since the daemon began;
+ * returns: grows that gave loans back CPUWeight u, CPUQuota u (percent of one CPU)   as configured;
+ * 0: not set CPUTune s            none, pending, applied, no-effect or failed; CPUTuneReason s
+ * (libvirt's words) Pid x                QEMU's, 0 unknown LastExitCause s, LastExitWords s,
+ * LastExitAt t   how the last run ended; cause "none": it has not FileSystem s (unknown clean
+ * recovered errors), FileSystemWords s   what the guest says it found at this boot: its own word
  * SSHPort q (0: none)
  * Bind s, Egress s (none, all)
  * AgentConnected b, ConsoleOpen b
@@ -48,6 +56,8 @@
  *
  * Start() Stop() Restart() Kill() -> s message    answered when it is done
  * SetBalloon(t kib; 0 automatic) -> s message      likewise
+ * SetBalloonFor(t kib, t span) -> s message        the same, until the span is over (0: for ever)
+ * DryRunBalloon() -> (ssttttt)    what the pool would decide by itself; bus/memory.h
  * ResetFailed()
  * OpenConsole(u tail) -> h    a stream socket: the last `tail` bytes of the serial line, then the
  *                             line, both ways
@@ -60,6 +70,7 @@
  */
 #include "base/log.h"
 #include "bus/call.h"
+#include "bus/memory.h"
 #include "bus/object.h"
 #include "bus/relay.h"
 #include "bus/story.h"
@@ -170,10 +181,44 @@ GETTER_BOOL(seen, t->guest->seen)
 GETTER_U64(seen_age, t->guest->seen ? usec_sub(now_boottime(), t->guest->seen_at) : 0)
 GETTER_BOOL(wedged, wedged(t->guest))
 
+static const char *balloon_mode(const struct guest *g)
+{
+	return g->ballooning.override_kib ? "override" : balloon_mode_to_string(g->spec->balloon);
+}
+
+static const struct balloon_decision *decision(const struct guest *g)
+{
+	static const struct balloon_decision none;
+
+	return g->ballooning.decided && runs(g) ? &g->ballooning.last : &none;
+}
+
+#define DECIDED(g) ((g)->ballooning.decided && runs(g))
+GETTER_TEXT(balloon_mode, balloon_mode(t->guest))
+GETTER_U64(balloon_until,
+	t->guest->ballooning.override_kib && t->guest->ballooning.override_until != USEC_INFINITY
+		? realtime_of(t->guest->ballooning.override_until)
+		: 0)
+GETTER_TEXT(balloon_action,
+	DECIDED(t->guest) ? balloon_action_to_string(decision(t->guest)->action) : "")
+GETTER_TEXT(balloon_reason,
+	DECIDED(t->guest) ? balloon_reason_to_string(decision(t->guest)->reason) : "")
+GETTER_U64(balloon_target, decision(t->guest)->target_kib)
+GETTER_U64(balloon_floor, decision(t->guest)->floor_kib)
+GETTER_BOOL(balloon_trial, decision(t->guest)->on_trial)
+GETTER_U64(balloon_aside, realtime_of(decision(t->guest)->aside_until))
+GETTER_U32(balloon_grows, t->guest->ballooning.grows)
+GETTER_U32(balloon_shrinks, t->guest->ballooning.shrinks)
+GETTER_U32(balloon_returns, t->guest->ballooning.returns)
+GETTER_U32(cpu_weight, t->guest->spec->cpu_weight)
+GETTER_U32(cpu_quota, t->guest->spec->cpu_quota_pct)
+GETTER_TEXT(cpu_tune, cputune_effect_to_string(t->guest->cputune.effect))
+GETTER_TEXT(cpu_tune_reason, t->guest->cputune.words)
+
 #define METHOD_OPERATION(name, kind)                                                               \
 	static int method_##name(sd_bus_message *m, void *userdata, sd_bus_error *error)           \
 	{                                                                                          \
-		return call_begin(m, ((struct bus_target *)userdata)->guest, kind, 0, error);      \
+		return call_begin(m, ((struct bus_target *)userdata)->guest, kind, 0, 0, error);   \
 	}
 METHOD_OPERATION(start, OPERATION_START)
 METHOD_OPERATION(stop, OPERATION_STOP)
@@ -186,7 +231,21 @@ static int method_set_balloon(sd_bus_message *m, void *userdata, sd_bus_error *e
 	uint64_t kib;
 	int r = sd_bus_message_read(m, "t", &kib);
 
-	return r < 0 ? r : call_begin(m, g, OPERATION_BALLOON, kib, error);
+	return r < 0 ? r : call_begin(m, g, OPERATION_BALLOON, kib, 0, error);
+}
+
+static int method_set_balloon_for(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	struct guest *g = ((struct bus_target *)userdata)->guest;
+	uint64_t kib, span;
+	int r = sd_bus_message_read(m, "tt", &kib, &span);
+
+	return r < 0 ? r : call_begin(m, g, OPERATION_BALLOON, kib, span, error);
+}
+
+static int method_dry_run(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	return memory_reply_dry_run(m, ((struct bus_target *)userdata)->guest, error);
 }
 
 static int method_reset_failed(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -310,6 +369,21 @@ const sd_bus_vtable guest_vtable[] = {
 	CHANGING("MemoryRSS", "t", get_memory_rss),
 	CHANGING("MemoryTarget", "t", get_memory_target),
 	CHANGING("StatsAt", "t", get_stats_at),
+	CHANGING("BalloonMode", "s", get_balloon_mode),
+	CHANGING("BalloonUntil", "t", get_balloon_until),
+	CHANGING("BalloonAction", "s", get_balloon_action),
+	CHANGING("BalloonReason", "s", get_balloon_reason),
+	CHANGING("BalloonTarget", "t", get_balloon_target),
+	CHANGING("BalloonFloor", "t", get_balloon_floor),
+	CHANGING("BalloonOnTrial", "b", get_balloon_trial),
+	CHANGING("BalloonAsideUntil", "t", get_balloon_aside),
+	CHANGING("BalloonGrows", "u", get_balloon_grows),
+	CHANGING("BalloonShrinks", "u", get_balloon_shrinks),
+	CHANGING("BalloonReturns", "u", get_balloon_returns),
+	CHANGING("CPUWeight", "u", get_cpu_weight),
+	CHANGING("CPUQuota", "u", get_cpu_quota),
+	CHANGING("CPUTune", "s", get_cpu_tune),
+	CHANGING("CPUTuneReason", "s", get_cpu_tune_reason),
 	CHANGING("Pid", "x", get_pid),
 	CHANGING("LastExitCause", "s", get_exit_cause),
 	CHANGING("LastExitWords", "s", get_exit_words),
@@ -333,6 +407,12 @@ const sd_bus_vtable guest_vtable[] = {
 	OPERATION("Kill", method_kill),
 	SD_BUS_METHOD_WITH_NAMES("SetBalloon", "t", SD_BUS_PARAM(kib), "s", SD_BUS_PARAM(message),
 		method_set_balloon, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_NAMES("SetBalloonFor", "tt", SD_BUS_PARAM(kib) SD_BUS_PARAM(span), "s",
+		SD_BUS_PARAM(message), method_set_balloon_for, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_NAMES("DryRunBalloon", "", , MEMORY_DECISION,
+		SD_BUS_PARAM(action) SD_BUS_PARAM(reason) SD_BUS_PARAM(from) SD_BUS_PARAM(target)
+			SD_BUS_PARAM(floor) SD_BUS_PARAM(slack) SD_BUS_PARAM(need),
+		method_dry_run, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("ResetFailed", "", "", method_reset_failed, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_NAMES("OpenConsole", "u", SD_BUS_PARAM(tail), "h", SD_BUS_PARAM(socket),
 		method_open_console, SD_BUS_VTABLE_UNPRIVILEGED),

@@ -11,19 +11,25 @@
  * StoreTrouble s       why the last write of the state failed, "" when it did not (no change
  *                      signal)
  * PoolReserve, PoolCritical t   KiB
- * Ping()               answers when the main loop does
+ * PoolTotal, PoolAvailable t (UINT64_MAX unknown), PoolNeed t   KiB: what guests and host share,
+ * what of it can be had, and what the guests are to give (no change signals) PoolEnter, PoolLeave t
+ * KiB available at which need begins and ends (no change signals) PoolPressed b        the host
+ * needs memory; PoolBelowCritical b (at once) PoolDegraded b       the guests' minimums and what is
+ * to be left free are more than there is Ping()               answers when the main loop does
  * ListEvents(t after, t since, u max) -> a(tttusssss)
  *                      the events that are kept (EVENTS_MAX of each guest, and of the daemon) with
  *                      a number over `after` and not before `since` (CLOCK_REALTIME); of these the
  *                      last `max`, 1000 at most, oldest first. bus/story.h says what they hold
  * signal Event(…)      one more, as it happens
  * Counters() -> a(stta{st}a(sta{st}))   for metrics; bus/tally.h says what they hold
+ * BalloonInputs() -> (tttutta(…))   what the pool's last decision rested on; bus/memory.h
  * Reload() -> as faults, s report, b ok
  *                      reads the configuration again. With ok false the old one stays whole. A
  *                      fault that is only a warning begins with "warning: "; the report has one
  *                      line per change. */
 #include "base/log.h"
 #include "bus/call.h"
+#include "bus/memory.h"
 #include "bus/object.h"
 #include "bus/story.h"
 #include "bus/tally.h"
@@ -60,6 +66,14 @@ GETTER(wedged_queues, "u", uint32_t, s->hv_health.wedged_queues)
 GETTER(store_trouble, "s", char *, store_trouble(s))
 GETTER(pool_reserve, "t", uint64_t, s->spec->reserve_kib)
 GETTER(pool_critical, "t", uint64_t, s->spec->critical_kib)
+GETTER(pool_total, "t", uint64_t, s->pool.in.total_kib)
+GETTER(pool_available, "t", uint64_t, s->pool.decided ? s->pool.in.available_kib : UINT64_MAX)
+GETTER(pool_need, "t", uint64_t, s->pool.outcome.need_kib)
+GETTER(pool_enter, "t", uint64_t, s->pool.outcome.enter_kib)
+GETTER(pool_leave, "t", uint64_t, s->pool.outcome.leave_kib)
+GETTER(pool_pressed, "b", int, s->pool.outcome.pressed)
+GETTER(pool_below_critical, "b", int, s->pool.outcome.critical)
+GETTER(pool_degraded, "b", int, s->pool.outcome.degraded)
 
 static int method_ping(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
@@ -77,6 +91,11 @@ static int method_counters(sd_bus_message *m, void *userdata, sd_bus_error *erro
 {
 	(void)error;
 	return tally_reply_counters(m, ((struct bus *)userdata)->supervisor);
+}
+
+static int method_balloon_inputs(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	return memory_reply_inputs(m, ((struct bus *)userdata)->supervisor, error);
 }
 
 static int append_faults(sd_bus_message *reply, const struct conf_faults *faults)
@@ -149,6 +168,21 @@ const sd_bus_vtable manager_vtable[] = {
 		"PoolReserve", "t", get_pool_reserve, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY(
 		"PoolCritical", "t", get_pool_critical, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_PROPERTY("PoolTotal", "t", get_pool_total, 0, 0),
+	SD_BUS_PROPERTY("PoolAvailable", "t", get_pool_available, 0, 0),
+	SD_BUS_PROPERTY("PoolNeed", "t", get_pool_need, 0, 0),
+	SD_BUS_PROPERTY("PoolEnter", "t", get_pool_enter, 0, 0),
+	SD_BUS_PROPERTY("PoolLeave", "t", get_pool_leave, 0, 0),
+	SD_BUS_PROPERTY(
+		"PoolPressed", "b", get_pool_pressed, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_PROPERTY("PoolBelowCritical", "b", get_pool_below_critical, 0,
+		SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_PROPERTY(
+		"PoolDegraded", "b", get_pool_degraded, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_METHOD_WITH_NAMES("BalloonInputs", "", , MEMORY_POOL "a(" MEMORY_GUEST ")",
+		SD_BUS_PARAM(now) SD_BUS_PARAM(total) SD_BUS_PARAM(available) SD_BUS_PARAM(psi)
+			SD_BUS_PARAM(reserve) SD_BUS_PARAM(critical) SD_BUS_PARAM(guests),
+		method_balloon_inputs, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Ping", "", "", method_ping, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_NAMES("ListEvents", "ttu",
 		SD_BUS_PARAM(after) SD_BUS_PARAM(since) SD_BUS_PARAM(max), "a(" STORY_EVENT ")",

@@ -45,6 +45,7 @@ static const char *action_of(sd_bus_message *m)
 	} actions[] = {
 		{ BUS_IFACE_MANAGER, "Reload", BUS_NAME ".reload" },
 		{ BUS_IFACE_GUEST, "SetBalloon", BUS_NAME ".set-balloon" },
+		{ BUS_IFACE_GUEST, "SetBalloonFor", BUS_NAME ".set-balloon" },
 		{ BUS_IFACE_GUEST, "OpenConsole", BUS_NAME ".open-console" },
 		{ BUS_IFACE_GUEST, "Kill", BUS_NAME ".kill-guest" },
 	};

@@ -32,6 +32,9 @@ static const struct option {
 	{ "kind", VALUE_TEXT, ARG_KIND, offsetof(struct args, kind) },
 	{ "lines", VALUE_TEXT, ARG_LINES, offsetof(struct args, lines) },
 	{ "replay", VALUE_TEXT, ARG_REPLAY, offsetof(struct args, replay) },
+	{ "dry-run", VALUE_FLAG, ARG_DRY_RUN, offsetof(struct args, dry_run) },
+	{ "record", VALUE_TEXT, ARG_RECORD, offsetof(struct args, record) },
+	{ "interval", VALUE_SPAN, ARG_INTERVAL, offsetof(struct args, interval) },
 	{ "timeout", VALUE_SPAN, ARG_TIMEOUT, offsetof(struct args, timeout) },
 };
 
@@ -145,6 +148,7 @@ int args_parse(int argc, char **argv, const struct args_rule *rule, struct args 
 	const char *env = getenv("MEDIAKIT_RUNTIME");
 	struct args a = {
 		.runtime = env && *env ? env : BUS_RUNTIME_DEFAULT,
+		.interval = USEC_INFINITY,
 		.timeout = USEC_INFINITY,
 	};
 	bool ended = false;

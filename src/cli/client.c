@@ -362,8 +362,8 @@ static char *guest_path(const char *guest)
 	return sd_bus_path_encode_many(&path, BUS_PATTERN_GUEST, guest) < 0 ? NULL : path;
 }
 
-int client_begin(struct client *c, const char *guest, const char *method, const uint64_t *kib,
-	struct client_reply *reply)
+int client_begin(struct client *c, const char *guest, const char *method, const uint64_t *numbers,
+	unsigned n_numbers, struct client_reply *reply)
 {
 	CLEANUP_FREE char *path = guest_path(guest);
 	sd_bus_message *m = NULL;
@@ -373,8 +373,8 @@ int client_begin(struct client *c, const char *guest, const char *method, const 
 	*reply = (struct client_reply){ 0 };
 	c->reply = reply;
 	int r = sd_bus_message_new_method_call(c->bus, &m, c->to, path, BUS_IFACE_GUEST, method);
-	if (r >= 0 && kib)
-		r = sd_bus_message_append(m, "t", *kib);
+	for (unsigned i = 0; r >= 0 && i < n_numbers; i++)
+		r = sd_bus_message_append(m, "t", numbers[i]);
 	/* How long a guest takes to stop is the daemon's business; it answers in any case. */
 	if (r >= 0)
 		r = sd_bus_call_async(c->bus, NULL, m, on_reply, c, UINT64_MAX);

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #define FIELD(type, name, what, member)                                                            \
-	{ name, what, offsetof(struct type, member), sizeof(((struct type *)0)->member) }
+	{                                                                                          \
+		name, what, offsetof(struct type, member), sizeof(((struct type *)0)->member)      \
+	}
 
 const struct field manager_fields[] = {
 	FIELD(view, "Version", 's', version),
@@ -22,6 +24,14 @@ const struct field manager_fields[] = {
 	FIELD(view, "StoreTrouble", 's', store_trouble),
 	FIELD(view, "PoolReserve", 't', pool_reserve),
 	FIELD(view, "PoolCritical", 't', pool_critical),
+	FIELD(view, "PoolTotal", 't', pool_total),
+	FIELD(view, "PoolAvailable", 't', pool_available),
+	FIELD(view, "PoolNeed", 't', pool_need),
+	FIELD(view, "PoolEnter", 't', pool_enter),
+	FIELD(view, "PoolLeave", 't', pool_leave),
+	FIELD(view, "PoolPressed", 'b', pool_pressed),
+	FIELD(view, "PoolBelowCritical", 'b', pool_below_critical),
+	FIELD(view, "PoolDegraded", 'b', pool_degraded),
 	{ 0 },
 };
 
@@ -68,6 +78,21 @@ const struct field guest_fields[] = {
 	FIELD(view_guest, "MemoryRSS", 't', memory_rss),
 	FIELD(view_guest, "MemoryTarget", 't', memory_target),
 	FIELD(view_guest, "StatsAt", 't', stats_at),
+	FIELD(view_guest, "BalloonMode", 's', balloon_mode),
+	FIELD(view_guest, "BalloonUntil", 't', balloon_until),
+	FIELD(view_guest, "BalloonAction", 's', balloon_action),
+	FIELD(view_guest, "BalloonReason", 's', balloon_reason),
+	FIELD(view_guest, "BalloonTarget", 't', balloon_target),
+	FIELD(view_guest, "BalloonFloor", 't', balloon_floor),
+	FIELD(view_guest, "BalloonOnTrial", 'b', balloon_on_trial),
+	FIELD(view_guest, "BalloonAsideUntil", 't', balloon_aside_until),
+	FIELD(view_guest, "BalloonGrows", 'u', balloon_grows),
+	FIELD(view_guest, "BalloonShrinks", 'u', balloon_shrinks),
+	FIELD(view_guest, "BalloonReturns", 'u', balloon_returns),
+	FIELD(view_guest, "CPUWeight", 'u', cpu_weight),
+	FIELD(view_guest, "CPUQuota", 'u', cpu_quota),
+	FIELD(view_guest, "CPUTune", 's', cpu_tune),
+	FIELD(view_guest, "CPUTuneReason", 's', cpu_tune_reason),
 	FIELD(view_guest, "Pid", 'x', pid),
 	FIELD(view_guest, "LastExitCause", 's', exit_cause),
 	FIELD(view_guest, "LastExitWords", 's', exit_words),

@@ -102,7 +102,30 @@ static json_t *memory_json(const struct view_guest *g)
 		{ "available_kib", size(g->memory_available) },
 		{ "rss_kib", size(g->memory_rss) },
 		{ "target_kib", number_or_null(g->memory_target) },
+		{ "mode", text(g->balloon_mode) },
+		{ "until_usec", number_or_null(g->balloon_until) },
+		{ "action", text(g->balloon_action) },
+		{ "reason", text(g->balloon_reason) },
+		{ "wanted_kib", number_or_null(g->balloon_target) },
+		{ "floor_kib", number_or_null(g->balloon_floor) },
+		{ "on_trial", json_boolean(g->balloon_on_trial) },
+		{ "aside_until_usec", number_or_null(g->balloon_aside_until) },
+		{ "grows", json_integer(g->balloon_grows) },
+		{ "shrinks", json_integer(g->balloon_shrinks) },
+		{ "returns", json_integer(g->balloon_returns) },
 		{ "at_usec", number_or_null(g->stats_at) },
+	};
+
+	return object(pairs, ARRAY_SIZE(pairs));
+}
+
+static json_t *cpu_json(const struct view_guest *g)
+{
+	const struct pair pairs[] = {
+		{ "weight", number_or_null(g->cpu_weight) },
+		{ "quota_percent", number_or_null(g->cpu_quota) },
+		{ "effect", text(g->cpu_tune) },
+		{ "words", text(g->cpu_tune_reason) },
 	};
 
 	return object(pairs, ARRAY_SIZE(pairs));
@@ -175,6 +198,7 @@ static json_t *guest_json(const struct view_guest *g)
 		{ "cpus", number_or_null(g->cpus) },
 		{ "pid", number_or_null(g->pid > 0 ? (uint64_t)g->pid : 0) },
 		{ "memory", memory_json(g) },
+		{ "cpu", cpu_json(g) },
 		{ "boot", boot_json(g) },
 		{ "last_exit", exit_json(g) },
 		{ "file_system", text(g->fs_word) },
@@ -197,6 +221,14 @@ static json_t *daemon_json(const struct view *v)
 	const struct pair pool[] = {
 		{ "reserve_kib", json_integer((json_int_t)v->pool_reserve) },
 		{ "critical_kib", json_integer((json_int_t)v->pool_critical) },
+		{ "total_kib", number_or_null(v->pool_total) },
+		{ "available_kib", size(v->pool_available) },
+		{ "need_kib", json_integer((json_int_t)v->pool_need) },
+		{ "enter_kib", json_integer((json_int_t)v->pool_enter) },
+		{ "leave_kib", json_integer((json_int_t)v->pool_leave) },
+		{ "pressed", json_boolean(v->pool_pressed) },
+		{ "below_critical", json_boolean(v->pool_below_critical) },
+		{ "degraded", json_boolean(v->pool_degraded) },
 	};
 	const struct pair pairs[] = {
 		{ "version", text(v->version) },

@@ -4,6 +4,7 @@
 #include "base/parse.h"
 #include "bus/names.h"
 #include "cli/asking.h"
+#include "cli/memory.h"
 #include "cli/progress.h"
 #include "cli/session.h"
 #include "cli/verb.h"
@@ -36,12 +37,20 @@ const char usage_kill[] =
 	"Cuts the guest's power at once. What it had not written is lost; `stop` is kinder. On a\n"
 	"terminal it asks first, elsewhere it wants --yes.\n" EXIT_NOTE;
 const char usage_balloon[] =
-	"balloon GUEST [SIZE|auto]\n"
+	"balloon GUEST [SIZE|auto] [--for=SPAN]\n"
+	"       mediakitd balloon GUEST --dry-run\n"
+	"       mediakitd balloon [GUEST] --record=FILE [--interval=2s] [--timeout=SPAN]\n"
 	"       mediakitd balloon --replay=TRACE [--config=DIR] [--json]\n"
 	"\n"
-	"Shows the guest's memory, or sets how much it may use: 3G, 512M, or auto for the "
-	"maximum.\n"
-	"Waits until the guest has given the memory back, or taken it.\n"
+	"Shows the guest's memory and what was decided about it last, or sets how much it may\n"
+	"use: 3G, 512M; with --for=2h for so long only. auto takes that back: memory then moves\n"
+	"with need, and what the host can spare returns at once. Waits until the guest has given\n"
+	"the memory back, or taken it; a size the guest cannot spare now stands, and is followed\n"
+	"as soon as may be.\n"
+	"\n"
+	"  --dry-run   what would be decided now by itself; nothing is done\n"
+	"  --record    writes what is decided on, as a trace for --replay, to FILE or - until\n"
+	"              Ctrl-C, or for --timeout=\n"
 	"\n"
 	"With --replay the memory policy is run over a trace instead, without a daemon; see\n"
 	"`mediakitd balloon --replay --help` for what a trace is.\n" EXIT_NOTE;
@@ -49,6 +58,9 @@ const char usage_reset_failed[] = "reset-failed GUEST\n"
 				  "\n"
 				  "Forgets the guest's faults, so that one that was given up can "
 				  "be started again.\n" EXIT_NOTE;
+
+/* As often as the pool decides for guests under TCG. */
+#define RECORD_INTERVAL (2 * USEC_PER_SEC)
 
 /* How often the live line moves on without news. */
 #define TICK (500 * USEC_PER_MSEC)
@@ -63,11 +75,12 @@ static int report_end(const struct session *s, const struct client_reply *reply)
 }
 
 /* Asks, and shows how it goes until the answer is there. */
-static int request(struct session *s, const char *method, const uint64_t *kib)
+static int request(
+	struct session *s, const char *method, const uint64_t *numbers, unsigned n_numbers)
 {
 	struct client_reply reply;
 	struct progress progress;
-	int r = client_begin(s->client, s->guest, method, kib, &reply);
+	int r = client_begin(s->client, s->guest, method, numbers, n_numbers, &reply);
 
 	if (r < 0)
 		return session_lost();
@@ -99,7 +112,7 @@ static int simple(int argc, char **argv, const char *method)
 
 	int r = session_open(&s, argc, argv, &rule, CLIENT_CONTROL);
 	if (r == 0)
-		r = request(&s, method, NULL);
+		r = request(&s, method, NULL, 0);
 	session_close(&s);
 	return r;
 }
@@ -152,25 +165,9 @@ int verb_kill(int argc, char **argv)
 
 	int r = session_open(&s, argc, argv, &rule, CLIENT_CONTROL);
 	if (r == 0 && (r = confirm(&s)) == 0)
-		r = request(&s, "Kill", NULL);
+		r = request(&s, "Kill", NULL, 0);
 	session_close(&s);
 	return r;
-}
-
-static int balloon_show(const struct session *s)
-{
-	const struct view_guest *g = session_guest(s);
-	char a[SIZE_TEXT_MAX], b[SIZE_TEXT_MAX];
-
-	if (g->memory_actual == VIEW_ABSENT) {
-		fprintf(stderr, "%s: nothing is known of its memory; it is %s\n", g->name,
-			g->state);
-		return view_runs(g) ? CLI_FAILED : CLI_NOT_RUNNING;
-	}
-	printf("%s: %s of %s, %s\n", g->name, format_size_kib(a, sizeof(a), g->memory_actual),
-		format_size_kib(b, sizeof(b), g->memory_configured),
-		g->memory_target ? "set by hand" : "automatic");
-	return CLI_OK;
 }
 
 static bool has_option(int argc, char **argv, const char *option)
@@ -181,11 +178,65 @@ static bool has_option(int argc, char **argv, const char *option)
 	return false;
 }
 
+static int wrong(const char *format, const char *word)
+{
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	fprintf(stderr, format, word);
+#pragma GCC diagnostic pop
+	return CLI_USAGE;
+}
+
+/* Typing errors need no daemon. numbers: KiB (0 automatic) and for how long (0: for ever). */
+static int balloon_numbers(const struct args *a, uint64_t numbers[static 2])
+{
+	const char *size = a->n_operands > 1 ? a->operands[1] : NULL;
+	bool is_auto = size && strcmp(size, "auto") == 0;
+
+	numbers[0] = numbers[1] = 0;
+	if (size && !is_auto && (parse_size_kib(size, &numbers[0]) < 0 || numbers[0] == 0))
+		return wrong("mediakitd balloon: '%s' is no size; write 3G, 512M or auto\n", size);
+	if (a->for_what && (!size || is_auto))
+		return wrong("mediakitd balloon: --for=%s wants a size that holds so long\n",
+			a->for_what);
+	if (a->for_what && (parse_timespan(a->for_what, &numbers[1]) < 0 || numbers[1] == 0))
+		return wrong("mediakitd balloon: --for=%s is no time span; write 2h or 30min\n",
+			a->for_what);
+	if (numbers[1] == USEC_INFINITY)
+		numbers[1] = 0;
+	if (a->dry_run && (size || a->record))
+		return wrong("mediakitd balloon: --dry-run stands alone with GUEST%s\n", "");
+	if (!a->record && a->interval != USEC_INFINITY)
+		return wrong("mediakitd balloon: --interval goes with --record%s\n", "");
+	if (a->interval < USEC_PER_SEC / 10)
+		return wrong("mediakitd balloon: --interval is at least 100ms%s\n", "");
+	return 0;
+}
+
+static int balloon_record(int argc, char **argv)
+{
+	static const struct args_rule rule = { ARG_RECORD | ARG_INTERVAL | ARG_TIMEOUT, 0, 1,
+		"[GUEST] --record=FILE" };
+	uint64_t numbers[2];
+	struct session s;
+
+	int r = session_open(&s, argc, argv, &rule, CLIENT_STATUS);
+	if (r == 0)
+		r = balloon_numbers(&s.args, numbers);
+	if (r == 0)
+		r = memory_record(&s, s.args.record,
+			s.args.interval == USEC_INFINITY ? RECORD_INTERVAL : s.args.interval,
+			s.args.timeout);
+	session_close(&s);
+	return r;
+}
+
 int verb_balloon(int argc, char **argv)
 {
-	static const struct args_rule rule = { 0, 1, 2, "GUEST [SIZE|auto]" };
+	static const struct args_rule rule = { ARG_FOR | ARG_DRY_RUN, 1, 2, "GUEST [SIZE|auto]" };
+	uint64_t numbers[2];
 	struct session s;
-	uint64_t kib = 0;
+	struct args args;
 
 	/* A replay is the offline program's, and so is its help. */
 	if (has_option(argc, argv, "--replay"))
@@ -194,21 +245,18 @@ int verb_balloon(int argc, char **argv)
 		printf("mediakitd %s", usage_balloon);
 		return CLI_OK;
 	}
-	/* The size is looked at before the daemon is asked: a typing error needs no daemon. Which
-	 * operand it is, only the parser knows. */
-	struct args args;
+	if (has_option(argc, argv, "--record"))
+		return balloon_record(argc, argv);
 	int r = args_parse(argc, argv, &rule, &args);
-	if (r != 0)
+	if (r != 0 || (r = balloon_numbers(&args, numbers)) != 0)
 		return r;
-	const char *size = args.n_operands > 1 ? args.operands[1] : NULL;
-	if (size && strcmp(size, "auto") != 0 && (parse_size_kib(size, &kib) < 0 || kib == 0)) {
-		fprintf(stderr, "mediakitd balloon: '%s' is no size; write 3G, 512M or auto\n",
-			size);
-		return CLI_USAGE;
-	}
-	r = session_open(&s, argc, argv, &rule, size ? CLIENT_CONTROL : CLIENT_STATUS);
-	if (r == 0)
-		r = size ? request(&s, "SetBalloon", &kib) : balloon_show(&s);
+	bool sets = args.n_operands > 1;
+	r = session_open(&s, argc, argv, &rule, sets ? CLIENT_CONTROL : CLIENT_STATUS);
+	const char *method = numbers[1] ? "SetBalloonFor" : "SetBalloon";
+	if (r == 0 && sets)
+		r = request(&s, method, numbers, numbers[1] ? 2 : 1);
+	else if (r == 0)
+		r = args.dry_run ? memory_dry_run(&s) : memory_show(&s);
 	session_close(&s);
 	return r;
 }

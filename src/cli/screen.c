@@ -128,6 +128,49 @@ static void print_memory(FILE *f, const struct view_guest *g, const struct style
 	print_fact(f, style, "memory", COLOR_NONE, text);
 }
 
+/* "hold at 4.9 GiB: host-need, floor 2.0 GiB, usable 1.2 GiB". */
+static void print_balloon(FILE *f, const struct view_guest *g, const struct style *style)
+{
+	char text[LINE_MAX], size[SIZE_TEXT_MAX], age[AGE_TEXT_MAX];
+	bool aside = g->balloon_aside_until > style->now_realtime;
+
+	if (!g->balloon_reason[0])
+		return;
+	(void)snprintf(text, sizeof(text), "%s %s %s: %s", g->balloon_action,
+		strcmp(g->balloon_action, "hold") == 0 ? "at" : "to",
+		format_size_kib(size, sizeof(size), g->balloon_target), g->balloon_reason);
+	if (g->balloon_on_trial)
+		text_add(text, sizeof(text), ", on trial");
+	text_add(text, sizeof(text), ", floor %s",
+		format_size_kib(size, sizeof(size), g->balloon_floor));
+	if (g->memory_usable != VIEW_ABSENT)
+		text_add(text, sizeof(text), ", usable %s",
+			format_size_kib(size, sizeof(size), g->memory_usable));
+	if (strcmp(g->balloon_mode, "manual") == 0)
+		text_add(text, sizeof(text), "; Balloon=manual");
+	if (g->balloon_until > style->now_realtime)
+		text_add(text, sizeof(text), "; automatic again in %s",
+			age_text(age, sizeof(age), style->now_realtime, g->balloon_until));
+	if (aside)
+		text_add(text, sizeof(text), "; set aside for another %s",
+			age_text(age, sizeof(age), style->now_realtime, g->balloon_aside_until));
+	print_fact(f, style, "balloon", aside ? COLOR_YELLOW : COLOR_NONE, text);
+}
+
+static void print_cpu(FILE *f, const struct view_guest *g, const struct style *style)
+{
+	char text[LINE_MAX];
+	bool never = strcmp(g->cpu_tune, "no-effect") == 0;
+
+	if (!never && strcmp(g->cpu_tune, "failed") != 0)
+		return;
+	(void)snprintf(text, sizeof(text), "%s%s%s %s no effect %s: %s",
+		g->cpu_weight ? "CPUWeight=" : "", g->cpu_weight && g->cpu_quota ? " and " : "",
+		g->cpu_quota ? "CPUQuota=" : "", g->cpu_weight && g->cpu_quota ? "have" : "has",
+		never ? "here" : "yet", g->cpu_tune_reason);
+	print_fact(f, style, "cpu", COLOR_YELLOW, text);
+}
+
 static void print_network(FILE *f, const struct view_guest *g, const struct style *style)
 {
 	const char *host = strcmp(g->bind, "0.0.0.0") == 0 ? "127.0.0.1" : g->bind;
@@ -226,6 +269,8 @@ static void print_guest(FILE *f, const struct view_guest *g, const struct style 
 	if (view_runs(g)) {
 		print_run(f, g, style);
 		print_memory(f, g, style);
+		print_balloon(f, g, style);
+		print_cpu(f, g, style);
 		print_network(f, g, style);
 	}
 	print_exit(f, g, style);
@@ -264,11 +309,28 @@ static void print_daemon(FILE *f, const struct view *v, const struct style *styl
 	}
 }
 
+static void print_pool(FILE *f, const struct view *v, const struct style *style)
+{
+	char text[LINE_MAX], a[SIZE_TEXT_MAX], t[SIZE_TEXT_MAX], w[SIZE_TEXT_MAX];
+
+	if (v->pool_available == VIEW_ABSENT || (!v->pool_pressed && !v->pool_degraded))
+		return;
+	(void)snprintf(text, sizeof(text), "%s of %s available, %s wanted%s%s",
+		format_size_kib(a, sizeof(a), v->pool_available),
+		format_size_kib(t, sizeof(t), v->pool_total),
+		format_size_kib(w, sizeof(w), v->pool_leave),
+		v->pool_below_critical ? "; below Critical=" : "",
+		v->pool_degraded ? "; too small for the guests' MemoryMin= and the reserve" : "");
+	print_fact(f, style, "pool", v->pool_degraded ? COLOR_RED : COLOR_YELLOW, text);
+	fputc('\n', f);
+}
+
 void screen_print(FILE *f, const struct view *v, const char *only, const struct style *style)
 {
 	bool first = true;
 
 	print_daemon(f, v, style);
+	print_pool(f, v, style);
 	for (unsigned i = 0; i < v->n_guests; i++) {
 		if (only && strcmp(v->guests[i].name, only) != 0)
 			continue;

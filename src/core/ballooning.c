@@ -52,8 +52,11 @@ void ballooning_collect(struct supervisor *s, usec_t now)
  * RSS, and nothing of the guest's. Without a driver there is an RSS. */
 void ballooning_stats(struct guest *g, usec_t now)
 {
+	const struct starve_counter *delay = &g->starving.policy.delay;
 	struct ballooning *b = &g->ballooning;
 
+	if (delay->told && delay->permille >= STARVE_LEAVE)
+		b->cpu_short_at = now;
 	if (g->stats.balloon_kib == HV_STAT_ABSENT ||
 		(g->stats.rss_kib == HV_STAT_ABSENT && g->stats.last_update_sec == HV_STAT_ABSENT))
 		return;
@@ -83,12 +86,18 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The median of the services' last answers, of those that answered. */
-static usec_t latency_of(const struct guest *g)
+/* The median of the services' last answers, of those that answered; 0 says nothing. Where the guest
+ * waits for a CPU slow answers are no sign of memory: a compiler on the host made them four times
+ * as slow, and all that was lent went back for it. */
+static usec_t latency_of(const struct guest *g, usec_t now)
 {
+	const struct ballooning *b = &g->ballooning;
 	usec_t list[SPEC_SERVICES_MAX];
 	unsigned n = 0;
 
+	if (g->starving.told ||
+		(b->cpu_short_at && usec_sub(now, b->cpu_short_at) < BALLOONING_CPU_SHORT))
+		return 0;
 	for (unsigned i = 0; i < g->n_services; i++) {
 		const struct probe *p = &g->services[i].probe;
 		bool up = p->state == SERVICE_UP || p->state == SERVICE_DEGRADED;
@@ -132,7 +141,6 @@ void ballooning_input(const struct guest *g, usec_t now, struct balloon_guest *r
 	const struct guest_spec *spec = g->spec;
 	struct hv_stats st = b->stats;
 
-	(void)now;
 	if (b->stats_at == 0) {
 		memset(&st, 0xff, sizeof(st));
 		st.balloon_kib = maximum_of(g);
@@ -154,7 +162,7 @@ void ballooning_input(const struct guest *g, usec_t now, struct balloon_guest *r
 		.swap_out_kib = st.swap_out_kib,
 		.major_faults = st.major_faults,
 		.last_update_sec = st.last_update_sec,
-		.latency = latency_of(g),
+		.latency = latency_of(g, now),
 		.override_kib = override_of(g),
 		.override_until = b->override_kib && b->override_until != USEC_INFINITY
 					  ? b->override_until

@@ -14,3 +14,8 @@ check-balloon: $(BALLOON_COMPARE)
 bench-balloon: $(BALLOON_COMPARE)
 	@echo "bench-balloon: aims: no swap-in, a fifth of the best other's pressure, as much memory returned"
 	@SEED=$(SEED) MIXES=$(MIXES) $(BALLOON_COMPARE) $(BALLOON_TRACES)
+
+# The pool on real guests: by hand, SIZE=full STEPS="idle demand driver antiphase".
+.PHONY: check-balloon-guest
+check-balloon-guest: all image
+	@BUILD=$(abspath $(B)) SIZE=$(SIZE) STEPS="$(STEPS)" tests/lib/needs-root tests/balloon/guest

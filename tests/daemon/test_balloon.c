@@ -133,6 +133,42 @@ static void test_served(void **state)
 	assert_true(no_overlap(sim));
 }
 
+static void all_slow(struct sim *sim, usec_t latency)
+{
+	const struct guest *g = sim_guest(sim, VM);
+
+	for (unsigned i = 0; i < g->n_services; i++)
+		if (g->services[i].spec->host_port)
+			sim_fake_service(sim, VM, g->services[i].spec->name)->latency = latency;
+}
+
+/* Slow answers while a loan is on trial return it; but not where the host gives the guest no CPU:
+ * then they would be slow with any memory. */
+static void latency(struct sim *sim, bool starved)
+{
+	all_slow(sim, 20 * MS);
+	sim_run(sim, 60 * S);
+	fill_cache(sim, VM, 4 * GIB);
+	host_leaves(sim, 512 * MIB);
+	sim_run(sim, 30 * S);
+	assert_true(ballooning(sim, VM)->last.on_trial);
+	fake_guest_starve(sim_fake(sim, VM), starved ? 150 : 10);
+	sim_run(sim, 3 * S);
+	all_slow(sim, 500 * MS);
+	sim_run(sim, 30 * S);
+	assert_int_equal(sim_log_has(sim, "(latency, loans returned)"), !starved);
+}
+
+static void test_latency(void **state)
+{
+	latency(*state, false);
+}
+
+static void test_latency_of_cpu(void **state)
+{
+	latency(*state, true);
+}
+
 /* The answer of the call is nothing: what the statistics show is. */
 static void test_believed_by_statistics(void **state)
 {
@@ -524,6 +560,8 @@ int main(void)
 		HEALTHY(test_no_need),
 		HEALTHY(test_gives_back),
 		HEALTHY(test_served),
+		HEALTHY(test_latency),
+		HEALTHY(test_latency_of_cpu),
 		HEALTHY(test_believed_by_statistics),
 		HEALTHY(test_refused),
 		HEALTHY(test_slow_call),

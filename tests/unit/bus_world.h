@@ -35,6 +35,7 @@ static struct {
 	unsigned requests; /* how many came */
 	enum operation_kind kind;
 	uint64_t kib;
+	usec_t span;
 	unsigned resets;
 	int reload;
 	unsigned reloads;
@@ -49,6 +50,7 @@ int guest_request(struct guest *g, const struct request *request, usec_t now,
 	core.requests++;
 	core.kind = request->kind;
 	core.kib = request->kib;
+	core.span = request->span;
 	if (core.message)
 		snprintf(message, REQUEST_MESSAGE_MAX, "%s", core.message);
 	if (core.result <= 0)
@@ -56,6 +58,14 @@ int guest_request(struct guest *g, const struct request *request, usec_t now,
 	*ret_op = operation_add(&g->operations, request->kind, request->done, request->userdata,
 		now, USEC_INFINITY);
 	return *ret_op ? 1 : -EBUSY;
+}
+
+int ballooning_dry_run(
+	const struct guest *g, struct balloon_decision *ret, struct balloon_outcome *ret_outcome)
+{
+	*ret = g->ballooning.last;
+	*ret_outcome = g->supervisor->pool.outcome;
+	return g->supervisor->pool.decided ? 0 : -ENODATA;
 }
 
 void guest_reset_failed(struct guest *g, const char *who, usec_t now)
@@ -192,7 +202,34 @@ static inline int setup(void **state)
 		.n_guests = 2,
 		.config.hv = &world->hv,
 		.hv_health.connected = true };
+	world->supervisor.pool = (struct pool){ .decided = true,
+		.in = { .now = 77 * USEC_PER_SEC,
+			.total_kib = 8 << 20,
+			.available_kib = 1 << 20,
+			.psi_some_avg10 = 123,
+			.reserve_kib = 2 << 20,
+			.critical_kib = 1 << 19 },
+		.outcome = { .pressed = true, .need_kib = 1 << 20 } };
 	make_guest(world, 0, "vm-mediakit");
+	world->guests[0].ballooning.decided = true;
+	world->guests[0].ballooning.in = (struct balloon_guest){ .phase = BALLOON_UP,
+		.tcg = true,
+		.max_kib = 6 << 20,
+		.min_kib = 2 << 20,
+		.weight = 100,
+		.actual_kib = 3 << 20,
+		.rss_kib = 3 << 20,
+		.usable_kib = 1 << 20,
+		.unused_kib = 1 << 19,
+		.caches_kib = BALLOON_ABSENT,
+		.last_update_sec = 1700000000,
+		.latency = 12 * USEC_PER_MSEC };
+	world->guests[0].ballooning.last = (struct balloon_decision){ .action = BALLOON_SHRINK,
+		.reason = BALLOON_HOST_NEED,
+		.from_kib = 3 << 20,
+		.target_kib = 2950 << 10,
+		.floor_kib = 2 << 20,
+		.slack_kib = 512 << 10 };
 	make_guest(world, 1, "b.2");
 	strcpy(world->dir, "/tmp/test-bus-XXXXXX");
 	assert_non_null(mkdtemp(world->dir));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The D-Bus door over its real sockets: what is shown, what is refused, and that each request is
  * answered once. */
-/* LINK: base bus core/console core/operation core/event core/eventring core/decision core/tally model policy cli/client_read cli/fields cli/view */
+/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/tally model policy cli/client_read cli/fields cli/view */
 /* LIBS: libsystemd libcbor inih jansson */
 #include "unit/bus_world.h"
 
@@ -200,6 +200,16 @@ static void a_request_is_answered_when_it_is_done(void **state)
 		&world->guests[0].operations, ~0u, -ETIMEDOUT, "the guest gives nothing back");
 	run_dry();
 	assert_error(&box, BUS_ERROR_TIMED_OUT, "the guest gives nothing back");
+	sd_bus_message *m = NULL;
+	assert_true(sd_bus_message_new_method_call(
+			    b, &m, NULL, guest_object, BUS_IFACE_GUEST, "SetBalloonFor") >= 0);
+	assert_true(sd_bus_message_append(m, "tt", UINT64_C(3) << 20, 2 * USEC_PER_HOUR) >= 0);
+	assert_true(sd_bus_send(b, m, NULL) >= 0);
+	sd_bus_message_unref(m);
+	run_dry();
+	assert_true(core.kib == 3 << 20 && core.span == 2 * USEC_PER_HOUR);
+	operations_answer(&world->guests[0].operations, ~0u, 0, "so be it");
+	run_dry();
 
 	ask(b, &box, guest_object, BUS_IFACE_GUEST, "ResetFailed", "", 0);
 	assert_int_equal(box.n, 1);

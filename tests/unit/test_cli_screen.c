@@ -190,6 +190,40 @@ static void trouble_comes_first(void **state)
 	free(text);
 }
 
+static void memory_says_why(void **state)
+{
+	const struct style style = { .now_realtime = NOW };
+	struct view v = canned_view();
+	struct view_guest *g = &v.guests[0];
+
+	(void)state;
+	strcpy(g->balloon_mode, "override");
+	strcpy(g->balloon_action, "shrink");
+	strcpy(g->balloon_reason, "override");
+	g->balloon_target = 2560 << 10;
+	g->balloon_floor = 2 << 20;
+	g->balloon_on_trial = true;
+	g->balloon_until = NOW + 7200 * USEC_PER_SEC;
+	g->balloon_aside_until = NOW + 65 * USEC_PER_SEC;
+	g->cpu_weight = 50;
+	strcpy(g->cpu_tune, "no-effect");
+	strcpy(g->cpu_tune_reason, "cgroup CPU controller is not mounted");
+	v.pool_pressed = v.pool_degraded = true;
+	v.pool_available = 1 << 20;
+	v.pool_total = 8 << 20;
+	v.pool_leave = 2 << 20;
+	char *text = draw(&v, &style);
+	assert_non_null(strstr(text,
+		"   balloon  shrink to 2.5 GiB: override, on trial, floor 2.0 GiB, usable 2.0 GiB; "
+		"automatic again in 2h; set aside for another 1min 5s\n"));
+	assert_non_null(strstr(text, "       cpu  CPUWeight= has no effect here: cgroup CPU "
+				     "controller is not mounted\n"));
+	assert_non_null(strstr(text, "      pool  1.0 GiB of 8.0 GiB available, 2.0 GiB wanted; "
+				     "too small for the guests' "
+				     "MemoryMin= and the reserve\n"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +234,7 @@ int main(void)
 		cmocka_unit_test(a_terminal_without_utf8_gets_ascii),
 		cmocka_unit_test(a_guest_at_rest_is_short),
 		cmocka_unit_test(trouble_comes_first),
+		cmocka_unit_test(memory_says_why),
 	};
 
 	/* What term_style() does for the command. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The asking verbs against the real server in a child process: what they exit with, and the JSON
  * they print. */
-/* LINK: base bus core/console core/operation core/event core/eventring core/decision core/tally model policy cli/client cli/client_read cli/fields cli/view cli/session cli/args cli/verb cli/status cli/watch cli/screen cli/table cli/words cli/term cli/json cli/request cli/progress cli/wait cli/reload cli/console cli/exec */
+/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/tally model policy cli/client cli/client_read cli/fields cli/view cli/session cli/args cli/verb cli/status cli/watch cli/screen cli/table cli/words cli/term cli/json cli/request cli/memory cli/progress cli/wait cli/reload cli/console cli/exec */
 /* LIBS: libsystemd libcbor inih jansson smartcols */
 #include "unit/bus_world.h"
 
 #include "cli/asking.h"
 #include "cli/verb.h"
+#include "policy/balloon_trace.h"
 
 #include <fcntl.h>
 #include <jansson.h>
@@ -153,6 +154,32 @@ static int run(int (*verb)(int, char **), const char *const *words)
 }
 #define RUN(verb, ...) run(verb, (const char *const[]){ __VA_ARGS__, NULL })
 
+/* What the pool of bus_world.h rested on, as a trace that the replay takes. */
+static void assert_recorded(const char *text)
+{
+	struct trace_reader reader;
+	struct trace_row row;
+
+	assert_int_equal(trace_open(&reader, "recorded", text, strlen(text)), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(trace_next(&reader, &row), 1);
+		assert_int_equal(row.time, i * 0);
+		assert_string_equal(row.guest, "vm-mediakit");
+		assert_int_equal(row.pool.total_kib, 8 << 20);
+		assert_int_equal(row.pool.available_kib, 1 << 20);
+		assert_int_equal(row.pool.psi_some_avg10, 123);
+		assert_int_equal(row.pool.reserve_kib, 2 << 20);
+		assert_int_equal(row.in.phase, BALLOON_UP);
+		assert_true(row.in.tcg);
+		assert_int_equal(row.in.max_kib, 6 << 20);
+		assert_int_equal(row.in.actual_kib, 3 << 20);
+		assert_int_equal(row.in.caches_kib, BALLOON_ABSENT);
+		assert_int_equal(row.in.last_update_sec, 1700000000);
+		assert_int_equal(row.in.latency, 12 * USEC_PER_MSEC);
+	}
+	assert_int_equal(trace_next(&reader, &row), 0);
+}
+
 static void statuses_of_a_daemon_that_runs(void **state)
 {
 	(void)state;
@@ -169,6 +196,23 @@ static void statuses_of_a_daemon_that_runs(void **state)
 	assert_int_equal(RUN(verb_balloon, "balloon", "vm-mediakit"), CLI_OK);
 	assert_int_equal(RUN(verb_balloon, "balloon", "vm-mediakit", "3G"), CLI_OK);
 	assert_int_equal(RUN(verb_balloon, "balloon", "vm-mediakit", "lots"), CLI_USAGE);
+	assert_int_equal(RUN(verb_balloon, "balloon", "vm-mediakit", "3G", "--for=2h"), CLI_OK);
+	assert_int_equal(
+		RUN(verb_balloon, "balloon", "vm-mediakit", "3G", "--for=soon"), CLI_USAGE);
+	assert_int_equal(
+		RUN(verb_balloon, "balloon", "vm-mediakit", "auto", "--for=2h"), CLI_USAGE);
+	assert_int_equal(RUN(verb_balloon, "balloon", "vm-mediakit", "3G", "--dry-run"), CLI_USAGE);
+	assert_int_equal(RUN(verb_balloon, "balloon", "vm-mediakit", "--dry-run"), CLI_OK);
+	assert_string_equal(output, "vm-mediakit: would shrink from 3.0 GiB to 2.9 GiB: host-need; "
+				    "floor 2.0 GiB, could "
+				    "spare 512 MiB; the host needs 1.0 GiB\n");
+	assert_int_equal(
+		RUN(verb_balloon, "balloon", "--record=-", "--timeout=150ms", "--interval=100ms"),
+		CLI_OK);
+	assert_recorded(output);
+	assert_int_equal(RUN(verb_balloon, "balloon", "nobody", "--record=-"), CLI_NO_GUEST);
+	assert_int_equal(RUN(verb_balloon, "balloon", "--record=/nonexistent/x"), CLI_FAILED);
+	assert_int_equal(RUN(verb_balloon, "balloon", "--record=-", "--interval=1ms"), CLI_USAGE);
 	assert_int_equal(RUN(verb_reset_failed, "reset-failed", "vm-mediakit"), CLI_OK);
 	assert_int_equal(RUN(verb_reload, "reload"), CLI_OK);
 	assert_string_equal(output, "guest b: removed\n");
@@ -357,10 +401,8 @@ static void the_json_is_what_is_documented(void **state)
 	/* Every key that is printed stands in the usage text. */
 	const char *key;
 	json_t *value;
-	json_object_foreach(g, key, value)
-		assert_non_null(strstr(usage_status, key));
-	json_object_foreach(s, key, value)
-		assert_non_null(strstr(usage_status, key));
+	json_object_foreach(g, key, value) assert_non_null(strstr(usage_status, key));
+	json_object_foreach(s, key, value) assert_non_null(strstr(usage_status, key));
 	json_decref(top);
 	end();
 }
