@@ -89,7 +89,7 @@ $(B)/libexec/mediakitd/mediakitd-offline: $(B)/obj/cli/offline.o $(call archives
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(B)/obj/cli/offline.o -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
-		$(call pkg_libs,inih libcbor jansson libarchive nettle libsystemd)
+		$(call pkg_libs,inih libcbor jansson libarchive nettle libsystemd libcurl)
 
 $(B)/libexec/mediakitd/mediakitd-metrics: $(B)/obj/cli/exporter.o $(call archives,cli io model base)
 	@mkdir -p $(@D)

@@ -75,9 +75,10 @@ check-xml:
 	@for f in tests/golden/*.xml; do virt-xml-validate $$f domain >/dev/null || exit 1; done
 	@echo "xml: $(words $(wildcard tests/golden/*.xml)) domains are valid"
 
-# The provisioner on real qemu-img, with images that are broken or hostile.
+# The provisioner on real qemu-img, with images that are broken or hostile; then on a server and keys of the test's own.
 check-provision: all
 	@tests/lib/needs-root tests/provision/run $(abspath $(B))
+	@tests/lib/needs-root tests/provision/fetch $(abspath $(B))
 
 # The libvirt floor on a real QEMU without an OS.
 check-virt: all
@@ -98,6 +99,7 @@ faults-build: all
 check-faults: faults-build
 	@$(PYTHON) tests/faults/run $(FAULTS_B) --check-table
 	@tests/lib/needs-root tests/faults/run $(abspath $(FAULTS_B))
+	@tests/lib/needs-root tests/provision/fetch $(abspath $(FAULTS_B)) test_killed_at_fail_points
 
 faults-table:
 	@$(PYTHON) tests/faults/run $(FAULTS_B) --table >tests/faults/TABLE.md.new

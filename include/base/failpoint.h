@@ -51,6 +51,11 @@ enum failpoint {
 	FAILPOINT_PROVISION_RENAME,  /* p: a finished file, to its name */
 	FAILPOINT_PROVISION_RENAMED, /* p */
 	FAILPOINT_COPY_SYNC,         /* p: a copy is whole, not synced */
+	FAILPOINT_FETCH_BEGUN,       /* p: a download's meta file is written, no byte of it */
+	FAILPOINT_FETCH_WRITTEN,     /* p: some bytes of it are */
+	FAILPOINT_FETCH_SYNC,        /* p: all of them, not synced */
+	FAILPOINT_FETCH_FETCHED,     /* p: it is synced, not checked */
+	FAILPOINT_FETCH_CHECKED,     /* p: it is what was signed, and has not its name */
 	FAILPOINT_NUM,
 };
 NAME_TABLE_DECLARE(failpoint, enum failpoint);

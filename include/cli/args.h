@@ -24,6 +24,7 @@ enum {
 	ARG_DRY_RUN = 1 << 12,
 	ARG_RECORD = 1 << 13,
 	ARG_INTERVAL = 1 << 14,
+	ARG_CHECK_UPDATE = 1 << 15,
 };
 
 #define ARGS_OPERANDS_MAX 64u
@@ -35,7 +36,7 @@ struct args {
 	bool json, watch, yes, tail, follow, openmetrics;
 	const char *for_what, *since, *kind, *lines; /* NULL: not given */
 	const char *replay;                          /* NULL: not given */
-	bool dry_run;
+	bool dry_run, check_update;
 	const char *record; /* NULL: not given */
 	usec_t interval;    /* USEC_INFINITY: not given */
 	usec_t timeout;     /* USEC_INFINITY: not given */

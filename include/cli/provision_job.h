@@ -24,6 +24,7 @@ struct provision {
 	const struct guest_spec *guest;
 	const char *state_dir;
 	bool replace_disk;
+	usec_t patience; /* for a server that says nothing */
 	struct stageline line;
 	struct tick tick;
 	struct reason reason;
@@ -39,7 +40,24 @@ struct provision {
 	struct stat source;
 	bool source_known; /* the file the record speaks of, untouched, and its base is there */
 	struct disk_info source_info; /* where !source_known */
+
+	/* Of an image from URL=. */
+	char wanted[DIGEST_TEXT];   /* the digest that is pinned or signed */
+	char signer[SUMS_KEY];      /* "" where it is only pinned */
+	char glibc[GLIBC_TEXT_MAX]; /* what the image's manifest says; "" for nothing */
+	char *part;                 /* the download, whole and checked, or NULL */
 };
+
+/* Path=, or the first URL=, for messages. */
+static inline const char *provision_image_name(const struct provision *p)
+{
+	return p->guest->image_path ?: p->guest->image_urls[0];
+}
+
+static inline bool provision_is_remote(const struct provision *p)
+{
+	return !p->guest->image_path && p->guest->n_image_urls > 0;
+}
 
 /* The stages, in the order of the table in provision.c. */
 int provision_find_disk(struct provision *p);
@@ -49,6 +67,31 @@ int provision_base(struct provision *p);
 int provision_disk(struct provision *p);
 int provision_boot_files(struct provision *p);
 int provision_seed(struct provision *p);
+
+/* Of an image from URL=: what is wanted (with the manifest, where the signed sums have one), and
+ * the file, fetched unless its base is there. */
+int provision_wanted(struct provision *p);
+int provision_find_remote(struct provision *p);
+/* Makes the download the base, called `name`; the record is filled in. */
+int provision_adopt_part(struct provision *p, const char *digest);
+
+/* The base that the record speaks of: is it what it was? Hashed where inode, size or time differ.
+ */
+int provision_check_base(struct provision *p);
+/* Notes what the base looks like now. */
+int provision_remember_base(struct provision *p);
+
+/* What is said of a local image's C library beside it, into p->glibc. */
+int provision_read_manifest(struct provision *p, const char *digest);
+/* Refuses what is known to have an older C library than GlibcMin=. */
+int provision_gate(struct provision *p, const char *glibc);
+
+/* Looks at an image before it is used: qemu-img info and check, and whether it fits the disk. */
+int provision_examine(struct provision *p, const char *path, struct disk_info *ret);
+bool provision_has_base(const struct provision *p, const char *name, uint64_t bytes);
+
+/* `--check-update`: 0 the same, 1 changed, both told on stdout; -errno. */
+int provision_check_update(struct provision *p);
 
 /* Renames and syncs the directory, so that the name is as durable as the content. */
 int provision_rename(const char *from, const char *to, struct reason *reason);

@@ -5,6 +5,9 @@
  *   STATE/version                     "1\n": the version of this layout
  *   STATE/lock                        one daemon per state directory (the daemon's)
  *   STATE/images/GUEST/         0711  what QEMU opens
+ *       fetch-<16 hex>.part     0600  a download of the image with that SHA-256, as far as it is;
+ *                                     kept, and gone on with by the next provision
+ *       fetch-<16 hex>.part.meta      of which URL it is, and what its server calls that content
  *       base-<16 hex>.qcow2     0444  copy of the image, named by its SHA-256 (or .raw); never
  *                                     replaced: kept disks (.old-…) stand on it
  *       disk.qcow2              0600  the guest's own disk, an overlay on a base; libvirt gives it
@@ -98,6 +101,14 @@ static inline char *layout_state_lock(const char *state_dir)
 #define LAYOUT_BASE_FORMAT 8u
 #define LAYOUT_BASE_NAME   (5u + LAYOUT_BASE_DIGITS + 1u + LAYOUT_BASE_FORMAT + 1u)
 int layout_base_name(const char *sha256, const char *format, char ret[static LAYOUT_BASE_NAME]);
+
+/* "fetch-<first digits of the image's SHA-256>.part", in the same directory. */
+#define LAYOUT_FETCH_NAME (6u + LAYOUT_BASE_DIGITS + 5u + 1u)
+int layout_fetch_name(const char *sha256, char ret[static LAYOUT_FETCH_NAME]);
+
+/* Removes downloads of the guest but the one of this name; NULL: all of them. The guest's lock must
+ * be held. Best effort. */
+void layout_sweep_fetches(const char *state_dir, const char *guest, const char *but);
 
 /* Makes the state directory, or checks the version of the one that is there. 0; -EPROTONOSUPPORT: a
  * newer layout; -EINVAL: its version is no number; -errno. The reason says what and what to do, for

@@ -8,6 +8,7 @@
 #include "io/disk.h"
 #include "io/layout.h"
 #include "model/cloudinit.h"
+#include "model/manifest.h"
 
 #include <limits.h>
 
@@ -17,10 +18,15 @@ struct record {
 	char sha256[DIGEST_TEXT];
 	enum disk_format format;
 	uint64_t base_bytes, virtual_bytes;
-	bool verified; /* the digest was pinned in the configuration, and matched */
+	bool verified; /* the digest was pinned in the configuration, or signed, and matched */
+	char signer[SUMS_KEY]; /* the primary key that signed it; "" where it was pinned */
+	/* The base as it was when it was hashed last; 0 where it was not since these are kept. */
+	uint64_t base_inode, base_mtime_nsec;
+	/* As the image's manifest has it; "" where nothing says. */
+	char glibc[GLIBC_TEXT_MAX];
 
 	/* The file it was copied from, so far as to tell that it is the same file, untouched,
-	 * without reading it. */
+	 * without reading it; for a URL nothing but its text. */
 	char source[PATH_MAX];
 	uint64_t device, inode, source_bytes, mtime_nsec, ctime_nsec;
 

@@ -11,6 +11,9 @@ extern const struct conf_type conf_type_text;     /* printable, one line */
 extern const struct conf_type conf_type_hostname; /* RFC 1123 */
 extern const struct conf_type conf_type_user;     /* useradd(8)'s portable names, not root */
 extern const struct conf_type conf_type_sha256;
+extern const struct conf_type conf_type_fingerprint; /* of an OpenPGP key */
+extern const struct conf_type conf_type_glibc;       /* two numbers, or none */
+extern const struct conf_type conf_type_urls;        /* list of https and file URLs */
 extern const struct conf_type conf_type_ipv4;
 extern const struct conf_type conf_type_url_path; /* path and query of a request target */
 extern const struct conf_type conf_type_unit;     /* systemd.unit(5) */

@@ -18,7 +18,9 @@
 #define SPEC_DEPENDS_MAX       8u
 #define SPEC_KEYS_MAX          16u /* authorized keys of one guest */
 #define SPEC_PACKAGES_MAX      64u
-#define SPEC_RESTART_LIMIT_MAX 15u /* one less than policy/restart remembers */
+#define SPEC_URLS_MAX          8u    /* mirrors of one image */
+#define SPEC_URL_BYTES         2047u /* of one of them */
+#define SPEC_RESTART_LIMIT_MAX 15u   /* one less than policy/restart remembers */
 #define SPEC_UUID_TEXT         37u
 
 enum spec_accel { ACCEL_AUTO, ACCEL_TCG, ACCEL_KVM, ACCEL_NUM };
@@ -100,8 +102,14 @@ struct guest_spec {
 	bool autostart; /* Autostart=: want is `up` for a guest nobody has started or stopped yet */
 
 	/* [Image] */
-	char *image_path;                /* or NULL */
-	char *image_sha256;              /* 64 lowercase hex digits, or NULL: unverified */
+	char *image_path;                /* or NULL; taken before image_urls */
+	char *image_sha256;              /* 64 lowercase hex digits, or NULL */
+	char *image_urls[SPEC_URLS_MAX]; /* https or file, in the order they are tried */
+	unsigned n_image_urls;
+	char *keyring;     /* what gpgv checks SHA256SUMS against, or NULL */
+	char *fingerprint; /* of the primary key that must have signed them: 40 or 64 lowercase
+			      hex digits, or NULL */
+	char *glibc_min;   /* "2.39": a guest known to have less is refused; "none" */
 	char *kernel, *initrd, *cmdline; /* direct kernel boot, or NULL */
 
 	/* [Network] */
@@ -173,6 +181,12 @@ const struct service_spec *guest_spec_find_service(
 /* The UUID of a guest's libvirt domain: a pure function of its name (RFC 9562 version 8 over
  * FNV-1a-128), so that a lost state directory never leads to a second domain. */
 void spec_uuid(const char *guest_name, char ret[static SPEC_UUID_TEXT]);
+
+/* Whether it has a disk of its own; one without is a kernel alone. */
+static inline bool guest_spec_has_disk(const struct guest_spec *guest)
+{
+	return guest->image_path || guest->n_image_urls > 0;
+}
 
 /* How small the guest gets while the host needs nothing: IdleTarget=, or MemoryMin= without one; 0
  * unless Reclaim=eager. */

@@ -53,6 +53,11 @@ static const char *const failpoint_names[] = {
 	[FAILPOINT_PROVISION_RENAME] = "provision-rename",
 	[FAILPOINT_PROVISION_RENAMED] = "provision-renamed",
 	[FAILPOINT_COPY_SYNC] = "copy-sync",
+	[FAILPOINT_FETCH_BEGUN] = "fetch-begun",
+	[FAILPOINT_FETCH_WRITTEN] = "fetch-written",
+	[FAILPOINT_FETCH_SYNC] = "fetch-sync",
+	[FAILPOINT_FETCH_FETCHED] = "fetch-fetched",
+	[FAILPOINT_FETCH_CHECKED] = "fetch-checked",
 };
 NAME_TABLE_DEFINE(failpoint, enum failpoint, FAILPOINT_NUM);
 

@@ -35,6 +35,7 @@ static const struct option {
 	{ "dry-run", VALUE_FLAG, ARG_DRY_RUN, offsetof(struct args, dry_run) },
 	{ "record", VALUE_TEXT, ARG_RECORD, offsetof(struct args, record) },
 	{ "interval", VALUE_SPAN, ARG_INTERVAL, offsetof(struct args, interval) },
+	{ "check-update", VALUE_FLAG, ARG_CHECK_UPDATE, offsetof(struct args, check_update) },
 	{ "timeout", VALUE_SPAN, ARG_TIMEOUT, offsetof(struct args, timeout) },
 };
 

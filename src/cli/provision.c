@@ -17,13 +17,17 @@
 #include <string.h>
 
 const char usage_provision[] =
-	"provision GUEST [--replace-disk[=GUEST]] [--config=DIR] [--state=DIR]\n"
+	"provision GUEST [--replace-disk[=GUEST]] [--timeout=SPAN] [--config=DIR] [--state=DIR]\n"
+	"provision GUEST --check-update [--timeout=SPAN] [--config=DIR] [--state=DIR]\n"
 	"\n"
-	"Makes what the guest GUEST boots from, in the state directory: a read-only copy of\n"
-	"the image ([Image] Path=, checked against SHA256= where that is set), a disk of the\n"
-	"configured size on top of it, and a seed for cloud-init with the host name, the user,\n"
-	"the keys and the packages of the configuration. An SSH key is made once where the\n"
-	"configuration gives none.\n"
+	"Makes what the guest GUEST boots from, in the state directory: a read-only base, which\n"
+	"is the image of [Image], a disk of the configured size on top of it, and a seed for\n"
+	"cloud-init with the host name, the user, the keys and the packages of the\n"
+	"configuration. An SSH key is made once where the configuration gives none.\n"
+	"\n"
+	"The image is fetched from URL= if it is one whose digest is SHA256=, or is in the\n"
+	"SHA256SUMS beside it, signed by the key Fingerprint= of Keyring=. A download that was\n"
+	"broken off is gone on with. With Path= the image is copied from there instead.\n"
 	"\n"
 	"Run as root it goes on as the owner of the state directory, whose files they are.\n"
 	"\n"
@@ -34,10 +38,16 @@ const char usage_provision[] =
 	"  --replace-disk         make a new, empty disk; the old one is kept beside it as\n"
 	"                         disk.qcow2.old-<time>. Asks for the guest's name\n"
 	"  --replace-disk=GUEST   the same without asking; GUEST is the name once more\n"
+	"  --check-update         change nothing; say whether the signed SHA256SUMS now have\n"
+	"                         another image than the one in use. 0: no, 1: yes, or failed\n"
+	"  --timeout=SPAN         how long a server may be silent, or nearly so, before the next\n"
+	"                         mirror is tried; default 30s\n"
 	"  --config=DIR           configuration, default /etc/mediakitd\n"
 	"  --state=DIR            state directory, default from the configuration\n"
 	"\n"
-	"Templates of the seed are read from $MEDIAKIT_TEMPLATES where that is set.\n"
+	"Templates of the seed are read from $MEDIAKIT_TEMPLATES where that is set. A proxy is\n"
+	"taken from $https_proxy and $no_proxy, certificates from $CURL_CA_BUNDLE or\n"
+	"$SSL_CERT_FILE where those are set.\n"
 	"\n"
 	"Exit status: 0 done or nothing to do, 1 failed (nothing is left half-made),\n"
 	"2 command line or configuration, 4 no such guest.\n";
@@ -64,6 +74,9 @@ static void watch_signals(void)
 	(void)sigaction(SIGTERM, &action, NULL);
 	(void)sigaction(SIGHUP, &action, NULL);
 }
+
+/* A mirror that is nearly dead is worse than the next one; one that is only slow is not. */
+#define PATIENCE (30 * USEC_PER_SEC)
 
 static int become_owner(struct provision *p)
 {
@@ -129,14 +142,17 @@ static int save_record(struct provision *p)
 	return 0;
 }
 
-/* Refusals first, then what takes space, then what is small. */
-static const struct stage {
+struct stage {
 	const char *what;
 	int (*run)(struct provision *p);
-} stages[] = {
+};
+
+/* Refusals first, then what takes space, then what is small. */
+static const struct stage all_stages[] = {
 	{ "state directory", open_state },
 	{ "lock", take_lock },
 	{ "existing disk", provision_find_disk },
+	{ "existing base", provision_check_base },
 	{ "image", provision_find_image },
 	{ "space", provision_check_space },
 	{ "base", provision_base },
@@ -146,11 +162,18 @@ static const struct stage {
 	{ "record", save_record },
 };
 
-static int run_stages(struct provision *p)
+/* Nothing is made, so a guest that runs does not matter. */
+static const struct stage update_stages[] = {
+	{ "state directory", open_state },
+	{ "lock", take_lock },
+	{ "signed sums", provision_check_update },
+};
+
+static int run_stages(struct provision *p, const struct stage *stages, size_t n)
 {
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(stages); i++) {
+	for (size_t i = 0; r >= 0 && i < n; i++) {
 		stageline_begin(&p->line, stages[i].what);
 		p->reason.text[0] = '\0';
 		FAILPOINT_OR_RETURN(PROVISION_STAGE);
@@ -169,16 +192,25 @@ static void cleanup_provision(struct provision *p)
 	cleanup_closep(&p->source_fd);
 	free(p->image_dir);
 	free(p->disk);
+	free(p->part);
 }
 
-static int provision(const struct spec *spec, const struct guest_spec *guest, bool replace_disk)
+struct options {
+	const char *replace; /* the option's value, "" where it has none, NULL: not given */
+	bool check_update;
+	usec_t patience;
+};
+
+static int provision(
+	const struct spec *spec, const struct guest_spec *guest, const struct options *options)
 {
 	char prefix[SPEC_NAME_MAX + 16];
 	CLEANUP(cleanup_provision)
 	struct provision p = {
 		.guest = guest,
 		.state_dir = spec->state_dir,
-		.replace_disk = replace_disk,
+		.replace_disk = options->replace != NULL,
+		.patience = options->patience,
 		.lock_fd = -1,
 		.source_fd = -1,
 	};
@@ -187,10 +219,11 @@ static int provision(const struct spec *spec, const struct guest_spec *guest, bo
 	stageline_init(&p.line, prefix);
 	p.tick = (struct tick){ .fn = on_tick, .userdata = &p.line };
 	watch_signals();
-	int r = run_stages(&p);
+	int r = options->check_update ? run_stages(&p, update_stages, ARRAY_SIZE(update_stages))
+				      : run_stages(&p, all_stages, ARRAY_SIZE(all_stages));
 	stageline_end(&p.line);
 	if (r >= 0)
-		return CLI_OK;
+		return options->check_update && r > 0 ? CLI_FAILED : CLI_OK;
 	if (got_signal)
 		fprintf(stderr, "%s: interrupted; nothing was left half-made\n", prefix);
 	else
@@ -262,7 +295,7 @@ static int load_spec(const struct args *args, struct spec **ret)
 	return r < 0 ? CLI_USAGE : 0;
 }
 
-static int provision_named(const struct spec *spec, const char *name, const char *replace)
+static int provision_named(const struct spec *spec, const char *name, const struct options *options)
 {
 	const struct guest_spec *guest = spec_find_guest(spec, name);
 
@@ -273,25 +306,30 @@ static int provision_named(const struct spec *spec, const char *name, const char
 		fprintf(stderr, "%s\n", spec->n_guests == 0 ? "none" : "");
 		return CLI_NO_GUEST;
 	}
-	int r = replace ? confirm_replace(guest->name, replace) : 0;
-	return r ? r : provision(spec, guest, replace != NULL);
+	int r = options->replace ? confirm_replace(guest->name, options->replace) : 0;
+	return r ? r : provision(spec, guest, options);
 }
 
 int verb_provision(int argc, char **argv)
 {
-	static const struct args_rule rule = { .min = 1, .max = 1, .words = "GUEST" };
-	const char *replace = NULL;
+	static const struct args_rule rule = {
+		.options = ARG_TIMEOUT | ARG_CHECK_UPDATE, .min = 1, .max = 1, .words = "GUEST"
+	};
+	struct options options = { .patience = PATIENCE };
 	struct spec *spec = NULL;
 	struct args args;
 
-	argc = take_replace(argc, argv, &replace);
+	argc = take_replace(argc, argv, &options.replace);
 	int r = args_parse(argc, argv, &rule, &args);
 	if (r)
 		return r;
+	options.check_update = args.check_update;
+	if (args.timeout != USEC_INFINITY)
+		options.patience = args.timeout;
 	r = load_spec(&args, &spec);
 	if (r)
 		return r;
-	r = provision_named(spec, args.operands[0], replace);
+	r = provision_named(spec, args.operands[0], &options);
 	spec_free(spec);
 	return r;
 }

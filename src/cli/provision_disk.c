@@ -34,7 +34,7 @@ int provision_rename(const char *from, const char *to, struct reason *reason)
 }
 
 /* Is the base with this name there, with this size? */
-static bool has_base(const struct provision *p, const char *name, uint64_t bytes)
+bool provision_has_base(const struct provision *p, const char *name, uint64_t bytes)
 {
 	CLEANUP_FREE char *path = path_join(p->image_dir, name);
 	struct stat st;
@@ -115,11 +115,11 @@ static int check_fits(struct provision *p, uint64_t virtual_bytes)
 		return 0;
 	return reason_set(&p->reason, -ENOSPC,
 		"the disk is too small: Disk= is %s, the image %s holds a disk of %s",
-		format_size_kib(disk, sizeof(disk), p->guest->disk_kib), p->guest->image_path,
+		format_size_kib(disk, sizeof(disk), p->guest->disk_kib), provision_image_name(p),
 		format_size_kib(image, sizeof(image), virtual_bytes / 1024));
 }
 
-static int examine(struct provision *p, const char *path, struct disk_info *ret)
+int provision_examine(struct provision *p, const char *path, struct disk_info *ret)
 {
 	struct disk_info info;
 	int r = disk_inspect(path, !p->guest->kernel, &p->tick, &info, &p->reason);
@@ -137,10 +137,13 @@ int provision_find_image(struct provision *p)
 {
 	const struct guest_spec *guest = p->guest;
 
+	if (provision_is_remote(p))
+		return provision_find_remote(p);
 	if (!guest->image_path && guest->kernel)
 		return 0; /* boots from its kernel alone */
 	if (!guest->image_path)
-		return reason_set(&p->reason, -EINVAL, "the guest has no image: set [Image] Path=");
+		return reason_set(
+			&p->reason, -EINVAL, "the guest has no image: set [Image] URL= or Path=");
 	int r = open_image(p);
 	if (r == -ENOENT && p->has_disk) {
 		stageline_note(&p->line, "the image %s is gone; the disk has its own copy of it",
@@ -150,11 +153,11 @@ int provision_find_image(struct provision *p)
 	if (r < 0)
 		return r;
 	p->source_known = is_recorded_source(p) &&
-			  has_base(p, p->record.base, p->record.base_bytes) &&
+			  provision_has_base(p, p->record.base, p->record.base_bytes) &&
 			  (!p->has_disk || strcmp(p->record.base, p->info.backing) == 0);
 	if (p->source_known)
 		return p->has_disk ? 0 : check_fits(p, p->record.virtual_bytes);
-	return examine(p, guest->image_path, &p->source_info);
+	return provision_examine(p, guest->image_path, &p->source_info);
 }
 
 static uint64_t kib_of_file(const char *path)
@@ -175,7 +178,7 @@ int provision_check_space(struct provision *p)
 			p->image_dir, strerror(errno));
 	uint64_t free_kib = (uint64_t)fs.f_bavail * fs.f_frsize / 1024;
 	/* Blocks, not bytes: the copy keeps holes. */
-	if (p->source_fd >= 0 && !p->has_disk && !p->source_known)
+	if (p->source_fd >= 0 && !p->part && !p->has_disk && !p->source_known)
 		need += (uint64_t)p->source.st_blocks / 2;
 	need += kib_of_file(p->guest->kernel) + kib_of_file(p->guest->initrd);
 	if (free_kib < need)
@@ -183,7 +186,7 @@ int provision_check_space(struct provision *p)
 			"not enough space in %s: %s needed, %s available", p->image_dir,
 			format_size_kib(needed, sizeof(needed), need / 1024 * 1024 + 1024),
 			format_size_kib(there, sizeof(there), free_kib));
-	if (p->source_fd >= 0 && !p->has_disk && free_kib < need + disk)
+	if (guest_spec_has_disk(p->guest) && !p->has_disk && free_kib < need + disk)
 		stageline_note(&p->line,
 			"note: the disk may grow to %s, and %s is all the space there is in %s",
 			format_size_kib(size, sizeof(size), disk),
@@ -218,11 +221,15 @@ static int make_base(
 		return reason_set(
 			&p->reason, r, "cannot copy the image to %s: %s", temporary, strerror(-r));
 	stageline_begin(&p->line, "checking the copy");
-	r = examine(p, temporary, &p->source_info);
+	r = provision_examine(p, temporary, &p->source_info);
 	if (r >= 0)
 		r = digest_file(temporary, &p->tick, digest);
 	if (r >= 0)
 		r = check_digest(p, digest);
+	if (r >= 0)
+		r = provision_read_manifest(p, digest);
+	if (r >= 0)
+		r = provision_gate(p, p->glibc);
 	if (r < 0)
 		return r;
 	r = layout_base_name(digest, disk_format_to_string(p->source_info.format), name);
@@ -230,7 +237,7 @@ static int make_base(
 	if (!path || stat(temporary, &st) < 0)
 		return -ENOMEM;
 	/* The same image again: kept disks may stand on the base that is there, so it stays. */
-	if (has_base(p, name, (uint64_t)st.st_size))
+	if (provision_has_base(p, name, (uint64_t)st.st_size))
 		return 0;
 	return provision_rename(temporary, path, &p->reason);
 }
@@ -249,6 +256,9 @@ static void remember_source(struct provision *p, const char *digest, const char 
 	record->inode = p->source.st_ino;
 	record->mtime_nsec = nsec(&p->source.st_mtim);
 	record->ctime_nsec = nsec(&p->source.st_ctim);
+	record->signer[0] = '\0';
+	if (p->glibc[0])
+		memcpy(record->glibc, p->glibc, sizeof(record->glibc));
 }
 
 /* The image of a guest that has a disk: it is only compared. */
@@ -265,9 +275,10 @@ static int compare_image(struct provision *p)
 	if (r < 0)
 		return r;
 	if (strcmp(name, p->info.backing) == 0) {
+		r = provision_read_manifest(p, digest);
 		remember_source(p, digest, name);
 		p->record.verified = p->guest->image_sha256 != NULL;
-		return 0;
+		return r < 0 ? r : provision_gate(p, p->record.glibc);
 	}
 	stageline_note(&p->line,
 		"%s is another image than the one the disk was made from; the disk keeps its base "
@@ -277,21 +288,43 @@ static int compare_image(struct provision *p)
 	return 0;
 }
 
+/* The image of a guest that has a disk is not asked for: it would not change the disk. */
+static int remote_base(struct provision *p)
+{
+	const char *pinned = p->guest->image_sha256;
+
+	if (p->part)
+		return provision_adopt_part(p, p->wanted);
+	if (p->has_disk && pinned && p->record.sha256[0] && strcmp(pinned, p->record.sha256) != 0)
+		stageline_note(&p->line,
+			"SHA256= is of another image than the one the disk was made from; the disk "
+			"keeps its base (%s): --replace-disk=%s makes a new one",
+			p->info.backing, p->guest->name);
+	return provision_gate(p, p->record.glibc);
+}
+
 int provision_base(struct provision *p)
 {
 	char digest[DIGEST_TEXT], name[LAYOUT_BASE_NAME];
 	int r;
 
+	if (provision_is_remote(p))
+		return remote_base(p);
 	if (p->source_fd < 0)
-		return 0;
+		return provision_gate(p, p->record.glibc);
 	if (p->source_known) {
 		r = check_digest(p, p->record.sha256);
+		if (r >= 0)
+			r = provision_gate(p, p->record.glibc);
 	} else if (p->has_disk) {
 		return compare_image(p);
 	} else {
+		p->record.glibc[0] = '\0';
 		r = make_base(p, digest, name);
 		if (r >= 0)
 			remember_source(p, digest, name);
+		if (r >= 0)
+			r = provision_remember_base(p);
 	}
 	if (r < 0)
 		return r;
@@ -329,7 +362,7 @@ static int describe_disk(struct provision *p)
 	char is[SIZE_TEXT_MAX], wanted[SIZE_TEXT_MAX];
 	uint64_t kib = p->info.virtual_bytes / 1024;
 
-	if (kib == p->guest->disk_kib || !p->guest->image_path) {
+	if (kib == p->guest->disk_kib || !guest_spec_has_disk(p->guest)) {
 		stageline_note(&p->line, "disk unchanged");
 		return 0;
 	}
@@ -351,7 +384,7 @@ int provision_disk(struct provision *p)
 		return -ENOMEM;
 	if (p->has_disk)
 		return describe_disk(p);
-	if (p->source_fd < 0)
+	if (!guest_spec_has_disk(p->guest))
 		return 0;
 	int r = disk_create_overlay(temporary, p->record.base, p->record.format, p->guest->disk_kib,
 		&p->tick, &p->reason);

@@ -289,7 +289,7 @@ int provision_seed(struct provision *p)
 
 	if (!path)
 		return -ENOMEM;
-	if (!p->guest->image_path)
+	if (!guest_spec_has_disk(p->guest))
 		return 0; /* nothing in such a guest reads it */
 	int r = collect_keys(p, &keys);
 	if (r >= 0)

@@ -198,7 +198,7 @@ static void take_health(struct guest *g, usec_t now)
 	if (!all_up || (g->state != GUEST_BOOTING && g->state != GUEST_RUNNING))
 		g->ready_due = USEC_INFINITY;
 	else if (g->ready_due == USEC_INFINITY)
-		g->ready_due = g->spec->image_path ? usec_add(now, READY_ANYWAY) : now;
+		g->ready_due = guest_spec_has_disk(g->spec) ? usec_add(now, READY_ANYWAY) : now;
 	/* Paused, saved: what was believed stands. */
 	note_health(g, active, up);
 	if (g->state == GUEST_PAUSED || g->state == GUEST_SAVING)

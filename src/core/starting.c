@@ -88,7 +88,7 @@ int starting_preflight(struct guest *g, struct reason *reason)
 	int r = lock_guest(g, reason);
 
 	/* A guest that is a kernel alone has none. */
-	if (r == 0 && g->spec->image_path)
+	if (r == 0 && guest_spec_has_disk(g->spec))
 		r = check_file(disk, "disk", g, reason);
 	if (r == 0)
 		r = check_port(g, g->spec->ssh_port, "SSH", reason);
@@ -114,7 +114,7 @@ int starting_submit(struct guest *g, struct reason *reason)
 		asprintf(&qmp, "%s/%s.qmp", g->supervisor->config.qmp_dir, name) < 0)
 		return reason_set(reason, -ENOMEM, "out of memory");
 	const struct domxml_paths paths = {
-		.disk = g->spec->image_path ? disk : NULL,
+		.disk = guest_spec_has_disk(g->spec) ? disk : NULL,
 		.seed = seed && access(seed, F_OK) == 0 ? seed : NULL,
 		.kernel = g->spec->kernel ? kernel : NULL,
 		.initrd = g->spec->initrd ? initrd : NULL,

@@ -3,6 +3,7 @@
 #include "io/layout.h"
 
 #include "base/file.h"
+#include "base/macro.h"
 #include "base/parse.h"
 
 #include <dirent.h>
@@ -158,6 +159,35 @@ int layout_base_name(const char *sha256, const char *format, char ret[static LAY
 	(void)snprintf(
 		ret, LAYOUT_BASE_NAME, "base-%.*s.%s", (int)LAYOUT_BASE_DIGITS, sha256, format);
 	return 0;
+}
+
+int layout_fetch_name(const char *sha256, char ret[static LAYOUT_FETCH_NAME])
+{
+	if (strlen(sha256) < LAYOUT_BASE_DIGITS)
+		return -EINVAL;
+	(void)snprintf(ret, LAYOUT_FETCH_NAME, "fetch-%.*s.part", (int)LAYOUT_BASE_DIGITS, sha256);
+	return 0;
+}
+
+void layout_sweep_fetches(const char *state_dir, const char *guest, const char *but)
+{
+	CLEANUP_FREE char *images = layout_path(state_dir, guest, LAYOUT_IMAGE_DIR);
+	DIR *dir = images ? opendir(images) : NULL;
+	const struct dirent *entry;
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		size_t n =
+			strspn(entry->d_name + MIN(strlen(entry->d_name), 6u), "0123456789abcdef");
+
+		if (strncmp(entry->d_name, "fetch-", 6) != 0 || n != LAYOUT_BASE_DIGITS ||
+			strncmp(entry->d_name + 6 + n, ".part", 5) != 0)
+			continue;
+		if (!but || strncmp(entry->d_name, but, LAYOUT_FETCH_NAME - 1) != 0)
+			(void)unlinkat(dirfd(dir), entry->d_name, 0);
+	}
+	(void)closedir(dir);
 }
 
 static bool ends_with(const char *s, const char *suffix)

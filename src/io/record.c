@@ -13,7 +13,14 @@
 #define RECORD_BYTES_MAX (64u * 1024u)
 #define RECORD_VERSION   1
 
-enum field_kind { FIELD_TEXT, FIELD_NUMBER, FIELD_BOOL };
+/* Those of the second half came later: a record without them is one all the same. */
+enum field_kind {
+	FIELD_TEXT,
+	FIELD_NUMBER,
+	FIELD_BOOL,
+	FIELD_NEW_TEXT,
+	FIELD_NEW_NUMBER,
+};
 
 /* One table for both directions. Numbers are JSON integers, which jansson keeps in 64 bits. */
 static const struct field {
@@ -38,6 +45,10 @@ static const struct field {
 	FIELD("mtime_nsec", FIELD_NUMBER, mtime_nsec),
 	FIELD("ctime_nsec", FIELD_NUMBER, ctime_nsec),
 	FIELD("instance_id", FIELD_TEXT, instance_id),
+	FIELD("signer", FIELD_NEW_TEXT, signer),
+	FIELD("base_inode", FIELD_NEW_NUMBER, base_inode),
+	FIELD("base_mtime_nsec", FIELD_NEW_NUMBER, base_mtime_nsec),
+	FIELD("glibc", FIELD_NEW_TEXT, glibc),
 #undef FIELD
 };
 
@@ -46,13 +57,17 @@ static int load_field(const json_t *root, const struct field *field, struct reco
 	const json_t *value = json_object_get(root, field->name);
 	char *to = (char *)record + field->offset;
 
+	if (!value && field->kind >= FIELD_NEW_TEXT)
+		return 0;
 	switch (field->kind) {
 	case FIELD_TEXT:
+	case FIELD_NEW_TEXT:
 		if (!json_is_string(value) || json_string_length(value) >= field->size)
 			return -EBADMSG;
 		memcpy(to, json_string_value(value), json_string_length(value) + 1);
 		return 0;
 	case FIELD_NUMBER:
+	case FIELD_NEW_NUMBER:
 		if (!json_is_integer(value))
 			return -EBADMSG;
 		*(uint64_t *)to = (uint64_t)json_integer_value(value);
@@ -109,10 +124,21 @@ static json_t *to_json(const struct record *record)
 
 	for (size_t i = 0; root && i < ARRAY_SIZE(fields); i++) {
 		const char *from = (const char *)record + fields[i].offset;
-		json_t *value = fields[i].kind == FIELD_TEXT ? json_string(from)
-				: fields[i].kind == FIELD_BOOL
-					? json_boolean(*(const bool *)from)
-					: json_integer((json_int_t) * (const uint64_t *)from);
+		json_t *value = NULL;
+
+		switch (fields[i].kind) {
+		case FIELD_TEXT:
+		case FIELD_NEW_TEXT:
+			value = json_string(from);
+			break;
+		case FIELD_BOOL:
+			value = json_boolean(*(const bool *)from);
+			break;
+		case FIELD_NUMBER:
+		case FIELD_NEW_NUMBER:
+			value = json_integer((json_int_t) * (const uint64_t *)from);
+			break;
+		}
 
 		/* A path need not be UTF-8, which JSON is; such a record is not kept. */
 		if (json_object_set_new(root, fields[i].name, value) < 0) {

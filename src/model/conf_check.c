@@ -107,15 +107,44 @@ static void check_memory(
 		format_size_kib(all, sizeof(all), g->memory_kib));
 }
 
+/* What an image must be is said by its digest, or by the key that signed the digest. */
+static void check_trust(
+	struct conf_build *b, const struct guest_spec *g, const struct conf_item *at)
+{
+	bool keyring = is_set(at, CONF_KEY_KEYRING), key = is_set(at, CONF_KEY_FINGERPRINT);
+	bool digest = is_set(at, CONF_KEY_SHA256);
+
+	if (is_bad(at, CONF_KEY_KEYRING) || is_bad(at, CONF_KEY_FINGERPRINT) ||
+		is_bad(at, CONF_KEY_SHA256))
+		return;
+	if (keyring != key)
+		conf_report(b, false,
+			conf_place_of(at, keyring ? CONF_KEY_KEYRING : CONF_KEY_FINGERPRINT),
+			keyring ? "Keyring" : "Fingerprint",
+			"means nothing without the other of the two; allowed: Keyring= and "
+			"Fingerprint= together");
+	else if (g->image_path && !digest && !is_bad(at, CONF_KEY_IMAGE_PATH))
+		conf_report(b, true, conf_place_of(at, CONF_KEY_IMAGE_PATH), "Path",
+			"no SHA256= is given, so the image is unverified");
+	else if (!g->image_path && g->n_image_urls > 0 && !digest && !keyring &&
+		 !is_bad(at, CONF_KEY_URL))
+		conf_report(b, false, conf_place_of(at, CONF_KEY_URL), "URL",
+			"nothing says what may be fetched; add SHA256=<64 digits>, the digest of "
+			"the "
+			"image, or the key that signs SHA256SUMS beside it; allowed: together with "
+			"SHA256=, or with Keyring= and Fingerprint=");
+}
+
 static void check_image(
 	struct conf_build *b, const struct guest_spec *g, const struct conf_item *at)
 {
 	static const enum conf_key_id with_kernel[] = { CONF_KEY_INITRD, CONF_KEY_CMDLINE };
-	bool kernel = is_set(at, CONF_KEY_KERNEL), image = is_set(at, CONF_KEY_IMAGE_PATH);
+	bool kernel = is_set(at, CONF_KEY_KERNEL);
+	bool image = is_set(at, CONF_KEY_IMAGE_PATH) || is_set(at, CONF_KEY_URL);
+
 	if (!kernel && !image)
 		conf_report(b, false, &at->opened, "Path",
-			"the guest has nothing to boot; allowed: [Image] Path= or Kernel=, or "
-			"both");
+			"the guest has nothing to boot; allowed: [Image] Path=, URL= or Kernel=");
 	for (size_t i = 0; i < ARRAY_SIZE(with_kernel); i++)
 		if (!kernel && is_set(at, with_kernel[i]))
 			conf_report(b, false, conf_place_of(at, with_kernel[i]),
@@ -128,10 +157,8 @@ static void check_image(
 			"Kernel=");
 	if (is_set(at, CONF_KEY_SHA256) && !image)
 		conf_report(b, false, conf_place_of(at, CONF_KEY_SHA256), "SHA256",
-			"there is no image to check; allowed: together with [Image] Path=");
-	if (image && !is_bad(at, CONF_KEY_IMAGE_PATH) && !is_set(at, CONF_KEY_SHA256))
-		conf_report(b, true, conf_place_of(at, CONF_KEY_IMAGE_PATH), "Path",
-			"no SHA256= is given, so the image is unverified");
+			"there is no image to check; allowed: together with [Image] Path= or URL=");
+	check_trust(b, g, at);
 }
 
 static void check_network(

@@ -90,9 +90,10 @@ const struct conf_key conf_keys_guest[] = {
 	[CONF_KEY_IMAGE_PATH - CONF_KEY_GUEST_FIRST] = {
 		.section = CONF_SECTION_IMAGE, .name = "Path",
 		.type = &conf_type_path, GUEST(image_path), .max = PATH_BYTES,
-		.default_text = "none; required unless Kernel= is set", .effect = CONF_PROVISION,
+		.default_text = "none; required unless URL= or Kernel= is set",
+		.effect = CONF_PROVISION,
 		.allowed = PATH_ALLOWED,
-		.help = "the base image, qcow2, never written to",
+		.help = "the base image, qcow2, never written to; taken instead of URL=",
 	},
 	[CONF_KEY_SHA256 - CONF_KEY_GUEST_FIRST] = {
 		.section = CONF_SECTION_IMAGE, .name = "SHA256",
@@ -100,6 +101,38 @@ const struct conf_key conf_keys_guest[] = {
 		.default_text = "none; the image counts as unverified", .effect = CONF_PROVISION,
 		.allowed = "64 hexadecimal digits, as sha256sum prints them",
 		.help = "digest the base image must have",
+	},
+	[CONF_KEY_URL - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_IMAGE, .name = "URL",
+		.type = &conf_type_urls, GUEST(image_urls),
+		.extra_offset = offsetof(struct guest_spec, n_image_urls), .max = SPEC_URLS_MAX,
+		.default_text = "none", .effect = CONF_PROVISION,
+		.allowed = "https://HOST/…/NAME or file:///…/NAME, without user name, query and "
+			"fragment, at most 2047 bytes; at most 8",
+		.help = "where provision fetches the image from; mirrors are tried in this order",
+	},
+	[CONF_KEY_KEYRING - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_IMAGE, .name = "Keyring",
+		.type = &conf_type_path, GUEST(keyring), .max = PATH_BYTES,
+		.default_text = "none", .effect = CONF_PROVISION,
+		.allowed = PATH_ALLOWED,
+		.help = "keys for gpgv; SHA256SUMS beside URL= must be signed by one of them",
+	},
+	[CONF_KEY_FINGERPRINT - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_IMAGE, .name = "Fingerprint",
+		.type = &conf_type_fingerprint, GUEST(fingerprint), .max = 64,
+		.default_text = "none", .effect = CONF_PROVISION,
+		.allowed = "40 hexadecimal digits without spaces (64 for a key of version 5), as "
+			"gpg --fingerprint prints them",
+		.help = "the one primary key of Keyring= that is trusted",
+	},
+	[CONF_KEY_GLIBC_MIN - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_IMAGE, .name = "GlibcMin",
+		.type = &conf_type_glibc, GUEST(glibc_min), .max = 16,
+		/* What the services' binaries are built against: Ubuntu 24.04's. */
+		.preset = "2.39", .effect = CONF_PROVISION,
+		.allowed = "a version such as 2.39, or none",
+		.help = "an image known to have an older C library is refused",
 	},
 	[CONF_KEY_KERNEL - CONF_KEY_GUEST_FIRST] = {
 		.section = CONF_SECTION_IMAGE, .name = "Kernel",

@@ -2,6 +2,7 @@
 /* What a written string may look like, one function per type, and the types themselves. Lists of
  * characters are spelt out instead of asking <ctype.h>, which asks the locale. */
 #include "model/conf_value.h"
+#include "model/glibc.h"
 #include "model/utf8.h"
 
 #include <arpa/inet.h>
@@ -78,6 +79,47 @@ static int valid_sha256(const struct conf_key *key, const char *s)
 {
 	(void)key;
 	return strlen(s) == 64 && only(s, DIGITS "abcdefABCDEF") ? 0 : -EINVAL;
+}
+
+/* RFC 4880 section 12.2: 20 bytes; 32 for keys of version 5. */
+static int valid_fingerprint(const struct conf_key *key, const char *s)
+{
+	size_t len = strlen(s);
+
+	(void)key;
+	return (len == 40 || len == 64) && only(s, DIGITS "abcdefABCDEF") ? 0 : -EINVAL;
+}
+
+static int valid_glibc(const struct conf_key *key, const char *s)
+{
+	struct glibc_version version;
+
+	(void)key;
+	if (strcmp(s, "none") == 0)
+		return 0;
+	return only(s, DIGITS ".") ? glibc_parse(s, &version) : -EINVAL;
+}
+
+/* Whoever can read a user name in a URL can read the password behind it, and logs and process lists
+ * would have both; a name with a query is not the name in SHA256SUMS. */
+static int valid_url(const struct conf_key *key, const char *s)
+{
+	bool local = strncmp(s, "file:///", 8) == 0;
+	const char *rest = s + 8; /* as long as "https://" */
+
+	(void)key;
+	if (strlen(s) > SPEC_URL_BYTES)
+		return -ERANGE;
+	if (!local && strncmp(s, "https://", 8) != 0)
+		return -EINVAL;
+	for (const char *c = rest; *c; c++)
+		if (*c <= ' ' || *c >= 0x7f || one_of(*c, "#?\"<>\\^`{|}"))
+			return -EINVAL;
+	size_t host = strcspn(rest, "/");
+	if (!local && (host == 0 || rest[host] != '/' || memchr(rest, '@', host)))
+		return -EINVAL;
+	const char *name = strrchr(s, '/') + 1;
+	return *name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 ? 0 : -EINVAL;
 }
 
 static int valid_ipv4(const struct conf_key *key, const char *s)
@@ -202,6 +244,13 @@ const struct conf_type conf_type_hostname = { .noun = "host name", .valid = vali
 const struct conf_type conf_type_user = { .noun = "user name", .valid = valid_user };
 const struct conf_type conf_type_sha256 = {
 	.noun = "SHA-256 digest", .valid = valid_sha256, .lower = true
+};
+const struct conf_type conf_type_fingerprint = {
+	.noun = "key fingerprint", .valid = valid_fingerprint, .lower = true
+};
+const struct conf_type conf_type_glibc = { .noun = "glibc version", .valid = valid_glibc };
+const struct conf_type conf_type_urls = {
+	.noun = "image URL", .kind = CONF_LIST, .valid = valid_url, .words = true
 };
 const struct conf_type conf_type_ipv4 = { .noun = "numeric IPv4 address", .valid = valid_ipv4 };
 const struct conf_type conf_type_url_path = { .noun = "request path", .valid = valid_url_path };

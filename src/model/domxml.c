@@ -439,7 +439,7 @@ int domxml_build(
 	struct build b = { .guest = guest, .paths = &has, .kvm = kvm };
 	char *text = NULL;
 
-	if (guest->kernel && !guest->image_path)
+	if (guest->kernel && !guest_spec_has_disk(guest))
 		has.disk = has.seed = NULL;
 	if (!guest->name || strlen(guest->uuid) != SPEC_UUID_TEXT - 1 || guest->memory_kib == 0 ||
 		guest->cpus == 0 || (size_t)guest->arch >= ARCH_NUM)

@@ -82,6 +82,11 @@ static void guest_done(struct guest_spec *g)
 	free(g->user);
 	free(g->image_path);
 	free(g->image_sha256);
+	for (unsigned i = 0; i < g->n_image_urls; i++)
+		free(g->image_urls[i]);
+	free(g->keyring);
+	free(g->fingerprint);
+	free(g->glibc_min);
 	free(g->kernel);
 	free(g->initrd);
 	free(g->cmdline);

@@ -37,7 +37,7 @@ static void check_service(const struct service_spec *s)
 static void check_guest(const struct guest_spec *g)
 {
 	require(g->name && g->hostname && g->user && g->bind, "a guest is whole");
-	require(g->image_path || g->kernel, "there is something to boot");
+	require(guest_spec_has_disk(g) || g->kernel, "there is something to boot");
 	require(g->memory_min_kib <= g->memory_kib, "the floor is under the ceiling");
 	require(!g->n_packages || g->egress == EGRESS_ALL, "packages can be fetched");
 	for (unsigned i = 0; i < g->n_services; i++)

@@ -20,7 +20,8 @@
 #include "model/utf8.h"
 
 /* Two lines that make a guest of which nothing is to be said. */
-#define OK "[Image]\nKernel=/k\n"
+#define URL "[Image]\nURL=https://h/i\n"
+#define OK  "[Image]\nKernel=/k\n"
 
 #define BLOB1 "AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 #define BLOB2 "AAAAC3NzaC1lZDI1NTE5AAAAIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g"
@@ -155,6 +156,18 @@ static const struct fault_case fault_cases[] = {
 	{ 0, OK "[Guest]\nUser=root\n", { "g:4: User: 'root' is no user name" } },
 	{ 0, OK "[Guest]\nUser=0day\n", { "g:4: User: '0day' is no user name" } },
 	{ 0, OK "[Guest]\nUser=a: b\n", { "g:4: User: 'a: b' is no user name" } },
+	{ 0, OK "URL=http://h/i\n", { "g:3: URL: 'http://h/i' is no image URL" } },
+	{ 0, OK "URL=https://h/\n", { "g:3: URL: 'https://h/' is no image URL" } },
+	{ 0, OK "URL=https:///i\n", { "g:3: URL: 'https:///i' is no image URL" } },
+	{ 0, OK "URL=https://h\n", { "g:3: URL: 'https://h' is no image URL" } },
+	{ 0, OK "URL=https://u:p@h/i\n", { "g:3: URL: 'https://u:p@h/i' is no image URL" } },
+	{ 0, OK "URL=https://h/i?a\n", { "g:3: URL: 'https://h/i?a' is no image URL" } },
+	{ 0, OK "URL=https://h/..\n", { "g:3: URL: 'https://h/..' is no image URL" } },
+	{ 0, OK "URL=file://h/i\n", { "g:3: URL: 'file://h/i' is no image URL" } },
+	{ 0, OK "URL=ftp://h/i\n", { "g:3: URL: 'ftp://h/i' is no image URL" } },
+	{ 0, OK "Fingerprint=12\n", { "g:3: Fingerprint: '12' is no key fingerprint" } },
+	{ 0, OK "GlibcMin=new\n", { "g:3: GlibcMin: 'new' is no glibc version" } },
+	{ 0, OK "GlibcMin=2\n", { "g:3: GlibcMin: '2' is no glibc version" } },
 	{ 0, OK "Path=x.img\n", { "g:3: Path: 'x.img' is no absolute path" } },
 	{ 0, "[Image]\nPath=/x\nSHA256=12\n", { "g:3: SHA256: '12' is no SHA-256 digest" } },
 	{ 0, OK "[Network]\nBind=localhost\n", { "g:4: Bind: 'localhost' is no numeric IPv4" } },
@@ -227,10 +240,8 @@ static const struct fault_case fault_cases[] = {
 	{ 1, "[Pool]\nReserve=256M\n", { "d:2: Critical: 512 MiB is over Reserve=256 MiB" } },
 	{ 1, "[Pool]\nReserve=x\nCritical=2G\n", { "d:2: Reserve: 'x' is no size" } },
 	{ 1, "[Pool]\nShrinkBelow=20\n", { "d:2: ShrinkBelow: '20' is no percentage" } },
-	{ 1, "[Pool]\nShrinkBelow=30%\n",
-		{ "d:2: LeaveAbove: 25% is not over ShrinkBelow=30%" } },
-	{ 1, "[Pool]\nLeaveAbove=20%\n",
-		{ "d:2: LeaveAbove: 20% is not over ShrinkBelow=20%" } },
+	{ 1, "[Pool]\nShrinkBelow=30%\n", { "d:2: LeaveAbove: 25% is not over ShrinkBelow=30%" } },
+	{ 1, "[Pool]\nLeaveAbove=20%\n", { "d:2: LeaveAbove: 20% is not over ShrinkBelow=20%" } },
 	{ 1, "[Pool]\nTotal=768M\n", { "d:2: Total: 768 MiB is less than the guests" } },
 	{ 0, OK "[Memory]\nIdleTarget=3G\n", { "g:4: IdleTarget: means nothing while memory" } },
 	{ 0, OK "[Memory]\nReclaim=eager\nMemoryMin=2G\nIdleTarget=1G\n",
@@ -244,6 +255,13 @@ static const struct fault_case fault_cases[] = {
 	{ 0, "[Image]\nPath=x\n", { "g:2: Path: 'x' is no absolute path" } },
 	{ 0, "[Image]\nPath=/x\n",
 		{ "!g:2: Path: no SHA256= is given, so the image is unverified" } },
+	{ 0, URL, { "g:2: URL: nothing says what may be fetched; add SHA256=" } },
+	{ 0, URL "SHA256=" S40 S10 S10 "aaaa\n", { NULL } },
+	{ 0, URL "Keyring=/k\nFingerprint=" S40 "\n", { NULL } },
+	{ 0, URL "Keyring=/k\nSHA256=" S40 S10 S10 "aaaa\n",
+		{ "g:3: Keyring: means nothing without the other of the two" } },
+	{ 0, URL "Fingerprint=" S40 "\n", { "g:3: Fingerprint: means nothing without" } },
+	{ 0, URL "Path=/x\n", { "!g:3: Path: no SHA256= is given" } },
 	{ 0, OK "SHA256=" S40 S10 S10 "aaaa\n", { "g:3: SHA256: there is no image to check" } },
 	{ 0, "[Image]\nPath=/x\nSHA256=" S40 S10 S10 "aaaa\nInitrd=/i\nCmdline=ro\n",
 		{ "g:4: Initrd: means nothing without", "g:5: Cmdline: means nothing without" } },
@@ -584,6 +602,8 @@ static void test_every_key(void **state)
 		"[Guest]\nHostname=h.example\nUser=u\nMemory=1G\nCPUs=3\nCPUWeight=50\n"
 		"CPUQuota=150%\nDisk=2G\nAccel=kvm\nArch=aarch64\nAutostart=no\n"
 		"[Image]\nPath=/p\nSHA256=" S40 S10 S10 "AAAB\nKernel=/k\nInitrd=/i\nCmdline=c d\n"
+		"URL=https://a/b\nURL=file:///c/d https://e/f\nKeyring=/r\nFingerprint=" S40
+		"\nGlibcMin=2.41\n"
 		"[Network]\nBind=10.1.2.3\nPortOffset=20000\nSSHPort=2222\nEgress=all\n"
 		"[CloudInit]\nAuthorizedKeys=" KEY1 "\nAuthorizedKeys=" KEY2 "\n"
 		"AuthorizedKeysFile=/f\nPackages=nginx g++\nPackages=nginx vim\nVendorData=/v\n"
@@ -621,6 +641,13 @@ static void test_every_key(void **state)
 	assert_false(g->autostart);
 	assert_string_equal(g->image_path, "/p");
 	assert_string_equal(g->image_sha256, S40 S10 S10 "aaab");
+	assert_int_equal(g->n_image_urls, 3);
+	assert_string_equal(g->image_urls[0], "https://a/b");
+	assert_string_equal(g->image_urls[1], "file:///c/d");
+	assert_string_equal(g->image_urls[2], "https://e/f");
+	assert_string_equal(g->keyring, "/r");
+	assert_string_equal(g->fingerprint, S40);
+	assert_string_equal(g->glibc_min, "2.41");
 	assert_string_equal(g->kernel, "/k");
 	assert_string_equal(g->initrd, "/i");
 	assert_string_equal(g->cmdline, "c d");

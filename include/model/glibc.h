@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Versions of the GNU C library, which decide whether a binary runs. */
+#ifndef MEDIAKIT_MODEL_GLIBC_H
+#define MEDIAKIT_MODEL_GLIBC_H
+
+#define GLIBC_TEXT_MAX 64u /* with the NUL, of a version as a distribution writes it */
+
+struct glibc_version {
+	unsigned major, minor;
+};
+
+/* Reads "2.39", "2.39-0ubuntu8.4", "2.41-12+deb13u1" or a symbol's "2.2.5", whose third number is
+ * left out. 0; -EINVAL: does not begin with two numbers of at most four digits. */
+int glibc_parse(const char *text, struct glibc_version *ret);
+
+/* <0, 0, >0 as a is older than, as old as, newer than b. */
+int glibc_compare(const struct glibc_version *a, const struct glibc_version *b);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The manifest beside an image: which C library is in it, and which image it speaks of. */
+#ifndef MEDIAKIT_MODEL_MANIFEST_H
+#define MEDIAKIT_MODEL_MANIFEST_H
+
+#include "model/glibc.h"
+#include "model/sums.h"
+
+#define MANIFEST_BYTES_MAX (4u * 1024u * 1024u) /* Ubuntu's have 40 KiB */
+#define MANIFEST_LINE_MAX  4096u
+
+struct manifest {
+	char glibc[GLIBC_TEXT_MAX]; /* "2.41-12+deb13u1"; "" where it does not say */
+	char sha256[SUMS_DIGEST];   /* that it gives for the image; "" where it gives none */
+};
+
+/* Takes two forms: KEY=VALUE lines with glibc= and sha256.NAME=, as our own builder writes, and
+ * lists of "package version" lines, as Ubuntu publishes them, of which it reads libc6's. `name` is
+ * the image's file name. 0; -EBADMSG: too long, a NUL, or a version that is none. */
+int manifest_parse(const char *text, size_t len, const char *name, struct manifest *ret);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether what is there may still be used: the base is what it was, and its C library is new
+ * enough. */
+#include "base/file.h"
+#include "cli/provision_job.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static uint64_t nsec(const struct timespec *t)
+{
+	return (uint64_t)t->tv_sec * 1000000000u + (uint64_t)t->tv_nsec;
+}
+
+int provision_remember_base(struct provision *p)
+{
+	CLEANUP_FREE char *path = path_join(p->image_dir, p->record.base);
+	struct stat st;
+
+	if (!path)
+		return -ENOMEM;
+	if (lstat(path, &st) < 0)
+		return reason_set(
+			&p->reason, -errno, "cannot look at %s: %s", path, strerror(errno));
+	p->record.base_bytes = (uint64_t)st.st_size;
+	p->record.base_inode = st.st_ino;
+	p->record.base_mtime_nsec = nsec(&st.st_mtim);
+	return 0;
+}
+
+/* A base without a record, or with one of an earlier version, is hashed once; then its name says
+ * what it has to be. */
+int provision_check_base(struct provision *p)
+{
+	struct record *record = &p->record;
+	const char *name = p->has_disk ? p->info.backing : record->base;
+	CLEANUP_FREE char *path = path_join(p->image_dir, name);
+	char is[DIGEST_TEXT], called[LAYOUT_BASE_NAME];
+	struct stat st;
+
+	if (!path)
+		return -ENOMEM;
+	if (!*name || strchr(name, '/') || lstat(path, &st) < 0)
+		return 0; /* what is missing has been told, or is no base of ours */
+	bool known = strcmp(record->base, name) == 0 && record->sha256[0];
+	if (known && record->base_inode == st.st_ino &&
+		record->base_bytes == (uint64_t)st.st_size &&
+		record->base_mtime_nsec == nsec(&st.st_mtim))
+		return 0;
+	stageline_begin(&p->line, "hashing the base");
+	int r = digest_file(path, &p->tick, is);
+	if (r < 0)
+		return reason_set(&p->reason, r, "cannot read %s: %s", path, strerror(-r));
+	const char *format = strrchr(name, '.') ? strrchr(name, '.') + 1 : "";
+	r = layout_base_name(is, format, called);
+	if (r < 0 || strcmp(called, name) != 0 || (known && strcmp(record->sha256, is) != 0))
+		return reason_set(&p->reason, -EBADMSG,
+			"the base %s has been changed: its SHA-256 is %s%s%s; the disk on it "
+			"cannot "
+			"be trusted. Put the old base back, or move both away and begin anew with "
+			"--replace-disk=%s",
+			path, is, known ? ", and was " : "", known ? record->sha256 : "",
+			p->guest->name);
+	if (!known && !provision_is_remote(p))
+		return 0; /* the stage that fills the record in does it whole */
+	if (!known) {
+		memcpy(record->base, called, sizeof(called)); /* which is its name */
+		memcpy(record->sha256, is, sizeof(is));
+		record->format = (enum disk_format)disk_format_from_string(format);
+		record->base_bytes = (uint64_t)st.st_size;
+	}
+	record->base_inode = st.st_ino;
+	record->base_mtime_nsec = nsec(&st.st_mtim);
+	return 0;
+}
+
+static int read_one(struct provision *p, const char *path, const char *digest, bool bound)
+{
+	CLEANUP_FREE char *text = NULL;
+	const char *image = strrchr(p->guest->image_path, '/') + 1;
+	struct manifest manifest;
+	size_t len = 0;
+	int r = file_read(path, MANIFEST_BYTES_MAX, &text, &len);
+
+	if (r < 0)
+		return r == -ENOENT ? 0
+				    : reason_set(&p->reason, r, "cannot read %s: %s", path,
+					      strerror(-r));
+	r = manifest_parse(text, len, image, &manifest);
+	if (r < 0)
+		return reason_set(&p->reason, r, "the manifest %s cannot be understood", path);
+	/* One that names a digest speaks of that image; a plain "manifest" must. */
+	if (manifest.sha256[0] ? strcmp(manifest.sha256, digest) != 0 : bound) {
+		stageline_note(&p->line, "%s speaks of another image, and is not used", path);
+		return 0;
+	}
+	memcpy(p->glibc, manifest.glibc, sizeof(p->glibc));
+	return p->glibc[0] != '\0';
+}
+
+int provision_read_manifest(struct provision *p, const char *digest)
+{
+	const char *image = p->guest->image_path;
+	const char *slash = strrchr(image, '/'), *dot = strrchr(slash, '.');
+	const struct {
+		int length;
+		const char *suffix;
+		bool bound;
+	} candidates[] = {
+		{ (int)strlen(image), ".manifest", false },
+		{ dot ? (int)(dot - image) : (int)strlen(image), ".manifest", false },
+		{ (int)(slash + 1 - image), "manifest", true },
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(candidates); i++) {
+		CLEANUP_FREE char *path = NULL;
+
+		if (asprintf(&path, "%.*s%s", candidates[i].length, image, candidates[i].suffix) <
+			0)
+			return -ENOMEM;
+		r = read_one(p, path, digest, candidates[i].bound);
+	}
+	return r < 0 ? r : 0;
+}
+
+int provision_gate(struct provision *p, const char *glibc)
+{
+	struct glibc_version is, least;
+
+	if (!*glibc || glibc_parse(glibc, &is) < 0 ||
+		glibc_parse(p->guest->glibc_min, &least) < 0 || glibc_compare(&is, &least) >= 0)
+		return 0;
+	return reason_set(&p->reason, -ENOEXEC,
+		"the image has glibc %s, and GlibcMin= asks for %s: binaries built against that "
+		"would "
+		"not run in this guest (Debian 12 has 2.36, Ubuntu 24.04 2.39). Take a newer image",
+		glibc, p->guest->glibc_min);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two numbers out of a version. */
+#include "model/glibc.h"
+
+#include "base/parse.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int number(const char **s, unsigned *ret)
+{
+	char digits[8];
+	size_t len = strspn(*s, "0123456789");
+
+	if (len < 1 || len > 4)
+		return -EINVAL;
+	memcpy(digits, *s, len);
+	digits[len] = '\0';
+	*s += len;
+	return parse_uint(digits, 0, 9999, ret);
+}
+
+int glibc_parse(const char *text, struct glibc_version *ret)
+{
+	struct glibc_version version;
+	int r = number(&text, &version.major);
+
+	if (r < 0 || *text++ != '.')
+		return -EINVAL;
+	r = number(&text, &version.minor);
+	if (r < 0 || (*text && !strchr(".-+~", *text)))
+		return -EINVAL;
+	*ret = version;
+	return 0;
+}
+
+int glibc_compare(const struct glibc_version *a, const struct glibc_version *b)
+{
+	if (a->major != b->major)
+		return a->major < b->major ? -1 : 1;
+	return a->minor < b->minor ? -1 : a->minor > b->minor;
+}
