@@ -24,9 +24,9 @@ int bus_join_system(struct bus *b);
  * requests that still wait then reach nobody. Takes NULL. */
 void bus_free(struct bus *b);
 
-/* Puts the objects on a connection. Without `writable` every method but those that read is refused.
- * The private sockets use it for each peer; a system bus would for its one connection. 0 or
- * -errno. */
+/* register.c: puts the objects on a connection. Without `writable` every method but those that read
+ * is refused. The private sockets use it for each peer; a system bus would for its one connection.
+ * 0 or -errno. */
 int bus_register(struct bus *b, sd_bus *connection, bool writable);
 
 #endif

@@ -10,8 +10,6 @@
 #define SYSTEM_RETRY_MIN (1 * USEC_PER_SEC)
 #define SYSTEM_RETRY_MAX (60 * USEC_PER_SEC)
 
-/* The connection ended and is buried: try again later. */
-void system_lost(struct bus *b);
 void system_close(struct bus *b);
 
 #endif

@@ -49,17 +49,32 @@ int bus_error_set(sd_bus_error *error, int number, const char *message)
 	return sd_bus_error_set(error, name, message && *message ? message : strerror(-number));
 }
 
-char *caller_words(sd_bus_message *m, char *buf, size_t size)
+/* On the system bus the message names its sender; on a private socket the kernel named it when it
+ * connected. */
+static void caller_find(const struct bus *b, sd_bus_message *m, uid_t *uid, pid_t *pid)
 {
+	const sd_bus *connection = sd_bus_message_get_bus(m);
 	sd_bus_creds *creds = NULL;
+
+	for (const struct peer *p = b->peers; p; p = p->next)
+		if (p->connection == connection && p->door != BUS_DOOR_SYSTEM) {
+			*uid = p->uid;
+			*pid = p->pid;
+			return;
+		}
+	if (sd_bus_query_sender_creds(m, SD_BUS_CREDS_EUID | SD_BUS_CREDS_PID, &creds) >= 0) {
+		(void)sd_bus_creds_get_euid(creds, uid);
+		(void)sd_bus_creds_get_pid(creds, pid);
+	}
+	sd_bus_creds_unref(creds);
+}
+
+char *caller_words(const struct bus *b, sd_bus_message *m, char *buf, size_t size)
+{
 	uid_t uid = (uid_t)-1;
 	pid_t pid = 0;
 
-	if (sd_bus_query_sender_creds(m, SD_BUS_CREDS_EUID | SD_BUS_CREDS_PID, &creds) >= 0) {
-		(void)sd_bus_creds_get_euid(creds, &uid);
-		(void)sd_bus_creds_get_pid(creds, &pid);
-	}
-	sd_bus_creds_unref(creds);
+	caller_find(b, m, &uid, &pid);
 	if (uid == (uid_t)-1)
 		(void)snprintf(buf, size, "somebody unknown");
 	else
@@ -151,9 +166,10 @@ static struct call *call_new(sd_bus_message *m, struct guest *g)
 	return c;
 }
 
-int call_begin(sd_bus_message *m, struct guest *g, enum operation_kind kind, uint64_t kib,
-	usec_t span, sd_bus_error *error)
+int call_begin(sd_bus_message *m, const struct bus_target *t, enum operation_kind kind,
+	uint64_t kib, usec_t span, sd_bus_error *error)
 {
+	struct guest *g = t->guest;
 	char message[REQUEST_MESSAGE_MAX] = "", who[64];
 	struct call *c = call_new(m, g);
 	if (!c)
@@ -161,7 +177,7 @@ int call_begin(sd_bus_message *m, struct guest *g, enum operation_kind kind, uin
 	const struct request request = { .kind = kind,
 		.kib = kib,
 		.span = span,
-		.who = caller_words(m, who, sizeof(who)),
+		.who = caller_words(t->server, m, who, sizeof(who)),
 		.done = on_done,
 		.userdata = c };
 

@@ -218,7 +218,7 @@ GETTER_TEXT(cpu_tune_reason, t->guest->cputune.words)
 #define METHOD_OPERATION(name, kind)                                                               \
 	static int method_##name(sd_bus_message *m, void *userdata, sd_bus_error *error)           \
 	{                                                                                          \
-		return call_begin(m, ((struct bus_target *)userdata)->guest, kind, 0, 0, error);   \
+		return call_begin(m, userdata, kind, 0, 0, error);                                 \
 	}
 METHOD_OPERATION(start, OPERATION_START)
 METHOD_OPERATION(stop, OPERATION_STOP)
@@ -227,20 +227,18 @@ METHOD_OPERATION(kill, OPERATION_KILL)
 
 static int method_set_balloon(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-	struct guest *g = ((struct bus_target *)userdata)->guest;
 	uint64_t kib;
 	int r = sd_bus_message_read(m, "t", &kib);
 
-	return r < 0 ? r : call_begin(m, g, OPERATION_BALLOON, kib, 0, error);
+	return r < 0 ? r : call_begin(m, userdata, OPERATION_BALLOON, kib, 0, error);
 }
 
 static int method_set_balloon_for(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-	struct guest *g = ((struct bus_target *)userdata)->guest;
 	uint64_t kib, span;
 	int r = sd_bus_message_read(m, "tt", &kib, &span);
 
-	return r < 0 ? r : call_begin(m, g, OPERATION_BALLOON, kib, span, error);
+	return r < 0 ? r : call_begin(m, userdata, OPERATION_BALLOON, kib, span, error);
 }
 
 static int method_dry_run(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -250,11 +248,11 @@ static int method_dry_run(sd_bus_message *m, void *userdata, sd_bus_error *error
 
 static int method_reset_failed(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-	struct guest *g = ((struct bus_target *)userdata)->guest;
+	const struct bus_target *t = userdata;
 	char who[64];
 
 	(void)error;
-	guest_reset_failed(g, caller_words(m, who, sizeof(who)), now_boottime());
+	guest_reset_failed(t->guest, caller_words(t->server, m, who, sizeof(who)), now_boottime());
 	return sd_bus_reply_method_return(m, NULL);
 }
 
@@ -274,7 +272,7 @@ static int method_open_console(sd_bus_message *m, void *userdata, sd_bus_error *
 	if (r < 0)
 		return bus_error_set(error, r, NULL);
 	event_note(t.guest, EVENT_REQUEST, NULL, LOG_INFO, "console opened by %s",
-		caller_words(m, who, sizeof(who)));
+		caller_words(t.server, m, who, sizeof(who)));
 	return sd_bus_reply_method_return(m, "h", fd);
 }
 

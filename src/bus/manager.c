@@ -139,7 +139,7 @@ static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	char who[64];
 
 	event_note_daemon(b->supervisor, EVENT_REQUEST, LOG_NOTICE, "reload asked for by %s",
-		caller_words(m, who, sizeof(who)));
+		caller_words(b, m, who, sizeof(who)));
 	int r = supervisor_reload(b->supervisor, now_boottime(), &faults, &report);
 	if (r < 0 && r != -EINVAL)
 		r = bus_error_set(error, r, "the configuration was not read again");

@@ -4,15 +4,19 @@
  *
  * Theory of operation: the status socket is open to every user of the host, so a stranger must not
  * be able to shut others out, fill memory or steal time. Hence a count per door, where a full
- * status door drops the oldest peer of the user who holds the most; a bucket of requests; a bound
- * on what is queued towards a peer that does not read. Breaking a limit costs the connection,
- * because an error reply would be one more message to queue. The kernel checks who may connect, by
+ * status door drops the oldest peer of the user who holds the most; a pump that measures what
+ * comes in and slows down who asks too often; a bound on what is queued towards a peer that does
+ * not read. Breaking a limit costs the connection, because an error reply would be one more message
+ * to queue. The kernel checks who may connect, by
  * the mode of the socket's file: credentials seen from a user namespace would lie. For the same
  * reason the D-Bus handshake is anonymous. */
 #include "base/log.h"
-#include "bus/system.h"
+#include "bus/bus.h"
+#include "bus/pump.h"
+#include "bus/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -23,14 +27,32 @@ static unsigned door_limit(enum bus_door door)
 	return door == BUS_DOOR_CONTROL ? BUS_PEERS_CONTROL_MAX : BUS_PEERS_STATUS_MAX;
 }
 
+void bus_schedule(struct bus *b)
+{
+	/* Cannot fail on a source that exists; without one (a half-built server) there is nothing
+	 * to tell. */
+	if (b->turn)
+		(void)sd_event_source_set_enabled(b->turn, SD_EVENT_ONESHOT);
+}
+
+static void peer_tell(const struct peer *p, const char *why)
+{
+	log_debug("peer of uid %u, pid %d is dropped: %s", p->uid, p->pid, why);
+}
+
 void peer_kill(struct peer *p, const char *why)
 {
 	if (p->dead)
 		return;
 	if (why)
-		log_debug("peer of uid %u, pid %d is dropped: %s", p->uid, p->pid, why);
+		peer_tell(p, why);
 	p->dead = true;
 	p->server->n_peers[p->door]--;
+	if (p->pump)
+		pump_stop(p->pump);
+	if (p->user)
+		user_leave(p->user);
+	p->user = NULL;
 	bus_schedule(p->server);
 }
 
@@ -39,6 +61,7 @@ static void peer_free(struct peer *p)
 	/* Not flushed: whoever is buried here went away or does not read. */
 	sd_bus_close(p->connection);
 	sd_bus_unref(p->connection);
+	pump_free(p->pump);
 	free(p);
 }
 
@@ -48,12 +71,12 @@ void peers_sweep(struct bus *b)
 		struct peer *p = *at;
 
 		if (p->dead) {
-			bool system = p->door == BUS_DOOR_SYSTEM;
+			void (*buried)(struct bus *) = p->buried;
 
 			*at = p->next;
 			peer_free(p);
-			if (system)
-				system_lost(b);
+			if (buried)
+				buried(b);
 		} else {
 			at = &p->next;
 		}
@@ -81,20 +104,6 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *erro
 	return 0;
 }
 
-/* A bucket of two seconds' requests that fills as time passes. */
-static bool take_token(struct peer *p, usec_t now)
-{
-	const usec_t per_token = USEC_PER_SEC / BUS_REQUESTS_PER_SEC;
-	usec_t fresh = usec_sub(now, p->bucket_at) / per_token;
-
-	p->bucket_at += fresh * per_token;
-	p->bucket = (unsigned)MIN(p->bucket + fresh, (usec_t)2 * BUS_REQUESTS_PER_SEC);
-	if (p->bucket == 0)
-		return false;
-	p->bucket--;
-	return true;
-}
-
 /* Sees every message before anything else does; 1 swallows it. */
 static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
@@ -102,14 +111,14 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	uint64_t queued = 0;
 
 	(void)error;
-	if (sd_bus_message_is_signal(m, "org.freedesktop.DBus.Local", NULL))
+	if (sd_bus_message_is_signal(m, "org.freedesktop.DBus.Local", NULL)) {
+		/* Connected, perhaps; to be woken for nothing does no harm. */
+		if (!p->dead)
+			pump_run(p->pump, now_boottime());
 		return 0;
+	}
 	if (p->dead)
 		return 1;
-	if (!take_token(p, now_boottime())) {
-		peer_kill(p, "too many requests");
-		return 1;
-	}
 	if (sd_bus_get_n_queued_write(p->connection, &queued) >= 0 &&
 		queued > BUS_BACKLOG_REQUEST) {
 		peer_kill(p, "asks without reading the answers");
@@ -149,17 +158,47 @@ static int bound_buffer(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) < 0 ? -errno : 0;
 }
 
+static bool peer_ready(void *userdata)
+{
+	const struct peer *p = userdata;
+
+	return sd_bus_is_ready(p->connection) > 0;
+}
+
+static void peer_dropped(void *userdata, const char *why)
+{
+	peer_tell(userdata, why);
+}
+
+/* sd-bus reads what the pump lets through, and writes to the caller itself. */
+static int peer_wire(struct peer *p, int fd)
+{
+	if (!p->user)
+		return -EUSERS;
+	const struct pump_owner owner = {
+		.ready = peer_ready, .dropped = peer_dropped, .userdata = p, .rate = &p->user->rate
+	};
+	CLEANUP_CLOSE int in = -1, out = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	if (out < 0)
+		return -errno;
+	int r = pump_new(p->server->event, fd, &owner, now_boottime(), &p->pump, &in);
+	if (r < 0 || (r = sd_bus_set_fd(p->connection, in, out)) < 0)
+		return r;
+	(void)TAKE_FD(in);
+	(void)TAKE_FD(out);
+	return 0;
+}
+
 static int peer_connect(struct peer *p, int fd)
 {
 	sd_id128_t id;
 	int r;
 
 	if ((r = sd_bus_new(&p->connection)) < 0 || (r = sd_id128_randomize(&id)) < 0 ||
-		(r = sd_bus_set_fd(p->connection, fd, fd)) < 0)
-		return r;
-	/* From here the connection owns the descriptor. */
-	if ((r = sd_bus_set_server(p->connection, 1, id)) < 0 ||
+		(r = peer_wire(p, fd)) < 0 || (r = sd_bus_set_server(p->connection, 1, id)) < 0 ||
 		(r = sd_bus_set_anonymous(p->connection, 1)) < 0 ||
+		(r = sd_bus_set_connected_signal(p->connection, 1)) < 0 ||
 		(r = sd_bus_negotiate_fds(p->connection, p->door == BUS_DOOR_CONTROL)) < 0 ||
 		(r = sd_bus_set_sender(p->connection, BUS_NAME)) < 0 ||
 		(r = sd_bus_set_exit_on_disconnect(p->connection, 0)) < 0 ||
@@ -187,7 +226,7 @@ static bool is_among_last(int fd)
 	struct rlimit limit;
 
 	return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-	       (rlim_t)fd + BUS_DESCRIPTORS_KEPT >= limit.rlim_cur;
+	       (rlim_t)fd + BUS_DESCRIPTORS_PEER - 1 + BUS_DESCRIPTORS_KEPT >= limit.rlim_cur;
 }
 
 void peer_accept(struct bus *b, enum bus_door door, int fd)
@@ -216,14 +255,15 @@ void peer_accept(struct bus *b, enum bus_door door, int fd)
 		.door = door,
 		.uid = who.uid,
 		.pid = who.pid,
-		.bucket_at = now_boottime(),
-		.bucket = 2 * BUS_REQUESTS_PER_SEC };
+		.user = user_enter(&b->users, door, who.uid) };
 
 	int r = peer_connect(p, fd);
 	if (r < 0) {
 		log_warning("a connection cannot be served: %s", strerror(-r));
-		if (!p->connection || sd_bus_get_fd(p->connection) != fd)
+		if (!p->pump)
 			(void)close(fd);
+		if (p->user)
+			user_leave(p->user);
 		peer_free(p);
 		return;
 	}

@@ -58,6 +58,15 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	return 0;
 }
 
+/* The connection ended and is buried: try again later. */
+static void system_lost(struct bus *b)
+{
+	polkit_free(b->system.polkit);
+	b->system.polkit = NULL;
+	if (b->system.retry)
+		retry_later(b);
+}
+
 static int serve(struct bus *b, struct peer *p)
 {
 	int r;
@@ -85,7 +94,7 @@ static void try_now(struct bus *b)
 	int r = -ENOMEM;
 
 	if (p) {
-		*p = (struct peer){ .server = b, .door = BUS_DOOR_SYSTEM };
+		*p = (struct peer){ .server = b, .door = BUS_DOOR_SYSTEM, .buried = system_lost };
 		r = serve(b, p);
 	}
 	if (r < 0) {
@@ -111,14 +120,6 @@ int bus_join_system(struct bus *b)
 	/* At once, but from the loop: what is not there must not hold up the start. */
 	return sd_event_add_time_relative(
 		b->event, &b->system.retry, CLOCK_BOOTTIME, 0, 100 * USEC_PER_MSEC, on_retry, b);
-}
-
-void system_lost(struct bus *b)
-{
-	polkit_free(b->system.polkit);
-	b->system.polkit = NULL;
-	if (b->system.retry)
-		retry_later(b);
 }
 
 void system_close(struct bus *b)

@@ -75,6 +75,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0,
 		"there are sockets");
+	/* Each input has the whole of a user's requests. */
+	memset(&world->bus->users, 0, sizeof(world->bus->users));
 	peer_accept(world->bus, door, pair[1]);
 	wire_fill(&wire, data + 1, size - 1);
 	if (!(data[0] & 2))

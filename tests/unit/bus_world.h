@@ -8,6 +8,7 @@
 #include "base/macro.h"
 #include "bus/bus.h"
 #include "bus/names.h"
+#include "bus/pump.h"
 #include "bus/relay.h"
 #include "bus/server.h"
 #include "cli/client_read.h"
@@ -36,6 +37,7 @@ static struct {
 	enum operation_kind kind;
 	uint64_t kib;
 	usec_t span;
+	char who[64];
 	unsigned resets;
 	int reload;
 	unsigned reloads;
@@ -51,6 +53,7 @@ int guest_request(struct guest *g, const struct request *request, usec_t now,
 	core.kind = request->kind;
 	core.kib = request->kib;
 	core.span = request->span;
+	snprintf(core.who, sizeof(core.who), "%s", request->who);
 	if (core.message)
 		snprintf(message, REQUEST_MESSAGE_MAX, "%s", core.message);
 	if (core.result <= 0)
