@@ -40,6 +40,25 @@ write("bus", "no-handshake", b"\2\0l\1\0\1")
 write("bus", "handshake-without-end", b"\2\0\0AUTH EXTERNAL " + b"3" * 4000)
 write("bus", "large-body", b"\0\0l\1\0\1\xff\xff\xff\x07\1\0\0\0\0\0\0\0")
 
+# What the meter measures: the handshake and messages as they go over the wire.
+hello = b"\0AUTH ANONYMOUS\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n"
+
+
+def header(order, fields, body):
+    return (b"l" if order == "<" else b"B") + b"\1\0\1" + struct.pack(order + "III", body, 1, fields)
+
+
+write("dbusmeter", "handshake", hello)
+write("dbusmeter", "handshake-too-long", b"\0" + b"AUTH x\r\n" * 600)
+write("dbusmeter", "no-null", hello[1:])
+write("dbusmeter", "nearly-begin", b"\0BEGIN\n\rBEGIN\r \nBEGIN\r\r\n\r\nBEGIN\r\n")
+for name, order in (("little", "<"), ("big", ">")):
+    write("dbusmeter", f"messages-{name}", hello + (header(order, 9, 3) + bytes(19)) * 3 + header(order, 0, 0))
+    write("dbusmeter", f"largest-{name}", hello + header(order, 0, 65520) + bytes(65520) + header(order, 0, 65521))
+    write("dbusmeter", f"too-large-{name}", hello + header(order, 0, 0x7ffffff))
+    write("dbusmeter", f"goes-round-{name}", hello + header(order, 0xfffffff9, 0xfffffff0))
+write("dbusmeter", "no-message", hello + b"GET / HTTP/1.1\r\n\r\n")
+
 errors = row(2, 0, 8, 0, 1, 1, text(b"no")) + row(2, 0, 8, 0, 1, 2, text(b"no"))
 removed = row(3, 0, 1, 17, 10, body=text(b"/com/pointsav/MediaKit1/guest/a").ljust(36, b"\0") + struct.pack("<I", 0))
 write("client", "nothing", b"\0")
