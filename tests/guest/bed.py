@@ -2,6 +2,7 @@
 """What the guest tests stand on: a daemon of their own on the embedded driver, the stand-in guest, a shell in it, and
 checks that say what they saw."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -168,7 +169,8 @@ class Bed:
             self.daemon.wait()
         pids = self.qemu_pids().values()
         for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         end = time.monotonic() + 10
         while any(os.path.exists(f"/proc/{pid}") for pid in pids) and time.monotonic() < end:
             time.sleep(0.1)
