@@ -156,6 +156,8 @@ struct hv_observer {
 /* The state of the connection and of the queues, for status. */
 struct hv_health {
 	bool connected;
+	bool kvm; /* libvirt says that KVM works there; false of an embedded driver, which says
+		     what we could see ourselves */
 	unsigned wedged_queues;
 	char message[HV_ERROR_MAX]; /* why not connected */
 };

@@ -15,6 +15,10 @@
 /* The embedded driver reads its domains' state and probes QEMU's abilities, 4 s for a binary. */
 #define CONNECTION_OPEN_TIMEOUT_EMBEDDED (60 * USEC_PER_SEC)
 
+/* Asking what QEMU can do may make libvirt try its binaries, some seconds each. The answer is worth
+ * waiting for, because the first guest's accelerator hangs on it; without one it is no. */
+#define CONNECTION_KVM_TIMEOUT (30 * USEC_PER_SEC)
+
 struct connection;
 
 /* On the main loop, from its dispatch: up, or down and why (again for each new reason). */
@@ -37,6 +41,10 @@ void connection_closed(struct connection *connection, unsigned generation, const
 	usec_t now);
 
 bool connection_up(const struct connection *connection);
+
+/* Does libvirt say that KVM works? Asked once, before the connection is told to be up for the first
+ * time, and never of an embedded driver. */
+bool connection_kvm(const struct connection *connection);
 
 /* Why it is not up, escaped; "" when it is. */
 const char *connection_message(const struct connection *connection);

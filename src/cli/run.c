@@ -103,7 +103,11 @@ static void try_kvm(const struct spec *spec)
 {
 	char why[KVM_WHY_MAX] = "";
 	bool asked = false;
+	CLEANUP_FREE char *root = NULL;
 
+	/* A libvirtd runs its guests where it is, with rights we need not have: it is asked. */
+	if (virt_embed_root(spec->connection, &root) < 0)
+		return;
 	for (unsigned i = 0; i < spec->n_guests; i++)
 		asked |= spec->guests[i].accel != ACCEL_TCG;
 	if (!asked)

@@ -8,6 +8,8 @@
 #include "base/macro.h"
 #include "model/utf8.h"
 
+#include <errno.h>
+#include <libvirt/libvirt.h>
 #include <string.h>
 
 struct connection {
@@ -20,6 +22,8 @@ struct connection {
 	void *userdata;
 	bool up, opening;
 	unsigned generation; /* of the last attempt */
+	bool embedded;
+	bool kvm_asked, kvm; /* once in our life: the host does not change under libvirt */
 	bool closed_early;   /* it closed before we were told that it opened */
 	usec_t backoff;
 	char message[HV_ERROR_MAX];
@@ -80,28 +84,6 @@ static void connection_down(struct connection *c, const char *words, usec_t now)
 		c->changed(c->userdata, false, c->message, now);
 }
 
-static void attempt_done(void *arg, int error, usec_t now)
-{
-	struct attempt *a = arg;
-	struct connection *c = a->connection;
-
-	c->opening = false;
-	if (error == -ETIMEDOUT) {
-		connection_down(c, "libvirt does not answer", now);
-	} else if (error < 0) {
-		connection_down(c, "no worker for the connection", now);
-	} else if (a->error < 0) {
-		connection_down(c, a->words, now);
-	} else if (c->closed_early) {
-		connection_down(c, "libvirt closed the connection at once", now);
-	} else {
-		c->up = true;
-		c->backoff = CONNECTION_BACKOFF_MIN;
-		c->message[0] = '\0';
-		c->changed(c->userdata, true, "", now);
-	}
-}
-
 static struct attempt *attempt_new(struct connection *c)
 {
 	struct attempt *a = calloc(1, sizeof(*a));
@@ -120,11 +102,82 @@ static struct attempt *attempt_new(struct connection *c)
 	return a;
 }
 
+static void connection_is_up(struct connection *c, usec_t now)
+{
+	c->opening = false;
+	if (c->closed_early) {
+		connection_down(c, "libvirt closed the connection at once", now);
+		return;
+	}
+	c->up = true;
+	c->backoff = CONNECTION_BACKOFF_MIN;
+	c->message[0] = '\0';
+	c->changed(c->userdata, true, "", now);
+}
+
+/* The worker's: an answer at all means that this QEMU runs under KVM as libvirt runs it. */
+static void kvm_run(void *arg)
+{
+	struct attempt *a = arg;
+	struct link *link = links_get(a->links);
+	char *said = NULL;
+
+	a->error = -ENOTCONN;
+	if (!link)
+		return;
+	said = virConnectGetDomainCapabilities(link->calls, NULL, NULL, NULL, "kvm", 0);
+	a->error = said ? 0 : -ENOTSUP;
+	free(said);
+	link_put(link);
+}
+
+static void kvm_done(void *arg, int error, usec_t now)
+{
+	struct attempt *a = arg;
+	struct connection *c = a->connection;
+
+	c->kvm_asked = true;
+	c->kvm = error == 0 && a->error == 0;
+	connection_is_up(c, now);
+}
+
+static bool ask_about_kvm(struct connection *c)
+{
+	struct worker_job job = { kvm_run, kvm_done, NULL, attempt_free, NULL,
+		CONNECTION_KVM_TIMEOUT };
+
+	if (c->kvm_asked || c->embedded || !(job.arg = attempt_new(c)))
+		return false;
+	if (worker_submit(c->queue, &job) < 0) {
+		attempt_free(job.arg);
+		return false;
+	}
+	return true;
+}
+
+static void attempt_done(void *arg, int error, usec_t now)
+{
+	struct attempt *a = arg;
+	struct connection *c = a->connection;
+
+	c->opening = false;
+	if (error == -ETIMEDOUT) {
+		connection_down(c, "libvirt does not answer", now);
+	} else if (error < 0) {
+		connection_down(c, "no worker for the connection", now);
+	} else if (a->error < 0) {
+		connection_down(c, a->words, now);
+	} else {
+		c->opening = !c->closed_early && ask_about_kvm(c);
+		if (!c->opening)
+			connection_is_up(c, now);
+	}
+}
+
 int connection_begin(struct connection *c)
 {
-	bool embedded = strstr(c->uri, ":///embed") != NULL;
-	struct worker_job job = {attempt_run, attempt_done, attempt_undo, attempt_free, NULL,
-		embedded ? CONNECTION_OPEN_TIMEOUT_EMBEDDED : CONNECTION_OPEN_TIMEOUT};
+	struct worker_job job = { attempt_run, attempt_done, attempt_undo, attempt_free, NULL,
+		c->embedded ? CONNECTION_OPEN_TIMEOUT_EMBEDDED : CONNECTION_OPEN_TIMEOUT };
 	int r;
 
 	if (c->up || c->opening)
@@ -173,6 +226,11 @@ bool connection_up(const struct connection *c)
 	return c->up;
 }
 
+bool connection_kvm(const struct connection *c)
+{
+	return c->kvm;
+}
+
 const char *connection_message(const struct connection *c)
 {
 	return c->message;
@@ -193,6 +251,7 @@ int connection_new(sd_event *event, struct worker_pool *pool, const char *uri, s
 	c->userdata = userdata;
 	c->backoff = CONNECTION_BACKOFF_MIN;
 	c->uri = strdup(uri);
+	c->embedded = strstr(uri, ":///embed") != NULL;
 	r = c->uri ? 0 : -ENOMEM;
 	if (r == 0)
 		r = worker_queue_new(pool, "virt-connect", 1, &c->queue);
@@ -225,8 +284,8 @@ static void close_done(void *arg, int error, usec_t now)
 
 void connection_free(struct connection *c)
 {
-	struct worker_job job = {close_run, close_done, close_run, attempt_free, NULL,
-		USEC_INFINITY};
+	struct worker_job job = { close_run, close_done, close_run, attempt_free, NULL,
+		USEC_INFINITY };
 
 	if (!c)
 		return;

@@ -403,7 +403,7 @@ static void virt_health(struct hv *hv, struct hv_health *ret)
 {
 	struct virt *virt = virt_of(hv);
 
-	*ret = (struct hv_health){.connected = connection_up(virt->connection),
+	*ret = (struct hv_health){connection_up(virt->connection), connection_kvm(virt->connection),
 		.wedged_queues = worker_pool_wedged(virt->pool)};
 	(void)snprintf(ret->message, sizeof(ret->message), "%s",
 		connection_message(virt->connection));
