@@ -31,7 +31,7 @@ FLOORS := base model policy io core virt bus cli
 PKG_base   := libsystemd
 PKG_model  := inih libcbor jansson
 PKG_policy :=
-PKG_io     := libsystemd libcurl libarchive nettle jansson
+PKG_io     := libsystemd libcurl libarchive nettle jansson libelf
 PKG_core   := libsystemd
 PKG_virt   := libvirt libvirt-qemu libsystemd
 PKG_bus    := libsystemd
@@ -89,7 +89,7 @@ $(B)/libexec/mediakitd/mediakitd-offline: $(B)/obj/cli/offline.o $(call archives
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(B)/obj/cli/offline.o -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
-		$(call pkg_libs,inih libcbor jansson libarchive nettle libsystemd libcurl)
+		$(call pkg_libs,inih libcbor jansson libarchive nettle libsystemd libcurl libelf)
 
 $(B)/libexec/mediakitd/mediakitd-metrics: $(B)/obj/cli/exporter.o $(call archives,cli io model base)
 	@mkdir -p $(@D)

@@ -25,6 +25,8 @@ enum {
 	ARG_RECORD = 1 << 13,
 	ARG_INTERVAL = 1 << 14,
 	ARG_CHECK_UPDATE = 1 << 15,
+	ARG_GUEST = 1 << 16,
+	ARG_GLIBC = 1 << 17,
 };
 
 #define ARGS_OPERANDS_MAX 64u
@@ -37,9 +39,10 @@ struct args {
 	const char *for_what, *since, *kind, *lines; /* NULL: not given */
 	const char *replay;                          /* NULL: not given */
 	bool dry_run, check_update;
-	const char *record; /* NULL: not given */
-	usec_t interval;    /* USEC_INFINITY: not given */
-	usec_t timeout;     /* USEC_INFINITY: not given */
+	const char *guest, *glibc; /* NULL: not given */
+	const char *record;        /* NULL: not given */
+	usec_t interval;           /* USEC_INFINITY: not given */
+	usec_t timeout;            /* USEC_INFINITY: not given */
 	const char *operands[ARGS_OPERANDS_MAX];
 	unsigned n_operands;
 };

@@ -4,6 +4,7 @@
 #include "base/macro.h"
 #include "cli/check.h"
 #include "cli/decode.h"
+#include "cli/preflight.h"
 #include "cli/provision.h"
 #include "cli/replay.h"
 #include "cli/verb.h"
@@ -11,6 +12,8 @@
 
 static const struct verb verbs[] = {
 	{ "provision", "make a guest's disk and seed", verb_provision, usage_provision },
+	{ "preflight", "tell whether programs would run in a guest", verb_preflight,
+		usage_preflight },
 	{ "check", "find every fault of the configuration", verb_check, NULL },
 	{ "xml", "print a guest as libvirt is told of it", verb_xml, usage_xml },
 	{ "balloon", "run the memory policy over a trace", verb_replay, usage_replay },

@@ -17,6 +17,86 @@ def write(target, name, data):
     (corpus / target / name).write_bytes(data)
 
 
+def elf(needs=(("libc.so.6", ("GLIBC_2.2.5", "GLIBC_2.38")),), machine=62, symbol=b"__isoc23_strtol", kind=3,
+        interpreter=b"/lib64/ld-linux-x86-64.so.2", change=lambda h: h):
+    """The smallest dynamic program: one segment of everything, addresses being offsets, and two sections for the names."""
+    strings, at = b"\0", {}
+
+    def name(s):
+        nonlocal strings
+        s = s if isinstance(s, bytes) else s.encode()
+        if s not in at:
+            at[s], strings = len(strings), strings + s + b"\0"
+        return at[s]
+    need, index = b"", 2
+    for i, (library, versions) in enumerate(needs):
+        aux = b""
+        for k, v in enumerate(versions):
+            aux += struct.pack("<IHHII", 0, 0, index, name(v), 16 if k + 1 < len(versions) else 0)
+            index += 1
+        need += struct.pack("<HHIII", 1, len(versions), name(library), 16, 16 + len(aux) if i + 1 < len(needs) else 0) + aux
+    symbols = b"\0" * 24 + struct.pack("<IBBHQQ", name(symbol), 0x12, 0, 0, 0, 0)
+    versym = struct.pack("<HH", 0, index - 1)
+    o_interp = 64 + 3 * 56
+    o_dyn = o_interp + len(interpreter) + 1
+    o_dyn += -o_dyn % 8
+    n_dyn = len(needs) + 6
+    o_str = o_dyn + 16 * n_dyn
+    o_need = o_str + len(strings) + -len(strings) % 8
+    o_sym = o_need + len(need)
+    o_sym += -o_sym % 8
+    o_ver = o_sym + len(symbols)
+    o_sect = o_ver + len(versym) + 4
+    total = o_sect + 3 * 64
+    dyn = [(1, name(library)) for library, _ in needs]
+    dyn += [(5, o_str), (10, len(strings)), (6, o_sym), (0x6ffffffe, o_need), (0x6fffffff, len(needs)), (0, 0)]
+    out = bytearray(total)
+
+    def put(offset, data):
+        out[offset:offset + len(data)] = data
+    put(0, b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", kind, machine, 1, 0, 64, o_sect, 0, 64, 56, 3, 64, 3, 0))
+    put(64, struct.pack("<IIQQQQQQ", 3, 4, o_interp, o_interp, 0, len(interpreter) + 1, len(interpreter) + 1, 1))
+    put(120, struct.pack("<IIQQQQQQ", 1, 5, 0, 0, 0, total, total, 4096))
+    put(176, struct.pack("<IIQQQQQQ", 2, 4, o_dyn, o_dyn, 0, 16 * n_dyn, 16 * n_dyn, 8))
+    put(o_interp, interpreter)
+    put(o_dyn, b"".join(struct.pack("<QQ", *d) for d in dyn))
+    put(o_str, strings)
+    put(o_need, need)
+    put(o_sym, symbols)
+    put(o_ver, versym)
+    put(o_sect + 64, struct.pack("<IIQQQQIIQQ", 0, 11, 2, o_sym, o_sym, len(symbols), 0, 1, 8, 24))
+    put(o_sect + 128, struct.pack("<IIQQQQIIQQ", 0, 0x6fffffff, 2, o_ver, o_ver, len(versym), 1, 0, 2, 2))
+    return bytes(change(out))
+
+
+def patched(offset, form, value):
+    def change(out):
+        struct.pack_into(form, out, offset, value)
+        return out
+    return change
+
+
+write("elf", "needs-2.38", elf())
+write("elf", "needs-2.34", elf((("libc.so.6", ("GLIBC_2.34",)), ("libssl.so.3", ("OPENSSL_3.0.0",)))))
+write("elf", "private", elf((("libc.so.6", ("GLIBC_PRIVATE",)),)))
+write("elf", "arm64", elf(machine=183, interpreter=b"/lib/ld-linux-aarch64.so.1"))
+write("elf", "musl", elf(interpreter=b"/lib/ld-musl-x86_64.so.1"))
+write("elf", "riscv", elf(machine=243))
+write("elf", "object", elf(kind=1))
+for size in (4, 16, 40, 64, 100, 232, 300, 400, 500, 600):
+    write("elf", f"cut-{size}", elf()[:size])
+write("elf", "phoff", elf(change=patched(32, "<Q", 2 ** 63)))
+write("elf", "phnum", elf(change=patched(56, "<H", 0xffff)))
+write("elf", "shoff", elf(change=patched(40, "<Q", 2 ** 64 - 1)))
+write("elf", "load-offset", elf(change=patched(128, "<Q", 2 ** 64 - 8)))
+write("elf", "load-size", elf(change=patched(152, "<Q", 2 ** 64 - 1)))
+write("elf", "dynamic-size", elf(change=patched(208, "<Q", 2 ** 64 - 1)))
+write("elf", "interp-escape", elf(interpreter=b"/lib/\x1b[31mld.so"))
+write("elf", "name-escape", elf((("lib\x1b[2Jc.so.6", ("GLIBC_2.2.5",)),)))
+write("elf", "many-versions", elf((("libc.so.6", tuple(f"GLIBC_2.{i}" for i in range(200))),)))
+write("elf", "many-libraries", elf(tuple((f"lib{i}.so", ("V_1",)) for i in range(80))))
+write("elf", "version-loop", elf().replace(struct.pack("<HHI", 1, 2, 1), struct.pack("<HHI", 1, 65535, 1)))
+
 # As in bus_wire.h: kind (0 call, 1 answer, 2 error, 3 signal), path, interface, member, signature.
 def row(kind, path, interface, member, signature, reply=0, body=b""):
     return bytes([kind, 0, path, interface, member, signature, 1, reply]) + struct.pack("<H", len(body)) + body

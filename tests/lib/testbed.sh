@@ -8,6 +8,18 @@ bed_command() {
 
 # bed_config IMAGE_DIR: the shipped configuration, with the stand-in image in a drop-in.
 bed_config() {
+	bed_shipped
+	rm -f "$BED/config/guests.d/vm-mediakit.conf.d/50-ubuntu.conf"
+	bed_standin "$1" >"$BED/config/guests.d/vm-mediakit.conf.d/50-standin.conf"
+}
+
+# The shipped configuration with its own image; only the stand-in services are added, in the seed.
+bed_ubuntu() {
+	bed_shipped
+	printf '[CloudInit]\nVendorData=%s\n' "$BED/vendor-data" >"$BED/config/guests.d/vm-mediakit.conf.d/50-ubuntu.conf"
+}
+
+bed_shipped() {
 	mkdir -p "$BED"
 	chmod 0711 "$BED"
 	mkdir -p "$BED/config/guests.d/vm-mediakit.conf.d"
@@ -18,7 +30,6 @@ Connection=qemu:///embed?root=$BED/libvirt
 StateDirectory=$BED/state
 RuntimeDirectory=$BED/run
 END
-	bed_standin "$1" >"$BED/config/guests.d/vm-mediakit.conf.d/50-standin.conf"
 	# OFFSET= moves the host ports where 10000 and up are taken.
 	if [ -n "${OFFSET:-}" ]; then
 		printf '[Network]\nPortOffset=%s\nSSHPort=%s\n' "$OFFSET" $((OFFSET + 22)) \

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `mediakitd preflight BINARY…`: would it run in the guest? Asked before it is taken there. */
+#ifndef MEDIAKIT_CLI_PREFLIGHT_H
+#define MEDIAKIT_CLI_PREFLIGHT_H
+
+#include "model/glibc.h"
+#include "model/spec.h"
+
+/* What is known of where it is to run. */
+struct preflight_target {
+	const char *name; /* "vm-mediakit", for messages */
+	enum spec_arch arch;
+	char glibc[GLIBC_TEXT_MAX];
+};
+
+/* Reads the file and tells, on stdout, what it needs or what it would miss. 0: it would run, as far
+ * as that can be known; 1: it would not; -errno: it cannot be read, told on stderr. */
+int preflight_file(const char *path, const struct preflight_target *target);
+
+/* See struct verb. */
+int verb_preflight(int argc, char **argv);
+extern const char usage_preflight[];
+
+#endif
