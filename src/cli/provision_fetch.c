@@ -260,14 +260,17 @@ int provision_find_remote(struct provision *p)
 {
 	char name[LAYOUT_FETCH_NAME];
 
-	if (p->has_disk)
+	if (p->has_disk) {
+		layout_sweep_fetches(p->state_dir, p->guest->name, NULL);
 		return 0;
+	}
 	int r = provision_wanted(p);
 	if (r >= 0)
 		r = provision_gate(p, p->glibc);
 	if (r >= 0)
 		r = find_base(p);
 	if (r > 0) {
+		layout_sweep_fetches(p->state_dir, p->guest->name, NULL);
 		remember(p);
 		return provision_remember_base(p);
 	}
