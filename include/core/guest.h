@@ -9,6 +9,7 @@
 #include "core/bootwatch.h"
 #include "core/console.h"
 #include "core/cputune.h"
+#include "core/diskpause.h"
 #include "core/event.h"
 #include "core/evidence.h"
 #include "core/hearing.h"
@@ -124,6 +125,7 @@ struct guest {
 
 	struct ballooning ballooning;
 	struct cputune cputune;
+	struct guest_diskpause diskpause;
 
 	/* Timers; USEC_INFINITY when off. */
 	usec_t read_due, stats_due, retry_due, boot_due, ready_due, ladder_due, agent_due, save_due;

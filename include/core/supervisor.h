@@ -41,6 +41,9 @@ struct supervisor_config {
 	int (*pressure)(usec_t *ret_total);
 	/* The host's memory. 0 or -errno; NULL: never known, and no guest is asked for any. */
 	int (*host_memory)(struct hostmem *ret);
+	/* Free space where the file lies, for who is not root (io/room). 0 or -errno; NULL: never
+	 * known. */
+	int (*disk_room)(const char *path, uint64_t *ret_free_kib);
 	void (*nonce)(char ret[static 17]);
 	const char *qmp_dir; /* where each guest gets a second QMP monitor, NAME.qmp, for tests;
 				NULL: none */

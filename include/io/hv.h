@@ -45,7 +45,8 @@ enum hv_reason {
 	HV_REASON_FAILED, /* did not start, or QEMU failed */
 	HV_REASON_DAEMON, /* libvirtd lost it while it was itself away */
 	HV_REASON_USER,   /* paused by a person or a program */
-	HV_REASON_IOERROR,
+	HV_REASON_IOERROR,  /* paused because a disk failed a read or a write */
+	HV_REASON_NO_SPACE, /* paused because a disk's file could not grow */
 	HV_REASON_WATCHDOG,
 	HV_REASON_SAVING,
 	HV_REASON_STARTING_UP,
@@ -128,6 +129,7 @@ enum hv_hint {
 	HV_HINT_POWEROFF,     /* the guest powered itself off; QEMU is about to end */
 	HV_HINT_TERMINATED,   /* QEMU was told to end: by SIGTERM, or by its monitor */
 	HV_HINT_WATCHDOG, /* the guest stopped feeding its watchdog; nothing was done about it */
+	HV_HINT_DISK, /* a disk failed a read or a write, and the guest was told so */
 	HV_HINT_AGENT,    /* the agent connected or went: read again */
 	HV_HINT_BALLOON,  /* `kib` is the balloon's size now */
 	HV_HINT_NUM,

@@ -22,6 +22,7 @@
 #include "io/ports.h"
 #include "io/pressure.h"
 #include "io/qemulog.h"
+#include "io/room.h"
 #include "io/worker.h"
 #include "virt/embed.h"
 #include "virt/hypervisor.h"
@@ -302,6 +303,7 @@ static int make_parts(struct daemon *d, struct spec *spec, const char *config_di
 		.jitter = jitter,
 		.pressure = pressure_cpu,
 		.host_memory = hostmem_read,
+		.disk_room = room_free,
 		.nonce = make_nonce,
 		.qmp_dir = getenv("MEDIAKIT_TEST_QMP"),
 	};

@@ -115,6 +115,7 @@ usec_t life_run(struct guest *g, usec_t now)
 		operations_expire(&g->operations, now),
 		starving_run(g, now),
 		cputune_run(g, now),
+		diskpause_run(g, now),
 		restarting_watch(g, now),
 		event_tick(g->supervisor, g, now),
 		g->boot_due,

@@ -66,6 +66,8 @@ static int request_start(struct guest *g, const struct request *request, usec_t 
 
 	if (g->state == GUEST_FAILED)
 		return say(message, -EPERM, "%s was given up (%s)", name, g->reason);
+	if (g->state == GUEST_PAUSED && g->reason[0])
+		return say(message, -EBUSY, "%s is paused: %s", name, g->reason);
 	if (g->state == GUEST_PAUSED || g->state == GUEST_SAVING)
 		return say(message, -EBUSY, "%s is %s", name, guest_state_to_string(g->state));
 	if (g->state == GUEST_CRASHED && (g->destroy_in_flight || g->ladder.began))

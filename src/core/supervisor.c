@@ -160,6 +160,9 @@ static void hv_event(void *userdata, const struct hv_event *event, usec_t now)
 	case HV_HINT_WATCHDOG:
 		g->news |= NEWS_WATCHDOG;
 		break;
+	case HV_HINT_DISK:
+		diskpause_reported(g);
+		break;
 	case HV_HINT_BALLOON:
 		g->stats_due = now;
 		break;

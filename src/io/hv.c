@@ -25,6 +25,7 @@ static const char *const hv_reason_names[] = {
 	[HV_REASON_DAEMON] = "daemon",
 	[HV_REASON_USER] = "user",
 	[HV_REASON_IOERROR] = "ioerror",
+	[HV_REASON_NO_SPACE] = "no-space",
 	[HV_REASON_WATCHDOG] = "watchdog",
 	[HV_REASON_SAVING] = "saving",
 	[HV_REASON_STARTING_UP] = "starting-up",
@@ -55,6 +56,7 @@ static const char *const hv_hint_names[] = {
 	[HV_HINT_POWEROFF] = "poweroff",
 	[HV_HINT_TERMINATED] = "terminated",
 	[HV_HINT_WATCHDOG] = "watchdog",
+	[HV_HINT_DISK] = "disk",
 	[HV_HINT_AGENT] = "agent",
 	[HV_HINT_BALLOON] = "balloon",
 };

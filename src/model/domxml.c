@@ -193,8 +193,15 @@ static void put_disk(struct build *b, const char *path, const char *target, bool
 	xmlwriter_open(w, "driver");
 	xmlwriter_attr(w, "name", "qemu");
 	xmlwriter_attr(w, "type", writable ? "qcow2" : "raw");
-	if (writable)
+	if (writable) {
 		xmlwriter_attr(w, "discard", "unmap");
+		/* QEMU's defaults, said because core/diskpause relies on them. A full file system
+		 * is mended from outside and the write is then done: the guest waits for it. A
+		 * device that fails is not mended by waiting, and a guest that is told may still
+		 * answer reads, remount read-only, and know that its write failed. */
+		xmlwriter_attr(w, "error_policy", "enospace");
+		xmlwriter_attr(w, "rerror_policy", "report");
+	}
 	xmlwriter_close(w);
 	xmlwriter_empty(w, "source", "file", path);
 	xmlwriter_open(w, "target");

@@ -12,6 +12,10 @@
 #include <signal.h>
 #include <string.h>
 
+/* Ours have two (model/domxml); one that somebody else defined may have more, whose errors count as
+ * the first ones'. */
+#define CALL_DISKS_MAX 8u
+
 /* The driver's pid file, where it can be read: the embedded driver's always, libvirtd's as root. */
 static int64_t read_pid(const struct memo *memo, virDomainPtr dom)
 {
@@ -74,6 +78,22 @@ static void read_active(struct call *call, const struct call_on *on, struct hv_f
 	facts->pid = read_pid(memo, on->dom);
 }
 
+/* A full file system and a failing device are one reason to libvirt; QEMU tells them apart, disk by
+ * disk. Asked only where that matters, because it asks QEMU. */
+static enum hv_reason read_disk_error(const struct call_on *on)
+{
+	virDomainDiskError errors[CALL_DISKS_MAX];
+	int n = virDomainGetDiskErrors(on->dom, errors, CALL_DISKS_MAX, 0);
+	enum hv_reason reason = HV_REASON_IOERROR;
+
+	for (int i = 0; i < n; i++) {
+		if (errors[i].error == VIR_DOMAIN_DISK_ERROR_NO_SPACE)
+			reason = HV_REASON_NO_SPACE;
+		free(errors[i].disk);
+	}
+	return reason;
+}
+
 int call_read(struct call *call, const struct call_on *on)
 {
 	struct hv_facts facts = { .state = HV_DOMAIN_ABSENT };
@@ -88,6 +108,8 @@ int call_read(struct call *call, const struct call_on *on)
 		return call_failed(call, on, NULL);
 	facts.state = facts_state(state);
 	facts.reason = facts_reason(state, reason);
+	if (facts.state == HV_DOMAIN_PAUSED && facts.reason == HV_REASON_IOERROR)
+		facts.reason = read_disk_error(on);
 	facts.managed_save = virDomainHasManagedSaveImage(on->dom, 0) == 1;
 	if (facts.state == HV_DOMAIN_OFF)
 		console_close(call->memo->console);

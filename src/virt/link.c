@@ -18,7 +18,7 @@ struct link_full {
 	struct link link;
 	atomic_uint refs;
 	struct mailbox *mailbox;
-	int events[LINK_EVENTS]; /* libvirt's ids, or -1 */
+	int events[LINK_EVENTS];         /* libvirt's ids, or -1 */
 	bool close_calls, close_destroy; /* there is a close callback */
 };
 
@@ -90,12 +90,12 @@ static void on_io_error(virConnectPtr conn, virDomainPtr dom, const char *path, 
 	(void)conn;
 	(void)path;
 	(void)alias;
-	(void)action;
-	post(userdata, dom, HV_HINT_CHANGED, 0);
+	post(userdata, dom,
+		action == VIR_DOMAIN_EVENT_IO_ERROR_REPORT ? HV_HINT_DISK : HV_HINT_CHANGED, 0);
 }
 
-static void on_balloon(virConnectPtr conn, virDomainPtr dom, unsigned long long actual_kib,
-	void *userdata)
+static void on_balloon(
+	virConnectPtr conn, virDomainPtr dom, unsigned long long actual_kib, void *userdata)
 {
 	(void)conn;
 	post(userdata, dom, HV_HINT_BALLOON, actual_kib);
@@ -113,12 +113,12 @@ static const struct {
 	int id;
 	virConnectDomainEventGenericCallback callback;
 } events[LINK_EVENTS] = {
-	{VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle)},
-	{VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_CALLBACK(on_reboot)},
-	{VIR_DOMAIN_EVENT_ID_WATCHDOG, VIR_DOMAIN_EVENT_CALLBACK(on_watchdog)},
-	{VIR_DOMAIN_EVENT_ID_IO_ERROR, VIR_DOMAIN_EVENT_CALLBACK(on_io_error)},
-	{VIR_DOMAIN_EVENT_ID_BALLOON_CHANGE, VIR_DOMAIN_EVENT_CALLBACK(on_balloon)},
-	{VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_agent)},
+	{ VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle) },
+	{ VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_CALLBACK(on_reboot) },
+	{ VIR_DOMAIN_EVENT_ID_WATCHDOG, VIR_DOMAIN_EVENT_CALLBACK(on_watchdog) },
+	{ VIR_DOMAIN_EVENT_ID_IO_ERROR, VIR_DOMAIN_EVENT_CALLBACK(on_io_error) },
+	{ VIR_DOMAIN_EVENT_ID_BALLOON_CHANGE, VIR_DOMAIN_EVENT_CALLBACK(on_balloon) },
+	{ VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_agent) },
 };
 
 static void on_close(virConnectPtr conn, int reason, void *userdata)
@@ -157,8 +157,8 @@ static int watch_events(struct link_full *full)
 
 		if (!seat)
 			return -ENOMEM;
-		full->events[i] = virConnectDomainEventRegisterAny(full->link.calls, NULL,
-			events[i].id, events[i].callback, seat, seat_free);
+		full->events[i] = virConnectDomainEventRegisterAny(
+			full->link.calls, NULL, events[i].id, events[i].callback, seat, seat_free);
 		if (full->events[i] >= 0)
 			continue;
 		seat_free(seat);

@@ -251,6 +251,11 @@ void fake_guest_bark(struct fake_guest *d)
 	tell(d, HV_HINT_WATCHDOG);
 }
 
+void fake_guest_disk_error(struct fake_guest *d)
+{
+	tell(d, HV_HINT_DISK);
+}
+
 void fake_guest_pause(struct fake_guest *d, enum hv_reason reason)
 {
 	assert(d->state == HV_DOMAIN_RUNNING);

@@ -121,6 +121,8 @@ void fake_guest_end(struct fake_guest *d, enum hv_reason reason); /* QEMU is gon
 /* As libvirt reads both, "shut off (shutdown)": the guest's own power-off, or SIGTERM to QEMU. With
  * HV_HINT_CHANGED it does not say which. */
 void fake_guest_shut_down(struct fake_guest *d, enum hv_hint who);
+/* QEMU hands an error of its disk to it. */
+void fake_guest_disk_error(struct fake_guest *d);
 void fake_guest_bark(struct fake_guest *d); /* the watchdog */
 void fake_guest_reboot(struct fake_guest *d, bool tells);
 void fake_guest_pvpanic(struct fake_guest *d);

@@ -66,6 +66,13 @@ static int port_check(const char *address, uint16_t port, char *owner, size_t ow
 	return world->taken[port] ? -EADDRINUSE : 0;
 }
 
+static int disk_room(const char *path, uint64_t *ret_free_kib)
+{
+	assert_non_null(strstr(path, "disk"));
+	*ret_free_kib = world->free_kib;
+	return world->free_kib == UINT64_MAX ? -EIO : 0;
+}
+
 static bool kvm_works(void)
 {
 	return world->kvm;
@@ -212,6 +219,7 @@ void sim_daemon(struct sim *sim)
 		.jitter = jitter,
 		.pressure = pressure,
 		.host_memory = host_memory,
+		.disk_room = disk_room,
 		.nonce = nonce,
 	};
 

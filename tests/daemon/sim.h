@@ -46,6 +46,7 @@ struct sim {
 	unsigned announced;     /* calls of the observer */
 	bool taken[65536];      /* host ports that somebody else has */
 	bool kvm;
+	uint64_t free_kib; /* of the file system of the disks; UINT64_MAX: cannot be read */
 	/* Of the host, in thousandths of the time from pressure_at on; below zero: no such file. */
 	int pressure;
 	usec_t pressure_at, pressure_total;

@@ -31,6 +31,8 @@ static void disturb(struct sim *sim, struct fake_guest *d)
 {
 	static const enum hv_reason ends[] = { HV_REASON_CRASHED, HV_REASON_SHUTDOWN,
 		HV_REASON_DESTROYED, HV_REASON_UNKNOWN };
+	static const enum hv_reason pauses[] = { HV_REASON_USER, HV_REASON_SAVING,
+		HV_REASON_NO_SPACE, HV_REASON_IOERROR };
 
 	switch (dice(11)) {
 	case 0:
@@ -46,7 +48,8 @@ static void disturb(struct sim *sim, struct fake_guest *d)
 		break;
 	case 3:
 		if (fake_guest_runs(d))
-			fake_guest_pause(d, dice(2) ? HV_REASON_USER : HV_REASON_SAVING);
+			fake_guest_pause(d, pauses[dice(4)]);
+		sim->free_kib = dice(2) ? 0 : 1024 * 1024;
 		break;
 	case 4:
 		if (d->state == HV_DOMAIN_PAUSED)

@@ -32,6 +32,7 @@
 #include "policy/balloon.h"
 #include "policy/boot.h"
 #include "policy/boottime.h"
+#include "policy/diskpause.h"
 #include "policy/fsword.h"
 #include "policy/lifecycle.h"
 #include "policy/probe.h"
@@ -64,6 +65,7 @@ struct name_table {
 	TABLE(cloudinit_text, enum cloudinit_text, CLOUDINIT_TEXT_NUM)                             \
 	TABLE(conf_effect, enum conf_effect, CONF_EFFECT_NUM)                                      \
 	TABLE(conf_section, enum conf_section, CONF_SECTION_NUM)                                   \
+	TABLE(diskpause_step, enum diskpause_step, DISKPAUSE_STEP_NUM)                             \
 	TABLE(disk_format, enum disk_format, DISK_FORMAT_NUM)                                      \
 	TABLE(egress, enum spec_egress, EGRESS_NUM)                                                \
 	TABLE(evidence_word, enum evidence_word, WORD_NUM)                                         \
