@@ -2,7 +2,8 @@
 /* A guest in 512 bytes that behaves like one with an operating system, as far as the host can see: it boots, says that it
  * is up, and goes down when the power button is pressed. On letters typed into its serial line it does what guests do at
  * night: P panics, R resets, S powers itself off, D is deaf to the button from then on, H hangs, F floods the line, L says once
- * more that it is up: what it said while no daemon listened is lost. */
+ * more that it is up: what it said while no daemon listened is lost. W writes 8 MiB to its disk, T reads a little of it,
+ * and both say how that went. */
 	.code16
 .globl _start
 _start:
@@ -12,6 +13,7 @@ start:
   movw %ax, %ds
   movw %ax, %ss
   movw $0x7c00, %sp
+  movb %dl, drive        /* the BIOS's number of the disk it was loaded from */
   sti
   movw $0x3f9, %dx
   outb %al, %dx          /* no UART interrupts */
@@ -55,6 +57,14 @@ got:
   je hang
   cmpb $'L', %al
   je hello
+  movw $0x4300, %bx      /* INT 13h extensions: write; 42h: read */
+  movw $256, %cx
+  cmpb $'W', %al
+  je disk
+  movb $0x42, %bh
+  movw $1, %cx
+  cmpb $'T', %al
+  je disk
   cmpb $'D', %al
   jne echo
   movb $1, deaf
@@ -77,6 +87,23 @@ more:
   andb $0x5f, %al
   orb $0x40, %al
   jmp more
+disk:
+  pushw %bx
+  pushw %cx
+  movw %bx, %ax
+  movb drive, %dl
+  movw $64, packet+2     /* it becomes the number that was done */
+  movw $packet, %si
+  int $0x13
+  popw %cx
+  popw %bx
+  movw $failed, %si
+  jc print
+  addw $64, packet+8
+  adcw $0, packet+10
+  loop disk
+  movw $done, %si
+  jmp print
 reset:
   movb $6, %al
   movw $0xcf9, %dx
@@ -103,6 +130,13 @@ putc:
   outb %al, %dx
   ret
 deaf: .byte 0
+drive: .byte 0
+/* So many sectors, from 1000h:0, at 2 MiB and on. */
+packet: .byte 16, 0
+  .word 64, 0, 0x1000
+  .quad 4096
+done: .asciz "disk: done\r\n"
+failed: .asciz "disk: failed\r\n"
 msg: .asciz "Linux version 0\r\nsystemd[1]: nothing to do\r\nmediakit login: "
 .org 510
 .byte 0x55, 0xaa
