@@ -47,8 +47,8 @@ static void test_full(void **state)
 
 	sim_run(sim, 8 * 3600 * S);
 	assert_int_equal(g->state, GUEST_PAUSED);
-	assert_non_null(
-		strstr(g->reason, "the file system of its disk is full (0 KiB free): make it 64 MiB"));
+	assert_non_null(strstr(
+		g->reason, "the file system of its disk is full (0 KiB free): make it 64 MiB"));
 	assert_non_null(strstr(g->reason, "runs on by itself within 10s"));
 	assert_non_null(strstr(g->reason, "/disk.qcow2"));
 	assert_int_equal(sim_log_count(sim, "QEMU paused it"), 1);
@@ -79,8 +79,8 @@ static void test_full_on_paper(void **state)
 	sim->free_kib = GIB;
 	sim_run(sim, 3600 * S);
 	assert_in_range(d->resumes, 9, 14);
-	assert_non_null(
-		strstr(g->reason, "its disk could not grow, with 1.0 GiB free; to be resumed within"));
+	assert_non_null(strstr(
+		g->reason, "its disk could not grow, with 1.0 GiB free; to be resumed within"));
 	assert_left_alone(sim);
 	d->stays_paused = false;
 	sim_wait_state(sim, VM, GUEST_READY, 601 * S);
