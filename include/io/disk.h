@@ -36,8 +36,8 @@ int disk_info_parse(const char *json, size_t len, struct disk_info *ret, struct 
  * (backing file, external data file, encrypted, header cut off); -errno. */
 int disk_check_header(const char *path, struct reason *reason);
 
-/* Asks qemu-img. With `format` DISK_FORMAT_NUM it may find out by itself, which is right for a new
- * image only. -EBUSY where a QEMU has the image open for writing. */
+/* Asks qemu-img, which never finds the format out by itself: in some it opens other files. -EBUSY
+ * where a QEMU has the image open for writing. */
 int disk_info(const char *path, enum disk_format format, const struct tick *tick,
 	struct disk_info *ret, struct reason *reason);
 

@@ -195,12 +195,10 @@ static bool is_locked(const char *error)
 int disk_info(const char *path, enum disk_format format, const struct tick *tick,
 	struct disk_info *ret, struct reason *reason)
 {
-	const char *known[] = { "qemu-img", "info", "--output=json", "-f",
+	const char *argv[] = { "qemu-img", "info", "--output=json", "-f",
 		disk_format_to_string(format), "--", path, NULL };
-	const char *unknown[] = { "qemu-img", "info", "--output=json", "--", path, NULL };
 	CLEANUP(program_result_clear) struct program_result result = { 0 };
-	int r = qemu_img(
-		format < DISK_FORMAT_NUM ? known : unknown, INFO_TIMEOUT, tick, &result, reason);
+	int r = qemu_img(argv, INFO_TIMEOUT, tick, &result, reason);
 
 	if (r < 0)
 		return r;
@@ -239,14 +237,53 @@ static int check_raw(const char *path, bool bootable, struct reason *reason)
 	return 0;
 }
 
+/* What other formats begin with. qemu-img would find out by itself, and for some of them open the
+ * other files that they name: so it is never left to it. */
+static const struct {
+	const char *name;
+	size_t offset, len;
+	const char *magic;
+} others[] = {
+	{ "vmdk", 0, 4, "KDMV" },
+	{ "vmdk", 0, 4, "COWD" },
+	{ "vmdk", 0, 21, "# Disk DescriptorFile" },
+	{ "vdi", 64, 4, "\x7f\x10\xda\xbe" },
+	{ "vhdx", 0, 8, "vhdxfile" },
+	{ "vpc", 0, 8, "conectix" },
+	{ "qed", 0, 4, "QED" },
+	{ "parallels", 0, 16, "WithoutFreeSpace" },
+	{ "parallels", 0, 16, "WithouFreSpacExt" },
+	{ "luks", 0, 6, "LUKS\xba\xbe" },
+};
+
+static int sniff(const char *path, enum disk_format *ret, struct reason *reason)
+{
+	uint8_t h[128] = { 0 };
+	size_t n = 0;
+	int r = read_start(path, h, sizeof(h), &n);
+
+	if (r < 0)
+		return reason_set(reason, r, "cannot read %s: %s", path, strerror(-r));
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (memcmp(h + others[i].offset, others[i].magic, others[i].len) == 0)
+			return reason_set(reason, -EMEDIUMTYPE,
+				"%s is of format %s; qcow2 and raw are taken", path,
+				others[i].name);
+	*ret = memcmp(h, qcow_magic, sizeof(qcow_magic)) == 0 ? DISK_QCOW2 : DISK_RAW;
+	return 0;
+}
+
 int disk_inspect(const char *path, bool bootable, const struct tick *tick, struct disk_info *ret,
 	struct reason *reason)
 {
 	struct disk_info info = { 0 };
+	enum disk_format format = DISK_RAW;
 	int r = disk_check_header(path, reason);
 
 	if (r >= 0)
-		r = disk_info(path, DISK_FORMAT_NUM, tick, &info, reason);
+		r = sniff(path, &format, reason);
+	if (r >= 0)
+		r = disk_info(path, format, tick, &info, reason);
 	if (r < 0)
 		return r;
 	/* The header has been asked already; this holds should it have been misread. */
