@@ -112,7 +112,9 @@ static inline void alloc_sweep_all(void (*attempt)(void *userdata), void *userda
 			if (!ALLOC_COUNTS || alloc.live == before)
 				break;
 			if (again)
-				assert_int_equal(alloc.live, before);
+				fail_msg("%ld blocks lost where allocation %ld fails%s",
+					alloc.live - before, alloc.next,
+					alloc.once ? " alone" : "");
 		}
 		alloc.next++;
 	} while (alloc.failed);
