@@ -199,6 +199,43 @@ static void a_slow_reader_of_the_console_is_dropped(void **state)
 	hang_up(b);
 }
 
+/* Found out in whichever way: as it is written to, or as it is read from. */
+static void a_reader_that_hangs_up(void **state)
+{
+	struct console *c = &world->guests[0].console;
+	sd_bus *b = caller("control");
+	char byte;
+
+	(void)state;
+	for (int written = 0; written < 2; written++) {
+		int fd = open_console(b, 0), other = open_console(b, 0);
+
+		close(fd);
+		if (written)
+			console_write(c, "login: ", 7, 0);
+		run_dry();
+		console_write(c, "again", 5, 0);
+		assert_true(recv(other, &byte, 1, MSG_DONTWAIT) == 1);
+		unsigned listening = 0;
+		for (unsigned i = 0; i < CONSOLE_LISTENERS; i++)
+			listening += c->listeners[i].listener != NULL;
+		assert_int_equal(listening, 1);
+		close(other);
+		run_dry();
+		assert_null(world->bus->relays);
+	}
+	/* The daemon ends: the line is closed, and the console hears of it. */
+	int fd = open_console(b, 0);
+	hang_up(b);
+	bus_free(world->bus);
+	world->bus = NULL;
+	assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), 0);
+	close(fd);
+	for (unsigned i = 0; i < CONSOLE_LISTENERS; i++)
+		assert_null(c->listeners[i].listener);
+	assert_int_equal(bus_new(world->event, &world->supervisor, world->dir, &world->bus), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +245,7 @@ int main(void)
 		TEST(noise_ends_only_its_own_connection),
 		TEST(the_console_goes_both_ways),
 		TEST(a_slow_reader_of_the_console_is_dropped),
+		TEST(a_reader_that_hangs_up),
 	};
 
 	log_set_sink(take_line);

@@ -217,6 +217,16 @@ static void test_lock(void **state)
 	assert_int_equal(file_lock("link"), -ELOOP);
 }
 
+static void test_beside_program(void **state)
+{
+	CLEANUP_FREE char *self = realpath("/proc/self/exe", NULL);
+	const char *name = strrchr(self, '/') + 1;
+	CLEANUP_FREE char *path = path_beside_program(name);
+
+	(void)state;
+	assert_string_equal(path, self);
+}
+
 static void test_path_join(void **state)
 {
 	char *p = path_join("/a", "b");
@@ -238,6 +248,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_dir_make, enter, leave),
 		cmocka_unit_test_setup_teardown(test_lock, enter, leave),
 		cmocka_unit_test(test_path_join),
+		cmocka_unit_test(test_beside_program),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
