@@ -241,12 +241,15 @@ int client_load(struct client *c, struct view *v)
 		if ((r = object_read(reply, v)) >= 0)
 			r = sd_bus_message_exit_container(reply);
 	sd_bus_message_unref(reply);
+	/* From here on, because signals may be in the queue, too. */
+	c->view = v;
 	while (r >= 0 && (r = sd_bus_process(c->bus, NULL)) > 0)
 		;
-	if (r < 0)
+	if (r < 0) {
+		c->view = NULL;
 		return open_failed(c, r);
+	}
 	view_sort(v);
-	c->view = v;
 	return 0;
 }
 

@@ -46,10 +46,12 @@ static const char *const wire_interfaces[] = {
 static const char *const wire_members[] = { "GetManagedObjects", "GetAll", "Get", "Set",
 	"Introspect", "Ping", "Reload", "Start", "Stop", "Restart", "Kill", "SetBalloon",
 	"ResetFailed", "OpenConsole", "ConsoleTail", "PropertiesChanged", "InterfacesAdded",
-	"InterfacesRemoved", "Disconnected", "Events", "Why", "Snapshot", "Deploy" };
+	"InterfacesRemoved", "Disconnected", "Events", "Why", "Snapshot", "Deploy", "ListEvents",
+	"Event" };
 
 static const char *const wire_signatures[] = { "", "s", "t", "u", "b", "ss", "ssv", "a{sv}",
-	"sa{sv}as", "oa{sa{sv}}", "oas", "a{oa{sa{sv}}}", "ay", "assb", "h", "o", "as", "x" };
+	"sa{sv}as", "oa{sa{sv}}", "oas", "a{oa{sa{sv}}}", "ay", "assb", "h", "o", "as", "x", "ttu",
+	"tttusssss" };
 
 static inline void wire_put(struct wire *w, const void *data, size_t len)
 {
