@@ -135,6 +135,8 @@ static void bury(int fd)
 	assert_null(world->bus->peers);
 	assert_int_equal(
 		world->bus->n_peers[BUS_DOOR_STATUS] + world->bus->n_peers[BUS_DOOR_CONTROL], 0);
+	/* Nobody is left who could be limited: the next one's requests are counted from none. */
+	world->bus->users = (struct users){ 0 };
 	assert_null(world->bus->relays);
 	assert_null(world->bus->paths);
 	for (unsigned i = 0; i < 2; i++) {
