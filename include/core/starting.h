@@ -16,6 +16,9 @@ int starting_submit(struct guest *g, struct reason *reason);
  * it paused, and nobody else would ever resume it. True where the facts say so and it is being
  * resumed: a read follows. A guest that was seen to run, or that is not wanted up, is let be. */
 bool starting_resume(struct guest *g);
+/* Somebody paused it, or a start that was cut short did: resuming it harms nobody. Not so where
+ * QEMU paused it itself, for want of space, say. */
+bool starting_resumable(const struct guest *g);
 /* Such a thing is possible from here on. */
 void starting_may_be_cut_short(struct guest *g);
 /* The lock that keeps provisioning away while QEMU may run; best effort where it was adopted. */

@@ -5,6 +5,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "core/starting.h"
 #include "core/stopping.h"
 #include "core/supervisor.h"
 
@@ -66,6 +67,12 @@ static int request_start(struct guest *g, const struct request *request, usec_t 
 
 	if (g->state == GUEST_FAILED)
 		return say(message, -EPERM, "%s was given up (%s)", name, g->reason);
+	if (g->state == GUEST_PAUSED && starting_resumable(g)) {
+		want(g, WANT_UP, operation_kind_to_string(request->kind));
+		starting_may_be_cut_short(g);
+		g->read_due = now;
+		return say(message, 0, "%s was paused and is being resumed%s", name, "");
+	}
 	if (g->state == GUEST_PAUSED && g->reason[0])
 		return say(message, -EBUSY, "%s is paused: %s", name, g->reason);
 	if (g->state == GUEST_PAUSED || g->state == GUEST_SAVING)

@@ -144,18 +144,23 @@ void starting_may_be_cut_short(struct guest *g)
 	g->resumes_left = RESUMES_MAX;
 }
 
+bool starting_resumable(const struct guest *g)
+{
+	/* libvirt calls a domain that was created paused one that a user paused. */
+	return g->facts.state == HV_DOMAIN_PAUSED &&
+	       (g->facts.reason == HV_REASON_USER || g->facts.reason == HV_REASON_UNKNOWN);
+}
+
 bool starting_resume(struct guest *g)
 {
-	const struct hv_facts *facts = &g->facts;
-
-	/* libvirt calls a domain that was created paused one that a user paused. */
-	if (facts->state != HV_DOMAIN_PAUSED || g->want != WANT_UP || g->resumes_left == 0 ||
-		(facts->reason != HV_REASON_USER && facts->reason != HV_REASON_UNKNOWN) ||
+	if (!starting_resumable(g) || g->want != WANT_UP || g->resumes_left == 0 ||
 		hvlink_stop(g, HV_RESUME) < 0)
 		return false;
 	g->resumes_left--;
-	event_note(g, EVENT_BOOT, NULL, LOG_NOTICE,
-		"found created and paused, by a start that was cut short: resuming it");
+	event_note(g, EVENT_BOOT, NULL, LOG_NOTICE, "resuming it: %s",
+		g->state == GUEST_PAUSED
+			? "it was paused, and a start was asked for"
+			: "found created and paused, by a start that was cut short");
 	return true;
 }
 

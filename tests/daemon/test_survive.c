@@ -333,6 +333,12 @@ static void test_killed_before_resume(void **state)
 	sim_run(sim, 60 * S);
 	assert_int_equal(sim_guest(sim, VM)->state, GUEST_PAUSED);
 	assert_int_equal(d->resumes, resumes);
+	/* Until it is asked to run. */
+	const struct sim_request *r = sim_ask(sim, VM, OPERATION_START);
+	assert_int_equal(r->accepted, 0);
+	assert_non_null(strstr(r->message, "was paused and is being resumed"));
+	sim_wait_state(sim, VM, GUEST_READY, 60 * S);
+	assert_int_equal(d->resumes, resumes + 1);
 }
 
 /* A wish is kept together with what follows from it, or not at all: never one without the other. */

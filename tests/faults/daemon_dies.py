@@ -108,10 +108,6 @@ def kept(w, order, trigger, at_once=False):
     return f"the same QEMU, adopted after {took:.2f} s"
 
 
-def balloon(w, order):
-    return kept(w, order, lambda w: w.ask("balloon", GUEST, "140M"))
-
-
 def launch(w, order):
     return kept(w, order, None, at_once=True)
 
@@ -124,7 +120,6 @@ for course, begin, points in (
         (stop, "up", ("want", "wanted", *SAVING, "acpi", "acpi-done", "exit-recorded", "unlock", "unlocked")),
         (kill, "up", ("destroy", "destroyed")),
         (crash, "up", ("exit-recorded", "retry-scheduled")),
-        (balloon, "up", ("setmem", "setmem-done")),
         (launch, "up", ("lock", "locked"))):
     for point in points:
         fault(f"daemon-killed-{course.__name__}-{point}", begin=begin,

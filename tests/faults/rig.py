@@ -165,7 +165,10 @@ class World(testbed.Bed):
     def connected(self, seconds=10):
         """And has looked at what runs."""
         def look():
-            s = self.status()
+            try:
+                s = self.status()
+            except ValueError:  # it does not answer yet
+                return False
             return s["daemon"]["connected"] and (s["guests"][0]["state"] in HAS_QEMU) == bool(self.qemus())
         self.until(look, seconds, "the daemon is connected, and knows what runs", every=0.02)
 
