@@ -109,7 +109,11 @@ VALUE(guest_maximum, kib(i->g->memory_maximum))
 VALUE(guest_usable, kib(i->g->memory_usable))
 VALUE(guest_available, kib(i->g->memory_available))
 VALUE(guest_rss, kib(i->g->memory_rss))
-VALUE(guest_target, kib_or_none(i->g->memory_target))
+VALUE(guest_target, kib_or_none(i->g->balloon_target))
+VALUE(guest_floor, kib_or_none(i->g->balloon_floor))
+VALUE(balloon_grows, count(i->g->balloon_grows))
+VALUE(balloon_shrinks, count(i->g->balloon_shrinks))
+VALUE(balloon_returns, count(i->g->balloon_returns))
 VALUE(guest_stats_at, at(i->g->stats_at))
 VALUE(guest_starved, count(i->g->starved))
 VALUE(guest_wedged, count(i->g->wedged))
@@ -172,6 +176,13 @@ static void guest_stage(struct exposition *e, const struct subject *i)
 {
 	if (i->g->boot_stage[0])
 		one_of(e, i, "stage", i->g->boot_stage, true);
+}
+
+/* The policy's word, one of some thirty: a reason for an alert to name. */
+static void guest_balloon(struct exposition *e, const struct subject *i)
+{
+	if (i->g->balloon_reason[0])
+		one_of(e, i, "reason", i->g->balloon_reason, true);
 }
 
 static void guest_last_exit(struct exposition *e, const struct subject *i)
@@ -288,7 +299,19 @@ static const struct family {
 		"bytes", value_guest_maximum, NULL, "Memory it has with the balloon empty." },
 	{ "mediakit_guest_memory_target_bytes", OF_GUEST, FAMILY_GAUGE,
 		"bytes", value_guest_target, NULL,
-		"What the balloon was set to; absent while nobody set it." },
+		"What the balloon was last set to; absent while nobody set it." },
+	{ "mediakit_guest_memory_floor_bytes", OF_GUEST, FAMILY_GAUGE,
+		"bytes", value_guest_floor, NULL,
+		"What the policy does not push it below." },
+	{ "mediakit_guest_balloon", OF_GUEST, FAMILY_INFO, NULL, NULL, guest_balloon,
+		"Why the policy gives, takes or holds." },
+	{ "mediakit_guest_balloon_grows", OF_GUEST, FAMILY_COUNTER, NULL, value_balloon_grows, NULL,
+		"Orders that gave it memory." },
+	{ "mediakit_guest_balloon_shrinks", OF_GUEST, FAMILY_COUNTER,
+		NULL, value_balloon_shrinks, NULL, "Orders that asked it for memory." },
+	{ "mediakit_guest_balloon_returns", OF_GUEST, FAMILY_COUNTER,
+		NULL, value_balloon_returns, NULL,
+		"Loans on trial that were given back because it hurt." },
 	{ "mediakit_guest_memory_usable_bytes", OF_GUEST, FAMILY_GAUGE,
 		"bytes", value_guest_usable, NULL, "Memory it could still use; its own word." },
 	{ "mediakit_guest_memory_available_bytes", OF_GUEST, FAMILY_GAUGE,
