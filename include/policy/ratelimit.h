@@ -25,6 +25,8 @@ bool ratelimit_take(struct ratelimit *r, const struct ratelimit_rule *rule, usec
 /* Takes n tokens whether they are there or not; what is missing is owed first. */
 void ratelimit_charge(
 	struct ratelimit *r, const struct ratelimit_rule *rule, unsigned n, usec_t now);
+/* Gives one back that was charged and not used. */
+void ratelimit_refund(struct ratelimit *r);
 /* When there is a token again: `now` where there is one. */
 usec_t ratelimit_next(struct ratelimit *r, const struct ratelimit_rule *rule, usec_t now);
 

@@ -256,6 +256,11 @@ int pump_new(sd_event *event, int fd, const struct pump_owner *owner, usec_t now
 
 void pump_stop(struct pump *p)
 {
+	/* Who goes while he waits takes nothing along: a crowd that comes and goes would leave its
+	 * debt to the one that stays. */
+	if (p->resume != USEC_INFINITY)
+		ratelimit_refund(p->owner.rate);
+	p->resume = USEC_INFINITY;
 	p->over = true;
 	if (p->inner >= 0)
 		(void)shutdown(p->inner, SHUT_WR);

@@ -33,6 +33,11 @@ void ratelimit_charge(
 	r->used = n > UINT32_MAX - r->used ? UINT32_MAX : r->used + n;
 }
 
+void ratelimit_refund(struct ratelimit *r)
+{
+	r->used -= r->used > 0;
+}
+
 usec_t ratelimit_next(struct ratelimit *r, const struct ratelimit_rule *rule, usec_t now)
 {
 	refill(r, rule, now);

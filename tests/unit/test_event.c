@@ -223,7 +223,12 @@ static void the_bucket(void **state)
 	ratelimit_charge(&r, &rule, 2, now);
 	assert_int_equal(ratelimit_next(&r, &rule, now), now + 30 * S);
 	assert_false(ratelimit_take(&r, &rule, now - 500 * S));
+	/* Given back, it is there at once. */
+	ratelimit_refund(&r);
+	assert_int_equal(ratelimit_next(&r, &rule, now), now + 20 * S);
+	ratelimit_charge(&r, &rule, 1, now);
 	assert_true(ratelimit_take(&r, &rule, now + 30 * S));
+	ratelimit_refund(&(struct ratelimit){ 0 });
 	ratelimit_charge(&r, &rule, UINT32_MAX, now);
 	assert_true(ratelimit_next(&r, &rule, now) > now);
 }
