@@ -20,6 +20,9 @@ int bus_new(sd_event *event, struct supervisor *s, const char *runtime_dir, stru
  * bus that is absent, or goes and returns, is no fault. Whoever may write there is polkit's to say.
  * 0 or -errno. */
 int bus_join_system(struct bus *b);
+/* Before the event loop is told to exit. sd-bus flushes every connection then, and would wait for
+ * whoever does not read, or for a system bus that never answered. Takes NULL. */
+void bus_leave_loop(struct bus *b);
 /* Drops every peer and removes the socket files. Goes before supervisor_free(), whose answers to
  * requests that still wait then reach nobody. Takes NULL. */
 void bus_free(struct bus *b);

@@ -229,6 +229,12 @@ int bus_new(sd_event *event, struct supervisor *s, const char *runtime_dir, stru
 	return 0;
 }
 
+void bus_leave_loop(struct bus *b)
+{
+	for (struct peer *p = b ? b->peers : NULL; p; p = p->next)
+		(void)sd_bus_detach_event(p->connection);
+}
+
 void bus_free(struct bus *b)
 {
 	if (!b)

@@ -175,6 +175,7 @@ static int on_end(sd_event_source *source, const struct signalfd_siginfo *si, vo
 		"ending on %s; guests are left running",
 		si->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
 	(void)sd_notify(0, "STOPPING=1");
+	bus_leave_loop(d->bus);
 	return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 
