@@ -268,7 +268,7 @@ class World(testbed.Bed):
         fd = os.open(pty, os.O_WRONLY | os.O_NOCTTY)
         os.write(fd, letter.encode())
         os.close(fd)
-        time.sleep(0.3)  # it looks at each of its clock's ticks, 18 a second
+        time.sleep(1)  # it looks at each of its clock's ticks, 18 a second, where the host lets it
 
     def monitor_do(self, command):
         """A QMP command with arguments, on the guest's second monitor; success is the empty string."""

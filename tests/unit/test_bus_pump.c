@@ -105,8 +105,8 @@ static unsigned at_status(void)
 	return world->bus->n_peers[BUS_DOOR_STATUS];
 }
 
-/* What memory may grow by. A sanitizer keeps what was freed and adds as much of its own: there it is
- * no measure. */
+/* What memory may grow by. A sanitizer keeps what was freed and adds as much of its own: it is no
+ * measure there. */
 static size_t growth(size_t kib)
 {
 #ifdef __SANITIZE_ADDRESS__
