@@ -124,6 +124,10 @@ class Blkdebug:
 @fault("disk-eio", how="QEMU's blkdebug under the guest's image, put there by its second monitor: EIO for one write of the guest's",
        asserts="the guest is told, and runs on; event and log say where to look; no restart; the next write, without blkdebug, succeeds")
 def disk_eio(w):
+    # What guests can provoke is told a few times a minute; a new daemon has told nothing yet.
+    w.end_daemon()
+    w.start_daemon()
+    w.connected()
     pid, log, done = w.qemus(), w.log.stat().st_size, said(w)
     with Blkdebug(w, errno.EIO):
         w.type("W")
