@@ -115,6 +115,9 @@ class Bed:
     def service(self, service, guest="vm-mediakit"):
         return next(s for s in self.guest(guest)["services"] if s["name"] == service)
 
+    def events(self, guest="vm-mediakit"):
+        return [json.loads(line) for line in self.mediakitd("events", guest, "--json").stdout.splitlines()]
+
     def wait(self, condition, seconds, what):
         """Polls, because what is waited for is seen through the command as an operator sees it."""
         end = time.monotonic() + seconds
