@@ -83,7 +83,7 @@ $(B)/libexec/mediakitd/mediakitd-daemon: $(B)/obj/cli/run.o $(call archives,cli 
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(B)/obj/cli/run.o -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
-		$(call pkg_libs,libvirt libvirt-qemu libsystemd libcurl libcbor inih jansson) -lpthread
+		$(call pkg_libs,libvirt libvirt-qemu libsystemd libcurl libcbor inih jansson nettle) -lpthread
 
 $(B)/libexec/mediakitd/mediakitd-offline: $(B)/obj/cli/offline.o $(call archives,cli io policy model base)
 	@mkdir -p $(@D)

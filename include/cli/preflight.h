@@ -11,6 +11,7 @@ struct preflight_target {
 	const char *name; /* "vm-mediakit", for messages */
 	enum spec_arch arch;
 	char glibc[GLIBC_TEXT_MAX];
+	char *libraries; /* see manifest_libraries(); NULL: it is not known which there are */
 };
 
 /* Reads the file and tells, on stdout, what it needs or what it would miss. 0: it would run, as far

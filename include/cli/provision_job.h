@@ -45,6 +45,8 @@ struct provision {
 	char wanted[DIGEST_TEXT];   /* the digest that is pinned or signed */
 	char signer[SUMS_KEY];      /* "" where it is only pinned */
 	char glibc[GLIBC_TEXT_MAX]; /* what the image's manifest says; "" for nothing */
+	char *libraries;            /* likewise, see manifest_libraries(); or NULL */
+	bool base_is_new;           /* the record speaks of another base than before */
 	char *part;                 /* the download, whole and checked, or NULL */
 };
 
@@ -81,7 +83,12 @@ int provision_check_base(struct provision *p);
 /* Notes what the base looks like now. */
 int provision_remember_base(struct provision *p);
 
-/* What is said of a local image's C library beside it, into p->glibc. */
+/* Keeps what a manifest says; `name` is its, for a message. */
+int provision_take_manifest(struct provision *p, const struct manifest *manifest, const char *text,
+	size_t len, const char *name);
+/* Beside the record, for preflight. */
+int provision_save_libraries(struct provision *p);
+/* What is said of a local image beside it, into p->glibc and p->libraries. */
 int provision_read_manifest(struct provision *p, const char *digest);
 /* Refuses what is known to have an older C library than GlibcMin=. */
 int provision_gate(struct provision *p, const char *glibc);

@@ -69,6 +69,7 @@ struct view_guest {
 	char exit_cause[24], exit_words[320];
 	usec_t exit_at;
 	char fs_word[16], fs_words[320];
+	char glibc[64], glibc_min[24];
 	uint16_t ssh_port;
 	char bind[48], egress[8];
 	bool agent, console, seen, wedged;

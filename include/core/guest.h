@@ -13,6 +13,7 @@
 #include "core/event.h"
 #include "core/evidence.h"
 #include "core/hearing.h"
+#include "core/image.h"
 #include "core/operation.h"
 #include "core/remedy.h"
 #include "core/starving.h"
@@ -45,6 +46,7 @@ enum guest_news {
 				      answered before it returned */
 	NEWS_ASKED_STOP = 1 << 10,
 	NEWS_ASKED_KILL = 1 << 11,
+	NEWS_IMAGE = 1 << 14, /* the look at the base that a start waits for is over */
 };
 
 struct service {
@@ -126,6 +128,7 @@ struct guest {
 	struct ballooning ballooning;
 	struct cputune cputune;
 	struct guest_diskpause diskpause;
+	struct guest_image image;
 
 	/* Timers; USEC_INFINITY when off. */
 	usec_t read_due, stats_due, retry_due, boot_due, ready_due, ladder_due, agent_due, save_due;
@@ -161,6 +164,8 @@ void guest_set_state(struct guest *g, enum guest_state next, usec_t now);
 /* Why it is in its state, or what it waits for; "" for nothing to tell. */
 void guest_set_reason(struct guest *g, const char *text);
 void guest_set_healthy(struct guest *g, bool healthy);
+/* The look at its base that the start waited for is over: the start goes on, or is refused. */
+void guest_image_seen(struct guest *g, usec_t now);
 /* It runs without our start: watch it, and ask its services, whose states stand. */
 void guest_adopt(struct guest *g, usec_t now);
 /* The run is over, however: nothing of it may leak into the next. */

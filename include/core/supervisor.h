@@ -6,6 +6,7 @@
 #define MEDIAKIT_CORE_SUPERVISOR_H
 
 #include "core/guest.h"
+#include "io/bases.h"
 #include "io/hostmem.h"
 #include "io/store.h"
 #include "model/conf.h"
@@ -30,6 +31,7 @@ struct supervisor_config {
 	struct hv *hv;           /* borrowed */
 	struct prober *prober;   /* borrowed */
 	struct store *store;     /* borrowed */
+	struct bases *bases;     /* borrowed; NULL: nothing is known of what disks stand on */
 	bool (*kvm_works)(void); /* is KVM seen to work here? called at most once */
 	/* Is the port free to be bound? 0, or -EADDRINUSE with the owner's words ("pid 123
 	 * (nginx)", "" unknown). */

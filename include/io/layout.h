@@ -19,6 +19,7 @@
  *   STATE/private/GUEST/        0700  what only we open
  *       ssh_key, ssh_key.pub    0600  made once where the configuration gives no key
  *       provision.json                what the base was made of, and when
+ *       libraries                     those of the image, one a line, where its manifest lists them
  *       state.json              0600  what the daemon keeps of the guest (io/filestore)
  *       state.json.bad                the last one that could not be used, as it was found
  *       console.log, .log.1     0600  what the guest said on its serial line
@@ -50,6 +51,7 @@ enum layout_file {
 	LAYOUT_SSH_KEY,
 	LAYOUT_SSH_KEY_PUB,
 	LAYOUT_RECORD,
+	LAYOUT_LIBRARIES,
 	LAYOUT_STATE,
 	LAYOUT_STATE_BAD,
 	LAYOUT_CONSOLE,

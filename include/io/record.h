@@ -34,11 +34,11 @@ struct record {
 };
 
 /* -ENOENT; -EBADMSG where it cannot be understood; -errno. */
-int record_load(const char *path, struct record *ret);
+int record_read(const char *path, struct record *ret);
 
 /* Writes it, with the time, unless the file says the same already. 1: written, 0: unchanged,
  * -errno. */
-int record_save(const char *path, const struct record *record, usec_t now_realtime_usec);
+int record_write(const char *path, const struct record *record, usec_t now_realtime_usec);
 
 /* "2026-11-23T19:09:02Z"; with `compact` "20261123T190902Z", which can stand in a file's name. */
 #define RECORD_TIME_TEXT 24u

@@ -3,6 +3,8 @@
 #ifndef MEDIAKIT_MODEL_GLIBC_H
 #define MEDIAKIT_MODEL_GLIBC_H
 
+#include <stdbool.h>
+
 #define GLIBC_TEXT_MAX 64u /* with the NUL, of a version as a distribution writes it */
 
 struct glibc_version {
@@ -15,5 +17,8 @@ int glibc_parse(const char *text, struct glibc_version *ret);
 
 /* <0, 0, >0 as a is older than, as old as, newer than b. */
 int glibc_compare(const struct glibc_version *a, const struct glibc_version *b);
+
+/* Is it known to be under `least`? False where one of the two says no version ("", "none"). */
+bool glibc_is_under(const char *is, const char *least);
 
 #endif

@@ -45,6 +45,8 @@
  * (libvirt's words) Pid x                QEMU's, 0 unknown LastExitCause s, LastExitWords s,
  * LastExitAt t   how the last run ended; cause "none": it has not FileSystem s (unknown clean
  * recovered errors), FileSystemWords s   what the guest says it found at this boot: its own word
+ * Glibc s, GlibcMin s  the C library in its image, as the manifest had it at `provision`
+ *                      ("" unknown), and what [Image] asks for: a start with less is refused
  * SSHPort q (0: none)
  * Bind s, Egress s (none, all)
  * AgentConnected b, ConsoleOpen b
@@ -169,6 +171,8 @@ GETTER_TEXT(exit_words, t->guest->last_exit.words)
 GETTER_U64(exit_at, t->guest->last_exit.at_realtime)
 GETTER_TEXT(fs_word, fs_word_to_string(t->guest->hearing.fs.word))
 GETTER_TEXT(fs_words, t->guest->hearing.fs_words)
+GETTER_TEXT(glibc, t->guest->image.glibc)
+GETTER_TEXT(glibc_min, t->guest->spec->glibc_min ?: "")
 GETTER_PORT(ssh_port, t->guest->spec->ssh_port)
 GETTER_TEXT(bind, t->guest->spec->bind)
 GETTER_TEXT(egress, egress_to_string(t->guest->spec->egress))
@@ -388,6 +392,8 @@ const sd_bus_vtable guest_vtable[] = {
 	CHANGING("LastExitAt", "t", get_exit_at),
 	CHANGING("FileSystem", "s", get_fs_word),
 	CHANGING("FileSystemWords", "s", get_fs_words),
+	CHANGING("Glibc", "s", get_glibc),
+	CHANGING("GlibcMin", "s", get_glibc_min),
 	CHANGING("SSHPort", "q", get_ssh_port),
 	CHANGING("Bind", "s", get_bind),
 	CHANGING("Egress", "s", get_egress),

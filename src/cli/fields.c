@@ -99,6 +99,8 @@ const struct field guest_fields[] = {
 	FIELD(view_guest, "LastExitAt", 't', exit_at),
 	FIELD(view_guest, "FileSystem", 's', fs_word),
 	FIELD(view_guest, "FileSystemWords", 's', fs_words),
+	FIELD(view_guest, "Glibc", 's', glibc),
+	FIELD(view_guest, "GlibcMin", 's', glibc_min),
 	FIELD(view_guest, "SSHPort", 'q', ssh_port),
 	FIELD(view_guest, "Bind", 's', bind),
 	FIELD(view_guest, "Egress", 's', egress),

@@ -203,6 +203,8 @@ static json_t *guest_json(const struct view_guest *g)
 		{ "last_exit", exit_json(g) },
 		{ "file_system", text(g->fs_word) },
 		{ "file_system_words", text(g->fs_words) },
+		{ "glibc", text(g->glibc) },
+		{ "glibc_min", text(g->glibc_min) },
 		{ "bind", text(g->bind) },
 		{ "ssh_port", number_or_null(g->ssh_port) },
 		{ "egress", text(g->egress) },

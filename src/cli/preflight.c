@@ -8,6 +8,7 @@
 #include "io/confdir.h"
 #include "io/elf.h"
 #include "io/record.h"
+#include "model/manifest.h"
 
 #include <errno.h>
 #include <string.h>
@@ -18,8 +19,9 @@ const char usage_preflight[] =
 	"Reads what each program needs (processor, interpreter, libraries, versions of their\n"
 	"symbols) and names what would not resolve in the guest, before it is taken there. What\n"
 	"the guest has is known since `provision`, from the image's manifest; where it is not,\n"
-	"or for another machine, say it with --glibc=. Libraries besides glibc's own are listed,\n"
-	"not judged: what the guest has of them is not known here.\n"
+	"or for another machine, say it with --glibc=. Of libraries besides glibc's own it is\n"
+	"known whether they are there where the manifest lists them (that of an image made by\n"
+	"`bake` does); otherwise they are listed, not judged.\n"
 	"\n"
 	"  --guest=GUEST     default: the one guest of the configuration\n"
 	"  --glibc=VERSION   such as 2.39; no guest is asked about, any processor will do\n"
@@ -103,6 +105,25 @@ static bool wrong_machine(
 	return false;
 }
 
+static bool missing_libraries(
+	const char *path, const struct elf_info *info, const struct preflight_target *target)
+{
+	unsigned missing = 0;
+
+	for (unsigned i = 0; target->libraries && i < info->n_needed; i++) {
+		if (is_of_glibc(info->needed[i]) ||
+			manifest_has_library(target->libraries, info->needed[i]))
+			continue;
+		if (missing++ == 0)
+			printf("%s would not run in %s; libraries missing there:", path,
+				target->name);
+		printf("%s %s", missing > 1 ? "," : "", info->needed[i]);
+	}
+	if (missing > 0)
+		printf("\n");
+	return missing > 0;
+}
+
 static int judge(
 	const char *path, const struct elf_info *info, const struct preflight_target *target)
 {
@@ -122,6 +143,8 @@ static int judge(
 	}
 	if (missing > 0)
 		return 1;
+	if (missing_libraries(path, info, target))
+		return 1;
 	printf("%s: %s, ", path, arch_to_string(info->arch));
 	if (most.major > 0)
 		printf("needs glibc %u.%u, %s has %s", most.major, most.minor, target->name,
@@ -130,7 +153,7 @@ static int judge(
 		printf("needs nothing of glibc");
 	const char *before = "; not known to be there: ";
 	for (unsigned i = 0; i < info->n_needed; i++) {
-		if (is_of_glibc(info->needed[i]))
+		if (target->libraries || is_of_glibc(info->needed[i]))
 			continue;
 		printf("%s%s", before, info->needed[i]);
 		before = ", ";
@@ -179,7 +202,7 @@ static int read_record(const struct spec *spec, struct preflight_target *target)
 {
 	CLEANUP_FREE char *path = layout_path(spec->state_dir, target->name, LAYOUT_RECORD);
 	CLEANUP_FREE struct record *record = calloc(1, sizeof(*record));
-	int r = path && record ? record_load(path, record) : -ENOMEM;
+	int r = path && record ? record_read(path, record) : -ENOMEM;
 
 	if (r >= 0 && record->glibc[0]) {
 		memcpy(target->glibc, record->glibc, sizeof(target->glibc));
@@ -193,6 +216,19 @@ static int read_record(const struct spec *spec, struct preflight_target *target)
 		fprintf(stderr, "mediakitd preflight: the glibc of %s is not known: %s",
 			target->name, r < 0 ? strerror(-r) : "its image had no manifest");
 	fprintf(stderr, "; say it with --glibc=\n");
+	return CLI_FAILED;
+}
+
+/* None: the manifest listed none, or there was no manifest. */
+static int read_libraries(const struct spec *spec, struct preflight_target *target)
+{
+	CLEANUP_FREE char *path = layout_path(spec->state_dir, target->name, LAYOUT_LIBRARIES);
+	int r = path ? file_read_nofollow(path, MANIFEST_BYTES_MAX, &target->libraries, NULL)
+		     : -ENOMEM;
+
+	if (r >= 0 || r == -ENOENT)
+		return 0;
+	fprintf(stderr, "mediakitd preflight: cannot read %s: %s\n", path ?: "", strerror(-r));
 	return CLI_FAILED;
 }
 
@@ -229,7 +265,10 @@ static int for_guest(const struct args *args)
 		r = read_record(spec, &target);
 	}
 	if (r == 0)
+		r = read_libraries(spec, &target);
+	if (r == 0)
 		r = judge_all(args, &target);
+	free(target.libraries);
 	spec_free(spec);
 	return r;
 }

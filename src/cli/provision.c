@@ -136,7 +136,11 @@ static int save_record(struct provision *p)
 
 	if (!path)
 		return -ENOMEM;
-	int r = record_save(path, &p->record, now_realtime());
+	/* First, so that a record never stands beside the libraries of an earlier image. */
+	int r = provision_save_libraries(p);
+	if (r < 0)
+		return r;
+	r = record_write(path, &p->record, now_realtime());
 	if (r < 0)
 		return reason_set(&p->reason, r, "cannot write %s: %s", path, strerror(-r));
 	return 0;
@@ -193,6 +197,7 @@ static void cleanup_provision(struct provision *p)
 	free(p->image_dir);
 	free(p->disk);
 	free(p->part);
+	free(p->libraries);
 }
 
 struct options {

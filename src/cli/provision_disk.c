@@ -52,7 +52,7 @@ int provision_find_disk(struct provision *p)
 
 	if (!path)
 		return -ENOMEM;
-	(void)record_load(path, &p->record);
+	(void)record_read(path, &p->record);
 	if (lstat(p->disk, &st) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	int r = disk_info(p->disk, DISK_QCOW2, &p->tick, &p->info, &p->reason);
@@ -323,6 +323,7 @@ int provision_base(struct provision *p)
 		r = make_base(p, digest, name);
 		if (r >= 0)
 			remember_source(p, digest, name);
+		p->base_is_new = true;
 		if (r >= 0)
 			r = provision_remember_base(p);
 	}

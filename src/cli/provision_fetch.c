@@ -101,9 +101,7 @@ static int signed_manifest(struct provision *p, const char *url, const char *sum
 		r = manifest_parse(text, len, image, &manifest);
 	if (r == -EBADMSG)
 		return reason_set(&p->reason, r, "%s cannot be understood", name);
-	if (r >= 0)
-		memcpy(p->glibc, manifest.glibc, sizeof(p->glibc));
-	return r;
+	return r < 0 ? r : provision_take_manifest(p, &manifest, text, len, name);
 }
 
 /* Asks one mirror for the sums and who signed them. */
@@ -254,6 +252,7 @@ static void remember(struct provision *p)
 	record->format = p->source_info.format;
 	record->virtual_bytes = p->source_info.virtual_bytes;
 	record->verified = true;
+	p->base_is_new = true;
 }
 
 int provision_find_remote(struct provision *p)
@@ -317,7 +316,7 @@ int provision_check_update(struct provision *p)
 
 	if (!path)
 		return -ENOMEM;
-	(void)record_load(path, &p->record);
+	(void)record_read(path, &p->record);
 	if (!provision_is_remote(p) || !p->guest->keyring)
 		return reason_set(&p->reason, -EINVAL,
 			"there is nothing to ask: only URL= with Keyring= and Fingerprint= says "

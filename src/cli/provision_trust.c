@@ -3,15 +3,11 @@
  * enough. */
 #include "base/file.h"
 #include "cli/provision_job.h"
+#include "io/basecheck.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
-
-static uint64_t nsec(const struct timespec *t)
-{
-	return (uint64_t)t->tv_sec * 1000000000u + (uint64_t)t->tv_nsec;
-}
 
 int provision_remember_base(struct provision *p)
 {
@@ -23,9 +19,7 @@ int provision_remember_base(struct provision *p)
 	if (lstat(path, &st) < 0)
 		return reason_set(
 			&p->reason, -errno, "cannot look at %s: %s", path, strerror(errno));
-	p->record.base_bytes = (uint64_t)st.st_size;
-	p->record.base_inode = st.st_ino;
-	p->record.base_mtime_nsec = nsec(&st.st_mtim);
+	basecheck_hashed(&p->record, &st);
 	return 0;
 }
 
@@ -44,9 +38,7 @@ int provision_check_base(struct provision *p)
 	if (!*name || strchr(name, '/') || lstat(path, &st) < 0)
 		return 0; /* what is missing has been told, or is no base of ours */
 	bool known = strcmp(record->base, name) == 0 && record->sha256[0];
-	if (known && record->base_inode == st.st_ino &&
-		record->base_bytes == (uint64_t)st.st_size &&
-		record->base_mtime_nsec == nsec(&st.st_mtim))
+	if (known && basecheck_unchanged(record, &st))
 		return 0;
 	stageline_begin(&p->line, "hashing the base");
 	int r = digest_file(path, &p->tick, is);
@@ -68,11 +60,38 @@ int provision_check_base(struct provision *p)
 		memcpy(record->base, called, sizeof(called)); /* which is its name */
 		memcpy(record->sha256, is, sizeof(is));
 		record->format = (enum disk_format)disk_format_from_string(format);
-		record->base_bytes = (uint64_t)st.st_size;
 	}
-	record->base_inode = st.st_ino;
-	record->base_mtime_nsec = nsec(&st.st_mtim);
+	basecheck_hashed(record, &st);
 	return 0;
+}
+
+int provision_take_manifest(struct provision *p, const struct manifest *manifest, const char *text,
+	size_t len, const char *name)
+{
+	char *libraries = NULL;
+	int r = manifest_libraries(text, len, &libraries);
+
+	if (r < 0)
+		return reason_set(&p->reason, r, "the libraries in %s cannot be understood", name);
+	free(p->libraries);
+	p->libraries = libraries;
+	memcpy(p->glibc, manifest->glibc, sizeof(p->glibc));
+	return 0;
+}
+
+/* They go with the record. A manifest that lists none says nothing about a base that stayed. */
+int provision_save_libraries(struct provision *p)
+{
+	CLEANUP_FREE char *path = layout_path(p->state_dir, p->guest->name, LAYOUT_LIBRARIES);
+	int r = 0;
+
+	if (!path)
+		return -ENOMEM;
+	if (p->libraries)
+		r = file_write_atomic(path, p->libraries, strlen(p->libraries), 0600);
+	else if (p->base_is_new && unlink(path) < 0 && errno != ENOENT)
+		r = -errno;
+	return r < 0 ? reason_set(&p->reason, r, "cannot write %s: %s", path, strerror(-r)) : 0;
 }
 
 static int read_one(struct provision *p, const char *path, const char *digest, bool bound)
@@ -95,8 +114,8 @@ static int read_one(struct provision *p, const char *path, const char *digest, b
 		stageline_note(&p->line, "%s speaks of another image, and is not used", path);
 		return 0;
 	}
-	memcpy(p->glibc, manifest.glibc, sizeof(p->glibc));
-	return p->glibc[0] != '\0';
+	r = provision_take_manifest(p, &manifest, text, len, path);
+	return r < 0 ? r : p->glibc[0] != '\0';
 }
 
 int provision_read_manifest(struct provision *p, const char *digest)
@@ -127,10 +146,7 @@ int provision_read_manifest(struct provision *p, const char *digest)
 
 int provision_gate(struct provision *p, const char *glibc)
 {
-	struct glibc_version is, least;
-
-	if (!*glibc || glibc_parse(glibc, &is) < 0 ||
-		glibc_parse(p->guest->glibc_min, &least) < 0 || glibc_compare(&is, &least) >= 0)
+	if (!glibc_is_under(glibc, p->guest->glibc_min))
 		return 0;
 	return reason_set(&p->reason, -ENOEXEC,
 		"the image has glibc %s, and GlibcMin= asks for %s: binaries built against that "

@@ -13,6 +13,7 @@
 #include "cli/verb.h"
 #include "core/supervisor.h"
 #include "io/confdir.h"
+#include "io/filebases.h"
 #include "io/filestore.h"
 #include "io/hostmem.h"
 #include "io/http.h"
@@ -66,6 +67,7 @@ struct daemon {
 	struct hv *hv;
 	struct prober *prober;
 	struct store *store;
+	struct bases *bases;
 	struct supervisor *supervisor;
 	struct bus *bus;
 	char status[128]; /* as last told to systemd */
@@ -287,6 +289,8 @@ static int make_parts(struct daemon *d, struct spec *spec, const char *config_di
 	if (r >= 0)
 		r = filestore_new(d->pool, spec->state_dir, &d->store);
 	if (r >= 0)
+		r = filebases_new(d->pool, spec->state_dir, &d->bases);
+	if (r >= 0)
 		r = watch_logs(d, spec->connection);
 	if (r < 0) {
 		spec_free(spec);
@@ -298,6 +302,7 @@ static int make_parts(struct daemon *d, struct spec *spec, const char *config_di
 		.hv = d->hv,
 		.prober = d->prober,
 		.store = d->store,
+		.bases = d->bases,
 		.kvm_works = kvm_works,
 		.port_check = ports_check,
 		.oomkill = &oomkill_kernel,
@@ -341,13 +346,15 @@ static int run_loop(struct daemon *d)
 	return r < 0 ? failed(r, "the event loop broke") : CLI_OK;
 }
 
-/* The hypervisor first: its answers would land in guests. The store last: it writes what the guests
- * left. */
+/* The hypervisor and the looks at bases first: their answers would land in guests. The store last:
+ * it writes what the guests left. */
 static void take_apart(struct daemon *d)
 {
 	bus_free(d->bus);
 	if (d->hv)
 		d->hv->vtable->destroy(d->hv);
+	if (d->bases)
+		d->bases->vtable->destroy(d->bases);
 	supervisor_free(d->supervisor);
 	if (d->prober)
 		d->prober->vtable->destroy(d->prober);

@@ -8,6 +8,7 @@
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "cli/words.h"
+#include "model/glibc.h"
 
 #include <string.h>
 
@@ -197,6 +198,19 @@ static void print_fs(FILE *f, const struct view_guest *g, const struct style *st
 	print_fact(f, style, "file system", COLOR_YELLOW, text);
 }
 
+/* Nothing about a guest that was never provisioned, or whose image said nothing. */
+static void print_image(FILE *f, const struct view_guest *g, const struct style *style)
+{
+	char text[LINE_MAX];
+	bool under = glibc_is_under(g->glibc, g->glibc_min);
+
+	if (!g->glibc[0])
+		return;
+	(void)snprintf(text, sizeof(text), "glibc %s%s%s", g->glibc,
+		under ? ", and a start is refused: GlibcMin=" : "", under ? g->glibc_min : "");
+	print_fact(f, style, "image", under ? COLOR_YELLOW : COLOR_NONE, text);
+}
+
 static void print_exit(FILE *f, const struct view_guest *g, const struct style *style)
 {
 	char text[LINE_MAX], age[AGE_TEXT_MAX];
@@ -273,6 +287,7 @@ static void print_guest(FILE *f, const struct view_guest *g, const struct style 
 		print_cpu(f, g, style);
 		print_network(f, g, style);
 	}
+	print_image(f, g, style);
 	print_exit(f, g, style);
 	print_fs(f, g, style);
 	print_services(f, g, style);

@@ -43,6 +43,7 @@ const char usage_status[] =
 	"     last_exit: null or {cause, words, at_usec},\n"
 	"     file_system (unknown clean recovered errors: the guest's own word at this boot),\n"
 	"     file_system_words,\n"
+	"     glibc (of its image), glibc_min (what the configuration asks for),\n"
 	"     bind, ssh_port, egress, agent_connected, wedged,\n"
 	"     starved, starved_reason, starved_since_usec,\n"
 	"     services: [{name, purpose, port, host_port, probe, expect, depends_on: [name],\n"

@@ -92,36 +92,70 @@ void guest_forget_run(struct guest *g)
 		&g->operations, 1u << OPERATION_BALLOON, -ESRCH, "the guest is not running");
 }
 
+static void refuse_start(struct guest *g, int r, const struct reason *reason, usec_t now)
+{
+	starting_release_lock(g);
+	guest_set_reason(g, reason->text);
+	/* An operator is waiting: he is told, and it is his to try again. Nobody waiting: by the
+	 * restart policy. */
+	bool asked = operations_wait(&g->operations, OPERATIONS_START);
+	event_note(g, EVENT_RESTART, NULL, LOG_ERR, "cannot start: %s", reason->text);
+	if (asked)
+		g->want = WANT_DOWN;
+	operations_answer(&g->operations, OPERATIONS_START, r, reason->text);
+	/* Trying again makes no disk, nor another base or library, and a latch would be one more
+	 * thing to clear once there is one. */
+	bool refused = asked || r == -ENOENT || r == -EBADMSG || r == -ENOEXEC;
+	if (!refused)
+		exit_record(g, CAUSE_START_FAILED, reason->text, now);
+	guest_event(g, refused ? GUEST_EV_REFUSED : GUEST_EV_START_FAILED, now);
+}
+
+static void submit_start(struct guest *g, usec_t now)
+{
+	struct reason reason = { "" };
+	int r = starting_submit(g, &reason);
+
+	if (r < 0) {
+		refuse_start(g, r, &reason, now);
+		return;
+	}
+	/* Its first serial bytes come before the answer that it was started. */
+	hearing_boot(g, true);
+	boot_begin(&g->boot, now);
+	bootwatch_begin(g, true, now);
+}
+
 static void act_start(struct guest *g, usec_t now)
 {
 	struct reason reason = { "" };
 
 	g->retry_due = USEC_INFINITY;
 	int r = starting_preflight(g, &reason);
+	/* With the lock held: nobody changes the base between the look and the start. */
 	if (r == 0)
-		r = starting_submit(g, &reason);
-	if (r == 0) {
-		/* Its first serial bytes come before the answer that it was started. */
-		hearing_boot(g, true);
-		boot_begin(&g->boot, now);
-		bootwatch_begin(g, true, now);
+		r = image_check(g, &reason);
+	if (r == 0)
+		submit_start(g, now);
+	else if (r > 0)
+		guest_set_reason(g, "the base of its disk is looked at");
+	else
+		refuse_start(g, r, &reason, now);
+}
+
+void guest_image_seen(struct guest *g, usec_t now)
+{
+	struct reason reason = { "" };
+
+	if (!g->image.start_waits)
 		return;
-	}
-	starting_release_lock(g);
-	guest_set_reason(g, reason.text);
-	/* An operator is waiting: he is told, and it is his to try again. Nobody waiting: by the
-	 * restart policy. */
-	bool asked = operations_wait(&g->operations, OPERATIONS_START);
-	event_note(g, EVENT_RESTART, NULL, LOG_ERR, "cannot start: %s", reason.text);
-	if (asked)
-		g->want = WANT_DOWN;
-	operations_answer(&g->operations, OPERATIONS_START, r, reason.text);
-	/* Trying again makes no disk, and a latch would be one more thing to clear once there is
-	 * one. */
-	bool refused = asked || r == -ENOENT;
-	if (!refused)
-		exit_record(g, CAUSE_START_FAILED, reason.text, now);
-	guest_event(g, refused ? GUEST_EV_REFUSED : GUEST_EV_START_FAILED, now);
+	g->image.start_waits = false;
+	guest_set_reason(g, "");
+	int r = image_verdict(g, &reason);
+	if (r < 0)
+		refuse_start(g, r, &reason, now);
+	else
+		submit_start(g, now);
 }
 
 /* `begun`: by our own start, so that the serial line has been read since then. */

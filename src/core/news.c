@@ -84,7 +84,7 @@ static void take_facts(struct guest *g, usec_t now)
 	enum guest_state was = g->state;
 
 	/* Read before the start that is under way: it says nothing about what comes. */
-	if (g->start_in_flight || starting_resume(g))
+	if (g->start_in_flight || g->image.start_waits || starting_resume(g))
 		return;
 	if (was == GUEST_CRASHED && runs_after_all(g)) {
 		g->retry_due = USEC_INFINITY;
@@ -266,6 +266,15 @@ void news_take(struct guest *g, usec_t now)
 		call_off(g, now);
 		news &= ~(unsigned)(NEWS_ASKED_STOP | NEWS_ASKED_KILL);
 	}
+	if (news & (NEWS_ASKED_STOP | NEWS_ASKED_KILL) && g->image.start_waits) {
+		/* Nothing was started yet. A restart wants what is under way. */
+		if (g->want == WANT_DOWN) {
+			g->image.start_waits = false;
+			starting_release_lock(g);
+			call_off(g, now);
+		}
+		news &= ~(unsigned)(NEWS_ASKED_STOP | NEWS_ASKED_KILL);
+	}
 	if (news & (NEWS_ASKED_STOP | NEWS_ASKED_KILL))
 		g->start_waits = false;
 	if (news & NEWS_ASKED_STOP)
@@ -274,6 +283,8 @@ void news_take(struct guest *g, usec_t now)
 		guest_event(g, GUEST_EV_KILL, now);
 	if (news & NEWS_ASKED_START)
 		take_asked_start(g, now);
+	if (news & NEWS_IMAGE)
+		guest_image_seen(g, now);
 	if (news & NEWS_START)
 		take_start(g, now);
 	if (news & NEWS_FACTS)

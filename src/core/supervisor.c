@@ -212,6 +212,8 @@ int supervisor_new(const struct supervisor_config *config, usec_t now, struct su
 		.event = hv_event, .console = hv_console, .userdata = s
 	};
 	config->hv->vtable->observe(config->hv, &observer);
+	for (unsigned i = 0; i < s->n_guests; i++)
+		image_read(s->guests[i]);
 	event_begin(s);
 	event_note_daemon(s, EVENT_DAEMON, LOG_INFO, "began, with %u guest%s", s->n_guests,
 		s->n_guests == 1 ? "" : "s");
@@ -349,6 +351,7 @@ static void bind_specs(struct supervisor *s, usec_t now)
 		if (kept && guest_state_probes(g->state))
 			probing_adopt(g, now);
 		cputune_reload(g, now);
+		image_read(g);
 		g->news |= NEWS_HEALTH;
 		g->dirty = true;
 	}

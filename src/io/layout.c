@@ -33,6 +33,7 @@ static const struct place {
 	[LAYOUT_SSH_KEY] = { "private", "ssh_key" },
 	[LAYOUT_SSH_KEY_PUB] = { "private", "ssh_key.pub" },
 	[LAYOUT_RECORD] = { "private", "provision.json" },
+	[LAYOUT_LIBRARIES] = { "private", "libraries" },
 	[LAYOUT_STATE] = { "private", "state.json" },
 	[LAYOUT_STATE_BAD] = { "private", "state.json.bad" },
 	[LAYOUT_CONSOLE] = { "private", "console.log" },

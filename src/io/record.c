@@ -98,7 +98,7 @@ static int load_root(const json_t *root, struct record *record)
 	return 0;
 }
 
-int record_load(const char *path, struct record *ret)
+int record_read(const char *path, struct record *ret)
 {
 	CLEANUP_FREE char *text = NULL;
 	struct record record = { 0 };
@@ -153,7 +153,7 @@ static bool is_same(const char *path, const json_t *root)
 {
 	struct record old;
 
-	if (record_load(path, &old) < 0)
+	if (record_read(path, &old) < 0)
 		return false;
 	json_t *known = to_json(&old);
 	bool same = known && json_equal(known, root);
@@ -175,7 +175,7 @@ static int write_root(const char *path, json_t *root, usec_t realtime)
 	return r < 0 ? r : 1;
 }
 
-int record_save(const char *path, const struct record *record, usec_t now_realtime_usec)
+int record_write(const char *path, const struct record *record, usec_t now_realtime_usec)
 {
 	json_t *root = to_json(record);
 

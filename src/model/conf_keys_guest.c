@@ -130,9 +130,9 @@ const struct conf_key conf_keys_guest[] = {
 		.section = CONF_SECTION_IMAGE, .name = "GlibcMin",
 		.type = &conf_type_glibc, GUEST(glibc_min), .max = 16,
 		/* What the services' binaries are built against: Ubuntu 24.04's. */
-		.preset = "2.39", .effect = CONF_PROVISION,
+		.preset = "2.39", .effect = CONF_NEXT_BOOT,
 		.allowed = "a version such as 2.39, or none",
-		.help = "an image known to have an older C library is refused",
+		.help = "a guest known to have an older C library is not provisioned, nor started",
 	},
 	[CONF_KEY_KERNEL - CONF_KEY_GUEST_FIRST] = {
 		.section = CONF_SECTION_IMAGE, .name = "Kernel",

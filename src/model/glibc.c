@@ -40,3 +40,10 @@ int glibc_compare(const struct glibc_version *a, const struct glibc_version *b)
 		return a->major < b->major ? -1 : 1;
 	return a->minor < b->minor ? -1 : a->minor > b->minor;
 }
+
+bool glibc_is_under(const char *is, const char *least)
+{
+	struct glibc_version a, b;
+
+	return glibc_parse(is, &a) == 0 && glibc_parse(least, &b) == 0 && glibc_compare(&a, &b) < 0;
+}

@@ -5,6 +5,7 @@
 #include "model/utf8.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The value behind `key` and one of the bytes of `parts`, or NULL. */
@@ -75,4 +76,60 @@ int manifest_parse(const char *text, size_t len, const char *name, struct manife
 	}
 	*ret = m;
 	return 0;
+}
+
+static bool is_library(const char *name, size_t len)
+{
+	return len > 0 && len < MANIFEST_LIBRARY_MAX && !memchr(name, '/', len) &&
+	       !memchr(name, ' ', len) && utf8_printable(name, len);
+}
+
+int manifest_libraries(const char *text, size_t len, char **ret)
+{
+	static const char key[] = "library=";
+	const size_t n_key = sizeof(key) - 1;
+	char *list = malloc(len + 2); /* never longer than what it is taken from */
+	size_t used = 0;
+	unsigned n = 0;
+
+	if (!list)
+		return -ENOMEM;
+	while (len > 0) {
+		const char *end = memchr(text, '\n', len);
+		size_t line = end ? (size_t)(end - text) : len;
+
+		if (line >= n_key && memcmp(text, key, n_key) == 0) {
+			if (!is_library(text + n_key, line - n_key) ||
+				n++ >= MANIFEST_LIBRARIES_MAX) {
+				free(list);
+				return -EBADMSG;
+			}
+			memcpy(list + used, text + n_key, line - n_key);
+			used += line - n_key;
+			list[used++] = '\n';
+		}
+		text += line + (end ? 1 : 0);
+		len -= line + (end ? 1 : 0);
+	}
+	list[used] = '\0';
+	if (n == 0) {
+		free(list);
+		list = NULL;
+	}
+	*ret = list;
+	return 0;
+}
+
+bool manifest_has_library(const char *libraries, const char *name)
+{
+	size_t n = strlen(name);
+
+	while (*libraries) {
+		size_t line = strcspn(libraries, "\n");
+
+		if (line == n && memcmp(libraries, name, n) == 0)
+			return true;
+		libraries += line + (libraries[line] != '\0');
+	}
+	return false;
 }

@@ -169,6 +169,7 @@ struct sim *sim_new(void)
 	sim->hv = fake_hv_new(&sim->timeline);
 	sim->prober = fake_prober_new(&sim->timeline);
 	sim->store = fake_store_new();
+	sim->bases = fake_bases_new(&sim->timeline);
 	world = sim;
 	log_set_sink(take_line);
 	return sim;
@@ -181,6 +182,7 @@ void sim_free(struct sim *sim)
 	fake_prober_free(sim->prober);
 	fake_hv_free(sim->hv);
 	fake_store_free(sim->store);
+	fake_bases_free(sim->bases);
 	shell("rm -rf '%s'", sim->dir);
 	log_set_sink(NULL);
 	world = NULL;
@@ -213,6 +215,7 @@ void sim_daemon(struct sim *sim)
 		.hv = &sim->hv->hv,
 		.prober = &sim->prober->prober,
 		.store = &sim->store->store,
+		.bases = &sim->bases->bases,
 		.kvm_works = kvm_works,
 		.port_check = port_check,
 		.oomkill = &oomkill,
@@ -246,6 +249,7 @@ void sim_stop_daemon(struct sim *sim)
 	sim->supervisor = NULL;
 	fake_prober_orphan(sim->prober);
 	fake_hv_orphan(sim->hv);
+	fake_bases_orphan(sim->bases);
 }
 
 void sim_kill_daemon(struct sim *sim)

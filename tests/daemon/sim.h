@@ -6,6 +6,7 @@
 
 #include "core/request.h"
 #include "core/supervisor.h"
+#include "fake_bases.h"
 #include "fake_hv.h"
 #include "fake_prober.h"
 #include "fake_store.h"
@@ -34,6 +35,7 @@ struct sim {
 	struct fake_hv *hv;
 	struct fake_prober *prober;
 	struct fake_store *store;
+	struct fake_bases *bases;
 	struct supervisor *supervisor;
 	usec_t now, next; /* when the supervisor wants to be called again */
 	char dir[64], state_dir[80], config_dir[80];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The status screen, drawn from a canned model and compared whole. */
-/* LINK: base model/utf8 cli/view cli/words cli/term cli/table cli/screen */
+/* LINK: base model/utf8 model/glibc cli/view cli/words cli/term cli/table cli/screen */
 /* LIBS: smartcols libsystemd */
 #include "unit/cli_view.h"
 
@@ -53,6 +53,27 @@ static void a_pipe_gets_everything_and_no_colour(void **state)
 		"pending, but it answers! Expect=active would count it\n"
 		"system-core              unwatched -           -         -       - -            - "
 		"unwatched: no guest agent\n");
+}
+
+static void the_library_is_shown_once_known(void **state)
+{
+	struct view v = canned_view();
+	char *got;
+
+	(void)state;
+	strcpy(v.guests[0].glibc_min, "2.39");
+	got = draw(&v, &pipe_style);
+	assert_null(strstr(got, "glibc"));
+	free(got);
+	strcpy(v.guests[0].glibc, "2.41-12+deb13u1");
+	got = draw(&v, &pipe_style);
+	assert_non_null(strstr(got, "\n     image  glibc 2.41-12+deb13u1\n"));
+	free(got);
+	strcpy(v.guests[0].glibc, "2.36-9");
+	got = draw(&v, &pipe_style);
+	assert_non_null(strstr(
+		got, "\n     image  glibc 2.36-9, and a start is refused: GlibcMin=2.39\n"));
+	free(got);
 }
 
 static void a_narrow_terminal_keeps_what_tells_most(void **state)
@@ -228,6 +249,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pipe_gets_everything_and_no_colour),
+		cmocka_unit_test(the_library_is_shown_once_known),
 		cmocka_unit_test(a_narrow_terminal_keeps_what_tells_most),
 		cmocka_unit_test(every_width_is_kept),
 		cmocka_unit_test(colour_says_what_is_wrong),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command's connection, against a daemon that says all it has to say at once. */
 /* clang-format off */
-/* LINK: base model/utf8 cli/client cli/client_read cli/fields cli/json cli/screen cli/table cli/term cli/view cli/words */
+/* LINK: base model/utf8 model/glibc cli/client cli/client_read cli/fields cli/json cli/screen cli/table cli/term cli/view cli/words */
 /* clang-format on */
 /* LIBS: libsystemd jansson smartcols */
 #include "cli/client.h"

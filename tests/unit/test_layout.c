@@ -58,6 +58,7 @@ static void test_paths(void **state)
 		{ LAYOUT_SSH_KEY, "/s/private/g/ssh_key" },
 		{ LAYOUT_SSH_KEY_PUB, "/s/private/g/ssh_key.pub" },
 		{ LAYOUT_RECORD, "/s/private/g/provision.json" },
+		{ LAYOUT_LIBRARIES, "/s/private/g/libraries" },
 		{ LAYOUT_STATE, "/s/private/g/state.json" },
 		{ LAYOUT_STATE_BAD, "/s/private/g/state.json.bad" },
 		{ LAYOUT_CONSOLE, "/s/private/g/console.log" },

@@ -281,7 +281,7 @@ static void attempt_record(void *userdata)
 	struct record r = { .base = "before" };
 
 	alloc_arm();
-	int error = record_load(path, &r);
+	int error = record_read(path, &r);
 	bool failed = alloc_disarm();
 	if (error == 0)
 		assert_string_equal(r.base, "base.qcow2");
@@ -297,7 +297,7 @@ static void test_record(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	(void)snprintf(path, sizeof(path), "%s/r", dir);
-	assert_int_equal(record_save(path, &r, USEC_PER_DAY), 1);
+	assert_int_equal(record_write(path, &r, USEC_PER_DAY), 1);
 	alloc_sweep(attempt_record, path, 10);
 	assert_int_equal(remove(path), 0);
 	assert_int_equal(remove(dir), 0);

@@ -135,6 +135,16 @@ static void test_glibc(void **state)
 			fail_msg("%s", bad[i]);
 }
 
+static void test_glibc_under(void **state)
+{
+	(void)state;
+	assert_true(glibc_is_under("2.36-9+deb12u9", "2.39"));
+	assert_false(glibc_is_under("2.39-0ubuntu8.4", "2.39"));
+	assert_false(glibc_is_under("2.41", "2.39"));
+	assert_false(glibc_is_under("", "2.39"));
+	assert_false(glibc_is_under("2.36", "none"));
+}
+
 static int read_manifest(const char *text, struct manifest *m)
 {
 	return manifest_parse(text, strlen(text), "x.qcow2", m);
@@ -164,13 +174,55 @@ static void test_manifest(void **state)
 	assert_int_equal(manifest_parse("a\0b", 3, "x", &m), -EBADMSG);
 }
 
+static void test_libraries(void **state)
+{
+	static const char *const bad[] = { "library=\n", "library=a b\n", "library=/lib/a.so\n",
+		"library=a\033[1m\n", "x\nlibrary=a\nlibrary=\377\n" };
+	char *list = NULL;
+
+	(void)state;
+	static const char good[] = "glibc=2.41\nlibrary=libz.so.1\nlibrary=libssl.so.3";
+	assert_int_equal(manifest_libraries(good, strlen(good), &list), 0);
+	assert_string_equal(list, "libz.so.1\nlibssl.so.3\n");
+	assert_true(manifest_has_library(list, "libz.so.1"));
+	assert_true(manifest_has_library(list, "libssl.so.3"));
+	assert_false(manifest_has_library(list, "libssl.so"));
+	assert_false(manifest_has_library(list, "libssl.so.30"));
+	assert_false(manifest_has_library(list, ""));
+	assert_true(manifest_has_library("a\nb", "b")); /* a file somebody else wrote */
+	free(list);
+	assert_int_equal(manifest_libraries("glibc=2.41\n", 11, &list), 0);
+	assert_null(list);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		if (manifest_libraries(bad[i], strlen(bad[i]), &list) != -EBADMSG)
+			fail_msg("row %zu", i);
+	/* As many, and as long, as there may be; one more of each. */
+	size_t len = 0;
+	char *many = malloc((MANIFEST_LIBRARIES_MAX + 1) * 16);
+	assert_non_null(many);
+	for (unsigned i = 0; i < MANIFEST_LIBRARIES_MAX; i++)
+		len += (size_t)sprintf(many + len, "library=a\n");
+	assert_int_equal(manifest_libraries(many, len, &list), 0);
+	free(list);
+	len += (size_t)sprintf(many + len, "library=a\n");
+	assert_int_equal(manifest_libraries(many, len, &list), -EBADMSG);
+	len = (size_t)sprintf(many, "library=%0*d\n", (int)MANIFEST_LIBRARY_MAX - 1, 7);
+	assert_int_equal(manifest_libraries(many, len, &list), 0);
+	free(list);
+	len = (size_t)sprintf(many, "library=%0*d\n", (int)MANIFEST_LIBRARY_MAX, 7);
+	assert_int_equal(manifest_libraries(many, len, &list), -EBADMSG);
+	free(many);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_signer),
 		cmocka_unit_test(test_glibc),
+		cmocka_unit_test(test_glibc_under),
 		cmocka_unit_test(test_manifest),
+		cmocka_unit_test(test_libraries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
