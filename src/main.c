@@ -23,6 +23,8 @@ static const struct verb verbs[] = {
 		usage_reset_failed },
 	{ "run", "run the daemon in the foreground", verb_exec_daemon, NULL },
 	{ "provision", "make a guest's disk and seed", verb_exec_offline, NULL },
+	{ "import-predecessor", "take over the disk that a shell script left",
+		verb_exec_offline, NULL },
 	{ "preflight", "tell whether programs would run in a guest", verb_exec_offline, NULL },
 	{ "check", "find every fault of the configuration", verb_exec_offline, NULL },
 	{ "xml", "print a guest as libvirt is told of it", verb_exec_offline, NULL },

@@ -100,6 +100,8 @@ check-faults: faults-build
 	@$(PYTHON) tests/faults/run $(FAULTS_B) --check-table
 	@tests/lib/needs-root tests/faults/run $(abspath $(FAULTS_B))
 	@tests/lib/needs-root tests/provision/fetch $(abspath $(FAULTS_B)) test_killed_at_fail_points
+	@tests/lib/needs-root tests/provision/run $(abspath $(FAULTS_B)) test_import_killed test_import_fails \
+		test_import_opened_meanwhile
 
 faults-table:
 	@$(PYTHON) tests/faults/run $(FAULTS_B) --table >tests/faults/TABLE.md.new

@@ -27,6 +27,7 @@ enum {
 	ARG_CHECK_UPDATE = 1 << 15,
 	ARG_GUEST = 1 << 16,
 	ARG_GLIBC = 1 << 17,
+	ARG_DISK = 1 << 18,
 };
 
 #define ARGS_OPERANDS_MAX 64u
@@ -39,7 +40,7 @@ struct args {
 	const char *for_what, *since, *kind, *lines; /* NULL: not given */
 	const char *replay;                          /* NULL: not given */
 	bool dry_run, check_update;
-	const char *guest, *glibc; /* NULL: not given */
+	const char *guest, *glibc, *disk; /* NULL: not given */
 	const char *record;        /* NULL: not given */
 	usec_t interval;           /* USEC_INFINITY: not given */
 	usec_t timeout;            /* USEC_INFINITY: not given */

@@ -20,6 +20,9 @@
 
 #include <sys/stat.h>
 
+struct args;
+struct import;
+
 struct provision {
 	const struct guest_spec *guest;
 	const char *state_dir;
@@ -28,6 +31,8 @@ struct provision {
 	struct stageline line;
 	struct tick tick;
 	struct reason reason;
+
+	struct import *import; /* of import-predecessor, or NULL */
 
 	char *image_dir, *disk; /* paths */
 	int lock_fd;
@@ -99,6 +104,21 @@ bool provision_has_base(const struct provision *p, const char *name, uint64_t by
 
 /* `--check-update`: 0 the same, 1 changed, both told on stdout; -errno. */
 int provision_check_update(struct provision *p);
+
+/* A mirror that is nearly dead is worse than the next one; one that is only slow is not. */
+#define PROVISION_PATIENCE (30 * USEC_PER_SEC)
+
+struct provision_options {
+	const char *verb;
+	const char *replace; /* the option's value, "" where it has none, NULL: not given */
+	bool check_update;
+	usec_t patience;
+	struct import *import; /* what comes before provisioning, or NULL */
+};
+
+/* The whole for one guest, reading the configuration: an enum cli_exit, all told. */
+int provision_by(
+	const struct args *args, const char *name, const struct provision_options *options);
 
 /* Renames and syncs the directory, so that the name is as durable as the content. */
 int provision_rename(const char *from, const char *to, struct reason *reason);

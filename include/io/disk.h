@@ -36,6 +36,9 @@ int disk_info_parse(const char *json, size_t len, struct disk_info *ret, struct 
  * (backing file, external data file, encrypted, header cut off); -errno. */
 int disk_check_header(const char *path, struct reason *reason);
 
+/* By its first bytes; *ret is the size of the disk it holds. */
+bool disk_is_qcow2(int fd, uint64_t *ret_virtual_bytes);
+
 /* Asks qemu-img, which never finds the format out by itself: in some it opens other files. -EBUSY
  * where a QEMU has the image open for writing. */
 int disk_info(const char *path, enum disk_format format, const struct tick *tick,

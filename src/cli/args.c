@@ -36,6 +36,7 @@ static const struct option {
 	{ "record", VALUE_TEXT, ARG_RECORD, offsetof(struct args, record) },
 	{ "interval", VALUE_SPAN, ARG_INTERVAL, offsetof(struct args, interval) },
 	{ "check-update", VALUE_FLAG, ARG_CHECK_UPDATE, offsetof(struct args, check_update) },
+	{ "disk", VALUE_TEXT, ARG_DISK, offsetof(struct args, disk) },
 	{ "guest", VALUE_TEXT, ARG_GUEST, offsetof(struct args, guest) },
 	{ "glibc", VALUE_TEXT, ARG_GLIBC, offsetof(struct args, glibc) },
 	{ "timeout", VALUE_SPAN, ARG_TIMEOUT, offsetof(struct args, timeout) },

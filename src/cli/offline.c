@@ -4,6 +4,7 @@
 #include "base/macro.h"
 #include "cli/check.h"
 #include "cli/decode.h"
+#include "cli/import.h"
 #include "cli/preflight.h"
 #include "cli/provision.h"
 #include "cli/replay.h"
@@ -12,6 +13,8 @@
 
 static const struct verb verbs[] = {
 	{ "provision", "make a guest's disk and seed", verb_provision, usage_provision },
+	{ "import-predecessor", "take over the disk that a shell script left", verb_import,
+		usage_import },
 	{ "preflight", "tell whether programs would run in a guest", verb_preflight,
 		usage_preflight },
 	{ "check", "find every fault of the configuration", verb_check, NULL },

@@ -5,7 +5,7 @@
 #include "base/failpoint.h"
 #include "base/file.h"
 #include "cli/args.h"
-#include "cli/provision_job.h"
+#include "cli/import_job.h"
 #include "cli/verb.h"
 #include "io/confdir.h"
 #include "io/owner.h"
@@ -75,9 +75,6 @@ static void watch_signals(void)
 	(void)sigaction(SIGHUP, &action, NULL);
 }
 
-/* A mirror that is nearly dead is worse than the next one; one that is only slow is not. */
-#define PATIENCE (30 * USEC_PER_SEC)
-
 static int become_owner(struct provision *p)
 {
 	static const enum layout_file of[] = { LAYOUT_IMAGES, LAYOUT_PRIVATE, LAYOUT_IMAGE_DIR,
@@ -106,8 +103,7 @@ static int open_state(struct provision *p)
 	if (!p->image_dir || !p->disk)
 		return -ENOMEM;
 	/* Asked as root, who can ask for another user; everything after it as the daemon's user. */
-	r = reach_check(p->image_dir, REACH_QEMU_USER, &p->reason);
-	return r < 0 ? r : become_owner(p);
+	return reach_check(p->image_dir, REACH_QEMU_USER, &p->reason);
 }
 
 static int take_lock(struct provision *p)
@@ -154,6 +150,7 @@ struct stage {
 /* Refusals first, then what takes space, then what is small. */
 static const struct stage all_stages[] = {
 	{ "state directory", open_state },
+	{ "owner", become_owner },
 	{ "lock", take_lock },
 	{ "existing disk", provision_find_disk },
 	{ "existing base", provision_check_base },
@@ -169,8 +166,18 @@ static const struct stage all_stages[] = {
 /* Nothing is made, so a guest that runs does not matter. */
 static const struct stage update_stages[] = {
 	{ "state directory", open_state },
+	{ "owner", become_owner },
 	{ "lock", take_lock },
 	{ "signed sums", provision_check_update },
+};
+
+/* By root, who alone may take a file from elsewhere and see who holds it. */
+static const struct stage import_stages[] = {
+	{ "state directory", open_state },
+	{ "lock", take_lock },
+	{ "old disk", import_find },
+	{ "who holds it", import_check },
+	{ "move", import_move },
 };
 
 static int run_stages(struct provision *p, const struct stage *stages, size_t n)
@@ -188,6 +195,43 @@ static int run_stages(struct provision *p, const struct stage *stages, size_t n)
 	return r;
 }
 
+/* The rest is done as the daemon's user, who takes the lock anew. */
+static void end_import(struct provision *p)
+{
+	cleanup_closep(&p->lock_fd);
+	p->lock_fd = -1;
+	free(TAKE_PTR(p->image_dir));
+	free(TAKE_PTR(p->disk));
+}
+
+static int run_import(struct provision *p)
+{
+	int r = run_stages(p, import_stages, ARRAY_SIZE(import_stages));
+
+	if (r >= 0) {
+		end_import(p);
+		return 0;
+	}
+	/* What root made until then, the guest's lock for one, is the daemon's user's all the same.
+	 */
+	struct reason reason = p->reason;
+
+	(void)become_owner(p);
+	p->reason = reason;
+	return r;
+}
+
+static int run_all(struct provision *p, const struct provision_options *options)
+{
+	int r = options->import ? run_import(p) : 0;
+
+	if (r >= 0 && options->check_update)
+		r = run_stages(p, update_stages, ARRAY_SIZE(update_stages));
+	else if (r >= 0)
+		r = run_stages(p, all_stages, ARRAY_SIZE(all_stages));
+	return r;
+}
+
 static void cleanup_provision(struct provision *p)
 {
 	if (p->lock_fd >= 0)
@@ -200,40 +244,46 @@ static void cleanup_provision(struct provision *p)
 	free(p->libraries);
 }
 
-struct options {
-	const char *replace; /* the option's value, "" where it has none, NULL: not given */
-	bool check_update;
-	usec_t patience;
-};
-
-static int provision(
-	const struct spec *spec, const struct guest_spec *guest, const struct options *options)
+static void tell_failure(const struct provision *p, int r)
 {
-	char prefix[SPEC_NAME_MAX + 16];
+	const char *prefix = p->line.prefix;
+
+	if (got_signal)
+		fprintf(stderr, "%s: interrupted; nothing was left half-made\n", prefix);
+	else
+		fprintf(stderr, "%s: %s\n", prefix,
+			p->reason.text[0] ? p->reason.text : strerror(-r));
+	if (p->import && p->import->disk.moved)
+		fprintf(stderr,
+			"%s: the disk has been taken over; `mediakitd provision %s` does "
+			"what is left\n",
+			prefix, p->guest->name);
+}
+
+static int provision(const struct spec *spec, const struct guest_spec *guest,
+	const struct provision_options *options)
+{
+	char prefix[SPEC_NAME_MAX + 32];
 	CLEANUP(cleanup_provision)
 	struct provision p = {
 		.guest = guest,
 		.state_dir = spec->state_dir,
 		.replace_disk = options->replace != NULL,
+		.import = options->import,
 		.patience = options->patience,
 		.lock_fd = -1,
 		.source_fd = -1,
 	};
 
-	(void)snprintf(prefix, sizeof(prefix), "provision %s", guest->name);
+	(void)snprintf(prefix, sizeof(prefix), "%s %s", options->verb, guest->name);
 	stageline_init(&p.line, prefix);
 	p.tick = (struct tick){ .fn = on_tick, .userdata = &p.line };
 	watch_signals();
-	int r = options->check_update ? run_stages(&p, update_stages, ARRAY_SIZE(update_stages))
-				      : run_stages(&p, all_stages, ARRAY_SIZE(all_stages));
+	int r = run_all(&p, options);
 	stageline_end(&p.line);
 	if (r >= 0)
 		return options->check_update && r > 0 ? CLI_FAILED : CLI_OK;
-	if (got_signal)
-		fprintf(stderr, "%s: interrupted; nothing was left half-made\n", prefix);
-	else
-		fprintf(stderr, "%s: %s\n", prefix,
-			p.reason.text[0] ? p.reason.text : strerror(-r));
+	tell_failure(&p, r);
 	return CLI_FAILED;
 }
 
@@ -283,7 +333,7 @@ static int take_replace(int argc, char **argv, const char **ret)
 	return n;
 }
 
-static int load_spec(const struct args *args, struct spec **ret)
+static int load_spec(const struct args *args, const char *verb, struct spec **ret)
 {
 	const char *dir = args->config ?: CONFDIR_DEFAULT;
 	struct conf_faults faults = { 0 };
@@ -295,17 +345,19 @@ static int load_spec(const struct args *args, struct spec **ret)
 	if (faults.n_dropped > 0)
 		fprintf(stderr, "and %u more\n", faults.n_dropped);
 	if (r < 0 && faults.n_errors == 0)
-		fprintf(stderr, "mediakitd provision: %s: %s\n", dir, strerror(-r));
+		fprintf(stderr, "mediakitd %s: %s: %s\n", verb, dir, strerror(-r));
 	conf_faults_clear(&faults);
 	return r < 0 ? CLI_USAGE : 0;
 }
 
-static int provision_named(const struct spec *spec, const char *name, const struct options *options)
+static int provision_named(
+	const struct spec *spec, const char *name, const struct provision_options *options)
 {
 	const struct guest_spec *guest = spec_find_guest(spec, name);
 
 	if (!guest) {
-		fprintf(stderr, "mediakitd provision: there is no guest %s; configured: ", name);
+		fprintf(stderr, "mediakitd %s: there is no guest %s; configured: ", options->verb,
+			name);
 		for (unsigned i = 0; i < spec->n_guests; i++)
 			fprintf(stderr, "%s%s", i > 0 ? ", " : "", spec->guests[i].name);
 		fprintf(stderr, "%s\n", spec->n_guests == 0 ? "none" : "");
@@ -315,13 +367,24 @@ static int provision_named(const struct spec *spec, const char *name, const stru
 	return r ? r : provision(spec, guest, options);
 }
 
+int provision_by(const struct args *args, const char *name, const struct provision_options *options)
+{
+	struct spec *spec = NULL;
+	int r = load_spec(args, options->verb, &spec);
+
+	if (r)
+		return r;
+	r = provision_named(spec, name, options);
+	spec_free(spec);
+	return r;
+}
+
 int verb_provision(int argc, char **argv)
 {
 	static const struct args_rule rule = {
 		.options = ARG_TIMEOUT | ARG_CHECK_UPDATE, .min = 1, .max = 1, .words = "GUEST"
 	};
-	struct options options = { .patience = PATIENCE };
-	struct spec *spec = NULL;
+	struct provision_options options = { .verb = argv[0], .patience = PROVISION_PATIENCE };
 	struct args args;
 
 	argc = take_replace(argc, argv, &options.replace);
@@ -331,10 +394,5 @@ int verb_provision(int argc, char **argv)
 	options.check_update = args.check_update;
 	if (args.timeout != USEC_INFINITY)
 		options.patience = args.timeout;
-	r = load_spec(&args, &spec);
-	if (r)
-		return r;
-	r = provision_named(spec, args.operands[0], &options);
-	spec_free(spec);
-	return r;
+	return provision_by(&args, args.operands[0], &options);
 }

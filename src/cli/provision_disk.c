@@ -137,6 +137,10 @@ int provision_find_image(struct provision *p)
 {
 	const struct guest_spec *guest = p->guest;
 
+	if (p->has_disk && !p->info.backing[0]) {
+		stageline_note(&p->line, "the disk stands alone; no image is asked for");
+		return 0;
+	}
 	if (provision_is_remote(p))
 		return provision_find_remote(p);
 	if (!guest->image_path && guest->kernel)

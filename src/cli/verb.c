@@ -69,9 +69,13 @@ static const char *verb_name(const void *userdata, size_t i)
 
 static int print_list(const struct verb_table *table, const char *about)
 {
+	size_t width = 0;
+
+	for (size_t i = 0; i < table->n; i++)
+		width = MAX(width, strlen(table->verbs[i].name));
 	printf("%s\n", about);
 	for (size_t i = 0; i < table->n; i++)
-		printf("  %-14s %s\n", table->verbs[i].name, table->verbs[i].summary);
+		printf("  %-*s  %s\n", (int)width, table->verbs[i].name, table->verbs[i].summary);
 	printf("\nEvery verb takes --help, --config=DIR, --state=DIR and --runtime=DIR.\n"
 	       "\n"
 	       "Exit status: 0 yes or healthy, 1 failed or unhealthy, 2 command line or\n"

@@ -34,6 +34,7 @@ NAME_TABLE_DEFINE(disk_format, enum disk_format, DISK_FORMAT_NUM);
 static const uint8_t qcow_magic[] = { 'Q', 'F', 'I', 0xfb };
 #define QCOW_VERSION           4
 #define QCOW_BACKING_OFFSET    8
+#define QCOW_SIZE              24
 #define QCOW_CRYPT_METHOD      32
 #define QCOW_INCOMPATIBLE      72
 #define QCOW_HEADER_V2         72
@@ -101,6 +102,17 @@ int disk_check_header(const char *path, struct reason *reason)
 	if (incompatible & QCOW_INCOMPAT_CORRUPT)
 		return reason_set(reason, -EINVAL, "%s is marked corrupt", path);
 	return 0;
+}
+
+bool disk_is_qcow2(int fd, uint64_t *ret_virtual_bytes)
+{
+	uint8_t h[QCOW_SIZE + 8];
+
+	if (pread(fd, h, sizeof(h), 0) != (ssize_t)sizeof(h) ||
+		memcmp(h, qcow_magic, sizeof(qcow_magic)) != 0)
+		return false;
+	*ret_virtual_bytes = be(h + QCOW_SIZE, 8);
+	return true;
 }
 
 static int parse_format(json_t *root, enum disk_format *ret, struct reason *reason)
@@ -315,7 +327,7 @@ int disk_check(
 		return r;
 	result.error[strcspn(result.error, "\n")] = '\0';
 	return reason_set(reason, -EUCLEAN,
-		"%s is truncated or corrupt (qemu-img check: %.200s): fetch it again", path,
+		"%s is truncated or corrupt (qemu-img check: %.200s): take one that is whole", path,
 		result.error[0] ? result.error : "errors found");
 }
 
