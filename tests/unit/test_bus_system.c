@@ -247,6 +247,48 @@ static void a_crowd_is_refused_without_a_word(void **state)
 	sd_bus_close_unref(b);
 }
 
+/* What polkit is asked about is kept until it answers: a message of many MiB is not. */
+static void a_large_write_is_not_kept(void **state)
+{
+	static char much[1u << 20];
+	static const char *const signatures[] = { "s", "ay", "tttttttt", "a{sv}", "v" };
+	struct answer_box box;
+	sd_bus *b = ready_caller();
+
+	(void)state;
+	start_polkit();
+	host.silent = true;
+	memset(much, 'x', sizeof(much) - 1);
+	for (size_t i = 0; i < ARRAY_SIZE(signatures); i++) {
+		sd_bus_message *m = NULL;
+		int r = -1;
+
+		assert_true(sd_bus_message_new_method_call(
+				    b, &m, BUS_NAME, guest_object, BUS_IFACE_GUEST, "Stop") >= 0);
+		if (i == 0)
+			r = sd_bus_message_append(m, "s", much);
+		else if (i == 1)
+			r = sd_bus_message_append_array(m, 'y', much, sizeof(much));
+		else if (i == 2)
+			r = sd_bus_message_append(m, signatures[i], UINT64_C(1), UINT64_C(1),
+				UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1),
+				UINT64_C(1));
+		else if (i == 3)
+			r = sd_bus_message_append(m, "a{sv}", 1, "key", "s", much);
+		else
+			r = sd_bus_message_append(m, "v", "s", much);
+		assert_true(r >= 0);
+		box = (struct answer_box){ 0 };
+		assert_true(sd_bus_call_async(b, NULL, m, on_answer, &box, UINT64_MAX) >= 0);
+		sd_bus_message_unref(m);
+		until(NULL, &box.n);
+		assert_error(&box, SD_BUS_ERROR_INVALID_ARGS, NULL);
+	}
+	assert_int_equal(host.asked, 0);
+	assert_int_equal(core.requests, 0);
+	sd_bus_close_unref(b);
+}
+
 static void without_polkit_only_root(void **state)
 {
 	struct answer_box box;
@@ -325,6 +367,8 @@ int main(void)
 			without_polkit_only_root, setup_host, teardown_host),
 		cmocka_unit_test_setup_teardown(
 			a_crowd_is_refused_without_a_word, setup_host, teardown_host),
+		cmocka_unit_test_setup_teardown(
+			a_large_write_is_not_kept, setup_host, teardown_host),
 		cmocka_unit_test_setup_teardown(
 			a_caller_that_goes_is_forgotten, setup_host, teardown_host),
 		cmocka_unit_test_setup_teardown(the_bus_comes_and_goes, setup_host, teardown_host),
