@@ -9,6 +9,9 @@
 
 #define DRIVER   "libvirt's QEMU driver is missing: install libvirt-daemon-driver-qemu"
 #define LIBVIRTD "libvirtd is not running: start it, or install libvirt-daemon-system"
+#define GROUP                                                                                      \
+	"libvirt lets in the members of its group: add the user that mediakitd runs as "           \
+	"(usermod -aG libvirt mediakitd) and restart it"
 
 /* Matched by names of files and what the C library says of them. libvirt's codes would not do: all
  * of these are "internal", "system" or "unsupported" errors among many others. */
@@ -19,6 +22,11 @@ static const struct {
 	{ "libvirt_driver_qemu.so", DRIVER },
 	{ "-sock': No such file or directory", LIBVIRTD },
 	{ "-sock': Connection refused", LIBVIRTD },
+	{ "-sock': Permission denied", GROUP },
+	{ "authentication unavailable: ", GROUP },
+	{ "authentication failed: ", GROUP },
+	{ "authentication cancelled: ", GROUP },
+	{ "access denied", GROUP },
 	{ "QEMU binary /usr/bin/qemu-system-x86_64", "QEMU is missing: install qemu-system-x86" },
 	{ "QEMU binary /usr/bin/qemu-system-aarch64", "QEMU is missing: install qemu-system-arm" },
 	{ "UNIX socket path '",

@@ -32,6 +32,12 @@ static void advice_comes_first_and_libvirt_s_words_after_it(void **state)
 			"libvirtd is not running: start it, or install libvirt-daemon-system (" },
 		{ "Failed to connect socket to '/var/run/libvirt/libvirt-sock': Connection refused",
 			"libvirtd is not running: start it, or install libvirt-daemon-system (" },
+		{ "Failed to connect socket to '/var/run/libvirt/libvirt-sock': Permission denied",
+			"libvirt lets in the members of its group: add the user that mediakitd "
+			"runs as (usermod -aG libvirt mediakitd)" },
+		{ "authentication unavailable: no polkit agent available to authenticate action "
+		  "'org.libvirt.unix.manage'",
+			"libvirt lets in the members of its group: add the user" },
 		{ "internal error: UNIX socket path "
 		  "'/srv/v/lib/qemu/channel/target/domain-1-vm-one/org.qemu.guest_agent.0' too "
 		  "long",
@@ -53,7 +59,6 @@ static void other_words_are_left_alone(void **state)
 	static const char *const messages[] = {
 		"",
 		"Domain not found: no domain with matching name 'vm-a'",
-		"Failed to connect socket to '/var/run/libvirt/libvirt-sock': Permission denied",
 		"Cannot access storage file '/nowhere/disk.qcow2': No such file or directory",
 		"Permission denied",
 		"Cannot access storage file '/: Permission denied",
