@@ -30,9 +30,11 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <pwd.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
 static const char usage_run[] =
@@ -256,10 +258,26 @@ static int make_loop(struct daemon *d)
 	return r;
 }
 
+/* Started by hand, as root say, it would leave files there that the service cannot read. */
+static bool is_anothers(const char *state_dir)
+{
+	struct stat st;
+
+	if (stat(state_dir, &st) < 0 || st.st_uid == geteuid())
+		return false;
+	const struct passwd *owner = getpwuid(st.st_uid);
+	log_error("%s is of the user %s (uid %u), and this is uid %u: systemctl start mediakitd "
+		  "runs it as the right one; another state directory is given by --state=DIR",
+		state_dir, owner ? owner->pw_name : "without a name", st.st_uid, geteuid());
+	return true;
+}
+
 static int open_state(struct daemon *d, const struct spec *spec)
 {
 	struct reason reason = { "" };
 
+	if (is_anothers(spec->state_dir))
+		return CLI_FAILED;
 	if (layout_open(spec->state_dir, &reason) < 0) {
 		log_error("%s", reason.text);
 		return CLI_FAILED;
