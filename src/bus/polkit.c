@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "bus/names.h"
 #include "bus/object.h"
+#include "policy/ratelimit.h"
 
 #include <errno.h>
 #include <string.h>
@@ -32,8 +33,13 @@ struct polkit_question {
 	bool allowed;      /* on its second way through the filter */
 };
 
+/* Anybody may be refused as often as he likes, and the journal tells of it this often. */
+static const struct ratelimit_rule told_rule = { .burst = 10, .every = 6 * USEC_PER_SEC };
+
 struct polkit {
 	sd_bus *connection;
+	struct ratelimit told;
+	unsigned untold;
 	struct polkit_question *questions;
 	unsigned n;
 };
@@ -81,12 +87,25 @@ static bool sender_is_root(sd_bus_message *m)
 	return uid == 0;
 }
 
+static bool may_tell(struct polkit *p)
+{
+	if (!ratelimit_take(&p->told, &told_rule, now_boottime())) {
+		p->untold++;
+		return false;
+	}
+	if (p->untold > 0)
+		log_info("polkit: %u calls more were refused", p->untold);
+	p->untold = 0;
+	return true;
+}
+
 static void refuse(struct polkit_question *q, bool challenge)
 {
 	sd_bus_message *m = q->message;
 
-	log_info("polkit does not allow %s to %s (%s)", sd_bus_message_get_sender(m),
-		sd_bus_message_get_member(m), action_of(m));
+	if (may_tell(q->polkit))
+		log_info("polkit does not allow %s to %s (%s)", sd_bus_message_get_sender(m),
+			sd_bus_message_get_member(m), action_of(m));
 	if (challenge)
 		(void)sd_bus_reply_method_errorf(m, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
 			"%s needs a password: ask again interactively, or as a member of group "
@@ -121,7 +140,8 @@ static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 		/* No polkit on this host: root needs nobody's leave. */
 		allowed = sender_is_root(q->message);
 	} else if (e) {
-		log_warning("polkit cannot be asked: %s", e->message);
+		if (may_tell(q->polkit))
+			log_warning("polkit cannot be asked: %s", e->message);
 	} else if (sd_bus_message_enter_container(reply, 'r', "bba{ss}") < 0 ||
 		   sd_bus_message_read(reply, "bb", &allowed, &challenge) < 0) {
 		allowed = challenge = 0;

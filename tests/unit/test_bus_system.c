@@ -20,6 +20,14 @@ static struct {
 	uint32_t flags;
 } host;
 
+static unsigned refusals_told;
+
+static void count_line(int level, const char *guest, const char *service, const char *line)
+{
+	(void)level, (void)guest, (void)service;
+	refusals_told += strstr(line, "polkit does not allow") != NULL;
+}
+
 static const char bus_config[] =
 	"<busconfig><type>custom</type><listen>unix:path=%s/bus</listen>"
 	"<auth>EXTERNAL</auth><policy context=\"default\"><allow own=\"*\"/>"
@@ -289,6 +297,24 @@ static void a_large_write_is_not_kept(void **state)
 	sd_bus_close_unref(b);
 }
 
+/* Who asks for what he may not do fills no journal with it. */
+static void refusals_are_told_a_few_times(void **state)
+{
+	struct answer_box box;
+	sd_bus *b = ready_caller();
+	unsigned before = refusals_told;
+
+	(void)state;
+	start_polkit();
+	for (unsigned i = 0; i < 40; i++) {
+		call(b, &box, BUS_IFACE_GUEST, "Stop", false);
+		assert_error(&box, SD_BUS_ERROR_ACCESS_DENIED, NULL);
+	}
+	assert_int_equal(host.asked, 40);
+	assert_in_range(refusals_told - before, 1, 12);
+	sd_bus_close_unref(b);
+}
+
 static void without_polkit_only_root(void **state)
 {
 	struct answer_box box;
@@ -368,12 +394,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_crowd_is_refused_without_a_word, setup_host, teardown_host),
 		cmocka_unit_test_setup_teardown(
+			refusals_are_told_a_few_times, setup_host, teardown_host),
+		cmocka_unit_test_setup_teardown(
 			a_large_write_is_not_kept, setup_host, teardown_host),
 		cmocka_unit_test_setup_teardown(
 			a_caller_that_goes_is_forgotten, setup_host, teardown_host),
 		cmocka_unit_test_setup_teardown(the_bus_comes_and_goes, setup_host, teardown_host),
 	};
 
-	log_set_sink(take_line);
+	log_set_sink(count_line);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
