@@ -33,6 +33,7 @@ define INSTALLED
 0644 units/com.pointsav.MediaKit1.policy            $(SYSDATADIR)/polkit-1/actions/com.pointsav.MediaKit1.policy
 0644 units/com.pointsav.MediaKit1.rules             $(SYSDATADIR)/polkit-1/rules.d/50-com.pointsav.MediaKit1.rules
 0644 $(B)/units/mediakitd.8                         $(MANDIR)/man8/mediakitd.8
+0644 $(B)/units/mediakitd-metrics.8                 $(MANDIR)/man8/mediakitd-metrics.8
 0644 $(B)/units/mediakitd.conf.5                    $(MANDIR)/man5/mediakitd.conf.5
 0644 $(B)/units/mediakitd.bash                      $(PREFIX)/share/bash-completion/completions/mediakitd
 0644 $(B)/units/_mediakitd                          $(PREFIX)/share/zsh/vendor-completions/_mediakitd
