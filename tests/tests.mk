@@ -59,6 +59,7 @@ check-all: check-style check-layers check-xml
 	@$(MAKE) --no-print-directory check-unit check-fuzz check-daemon check-balloon check-metrics
 	@$(MAKE) --no-print-directory check-provision check-virt check-programs check-faults
 	@$(MAKE) --no-print-directory check-guest
+	@$(MAKE) --no-print-directory check-host
 
 check-packages:
 	@tests/lib/packages build run image test
@@ -135,8 +136,12 @@ check-starvation: all image
 # The package on systemd hosts: containers with Debian 12 and Debian 13.
 .PHONY: check-host
 check-host: image
-	@tests/lib/packages build host
 	@tests/lib/needs-root tests/host/run $(abspath $(B))
+
+# The same hosts, measured: bus, socket, virsh, scrape, the daemon at rest.
+.PHONY: bench-host
+bench-host: image
+	@WATCH=$(WATCH) tests/lib/needs-root tests/host/run $(abspath $(B)) --figures
 
 # The demo ------------------------------------------------------------------------------------------------------------
 
