@@ -47,11 +47,12 @@ static const char *const wire_members[] = { "GetManagedObjects", "GetAll", "Get"
 	"Introspect", "Ping", "Reload", "Start", "Stop", "Restart", "Kill", "SetBalloon",
 	"ResetFailed", "OpenConsole", "ConsoleTail", "PropertiesChanged", "InterfacesAdded",
 	"InterfacesRemoved", "Disconnected", "Events", "Why", "Snapshot", "Deploy", "ListEvents",
-	"Event" };
+	"Event", "SetBalloonFor", "DryRunBalloon", "BalloonInputs", "Counters", "History" };
 
 static const char *const wire_signatures[] = { "", "s", "t", "u", "b", "ss", "ssv", "a{sv}",
 	"sa{sv}as", "oa{sa{sv}}", "oas", "a{oa{sa{sv}}}", "ay", "assb", "h", "o", "as", "x", "ttu",
-	"tttusssss" };
+	"tttusssss", "tt", "a(tttusssss)", "a(ttussss)", "a(stta{st}a(sta{st}))",
+	"ttauauaua(sauay)" };
 
 static inline void wire_put(struct wire *w, const void *data, size_t len)
 {
@@ -63,7 +64,7 @@ static inline void wire_put(struct wire *w, const void *data, size_t len)
 
 static inline void wire_align(struct wire *w, size_t start, size_t to)
 {
-	while ((w->len - start) % to != 0)
+	while ((w->len - start) % to != 0 && w->len < WIRE_MAX)
 		wire_put(w, "", 1);
 }
 

@@ -26,13 +26,15 @@ static void world_once(void)
 	(void)atexit(world_end);
 }
 
-/* As much as the daemon takes without being waited for; what it answers is thrown away. */
-static void converse(int fd, const uint8_t *bytes, size_t len)
+/* As much as the daemon takes without being waited for, in pieces; what it answers is thrown away.
+ */
+static void converse(int fd, const uint8_t *bytes, size_t len, size_t piece)
 {
 	uint8_t answers[4096];
 
 	for (size_t sent = 0; sent < len;) {
-		ssize_t n = send(fd, bytes + sent, len - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n =
+			send(fd, bytes + sent, MIN(len - sent, piece), MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0 && errno != EAGAIN)
 			return;
 		sent += n > 0 ? (size_t)n : 0;
@@ -58,7 +60,8 @@ static void check_empty(void)
 }
 
 /* The first byte: 1 status door, 2 no handshake of ours, 4 requests wait for an operation, 8 they
- * fail, 16 a reload is refused. The rest: bus_wire.h. */
+ * fail, 16 a reload is refused, 32 all comes in pieces that end inside of headers and bodies. The
+ * rest: bus_wire.h. As in the daemon, sd-bus gets no byte but from the pump (peer_accept()). */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct wire wire;
@@ -79,9 +82,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&world->bus->users, 0, sizeof(world->bus->users));
 	peer_accept(world->bus, door, pair[1]);
 	wire_fill(&wire, data + 1, size - 1);
+	size_t piece = data[0] & 32 ? 61 : SIZE_MAX;
 	if (!(data[0] & 2))
-		converse(pair[0], (const uint8_t *)hello, sizeof(hello) - 1);
-	converse(pair[0], wire.bytes, wire.len);
+		converse(pair[0], (const uint8_t *)hello, sizeof(hello) - 1, piece);
+	converse(pair[0], wire.bytes, wire.len, piece);
 	require(door == BUS_DOOR_CONTROL || (core.requests == requests && core.resets == resets &&
 						    core.reloads == reloads),
 		"the status door only reads");

@@ -108,13 +108,17 @@ def text(s):
 
 # Every method of every interface on an object that has it, in one conversation.
 calls = b"".join(row(0, path, interface, member, 0)
-                 for path, interface in ((0, 4), (3, 5), (0, 1), (5, 2), (0, 3)) for member in range(19))
-arguments = (row(0, 3, 5, 11, 2, body=struct.pack("<Q", 1 << 20)) + row(0, 3, 5, 13, 3, body=struct.pack("<I", 64))
+                 for path, interface in ((0, 4), (3, 5), (0, 1), (5, 2), (0, 3)) for member in range(30))
+arguments = (row(0, 3, 5, 11, 2, body=struct.pack("<Q", 1 << 20))
+             + row(0, 3, 5, 25, 20, body=struct.pack("<QQ", 1 << 20, 60_000_000))
+             + row(0, 3, 5, 23, 18, body=struct.pack("<QQI", 0, 0, 9)) + row(0, 0, 4, 23, 18, body=struct.pack("<QQI", 1, 0, 9))
+             + row(0, 3, 5, 20, 1, body=text(b"memory")) + row(0, 3, 5, 13, 3, body=struct.pack("<I", 64))
              + row(0, 3, 0, 1, 1, body=text(b"com.pointsav.MediaKit1.Guest"))
              + row(0, 0, 0, 2, 5, body=text(b"com.pointsav.MediaKit1.Manager").ljust(36, b"\0") + text(b"Version")))
 for door in range(2):
     write("bus", f"rows-calls-{door}", bytes([door, 1]) + calls)
     write("bus", f"rows-arguments-{door}", bytes([door | 4, 1]) + arguments)
+    write("bus", f"rows-in-pieces-{door}", bytes([door | 32, 1]) + arguments)
 write("bus", "rows-signals", b"\0\1" + row(3, 0, 7, 18, 0) + row(1, 0, 0, 0, 0, 1) + row(2, 0, 8, 0, 1, 7, text(b"x")))
 write("bus", "no-handshake", b"\2\0l\1\0\1")
 write("bus", "handshake-without-end", b"\2\0\0AUTH EXTERNAL " + b"3" * 4000)
@@ -144,7 +148,13 @@ removed = row(3, 0, 1, 17, 10, body=text(b"/com/pointsav/MediaKit1/guest/a").lju
 write("client", "nothing", b"\0")
 write("client", "errors", b"\1" + errors)
 write("client", "empty-answers", b"\1" + row(1, 0, 0, 0, 7, 1, struct.pack("<I", 0)) + row(1, 0, 0, 0, 11, 2, bytes(8)))
-write("client", "signals-first", b"\1" + removed + errors)
+event = struct.pack("<QQQI", 1, 2, 3, 4)
+for word in (b"a", b"service", b"web", b"", b"up -> down"):
+    event += text(word).ljust(-(-(len(word) + 5) // 4) * 4, b"\0")
+write("client", "signals-first", b"\1" + row(3, 0, 4, 24, 19, body=event) + removed + errors)
+# sd-bus believes it, and asks for memory that is not there.
+write("client", "large-answer", b"\0l\2\1\1\xff\xff\xff\x06\1\0\0\0\0\0\0\0")
+write("client", "large-answer-to-events", b"\x02l\2\1\1\xff\xff\xff\x02\1\0\0\0\0\0\0\0" + bytes(4096))
 
 ok = b"\xa1fstatusbok"
 head = b"HTTP/1.1 200 OK\r\nContent-Type: application/cbor\r\n"

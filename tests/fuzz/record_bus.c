@@ -96,8 +96,11 @@ static void send_call(sd_bus *b, const char *path, const char *interface, const 
 		assert_true(sd_bus_message_append(m, "t", number) >= 0);
 	if (strcmp(types, "u") == 0)
 		assert_true(sd_bus_message_append(m, "u", (uint32_t)number) >= 0);
+	if (strcmp(types, "ttu") == 0)
+		assert_true(sd_bus_message_append(
+				    m, "ttu", UINT64_C(0), UINT64_C(0), (uint32_t)number) >= 0);
 	if (strcmp(types, "s") == 0)
-		assert_true(sd_bus_message_append(m, "s", interface) >= 0);
+		assert_true(sd_bus_message_append(m, "s", "") >= 0);
 	assert_true(sd_bus_send(b, m, wants_reply ? &cookie : NULL) >= 0);
 	sd_bus_message_unref(m);
 	relay();
@@ -121,6 +124,8 @@ static void record_client(const char *corpus)
 	send_call(b, BUS_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", "", 0,
 		true);
 	write_seed(corpus, "client", "loaded", "", 1, &heard, "AGREE_UNIX_FD\r\n");
+	event_note(&world->guests[0], EVENT_SERVICE, &world->guests[0].services[0], LOG_WARNING,
+		"up -> %s", "down");
 	world->guests[0].dirty = world->guests[0].services[0].dirty = world->supervisor.dirty =
 		true;
 	world->supervisor.observer.changed(world->supervisor.observer.userdata, &world->supervisor);
@@ -130,9 +135,43 @@ static void record_client(const char *corpus)
 	conf_faults_clear(&faults);
 	free(report);
 	relay();
+	core.removes = false;
 	world->supervisor.n_guests = 2;
 	write_seed(corpus, "client", "followed", "", 1, &heard, "AGREE_UNIX_FD\r\n");
 	end(b);
+}
+
+/* The answers to what the command asks besides; the first byte: fuzz_client.c. */
+static void record_answers(const char *corpus)
+{
+	static const struct {
+		const char *name, *path, *interface, *member, *types, *head;
+	} asked[] = {
+		{ "events", BUS_PATH, BUS_IFACE_MANAGER, "ListEvents", "ttu", "\2" },
+		{ "why", BUS_PATH_GUESTS "/vm_2dmediakit", BUS_IFACE_GUEST, "Why", "s", "\4" },
+		{ "counters", BUS_PATH, BUS_IFACE_MANAGER, "Counters", "", "\6" },
+		{ "history", BUS_PATH_GUESTS "/vm_2dmediakit", BUS_IFACE_GUEST, "History", "",
+			"\10" },
+		{ "reloaded", BUS_PATH, BUS_IFACE_MANAGER, "Reload", "", "\12" },
+		{ "tail", BUS_PATH_GUESTS "/vm_2dmediakit", BUS_IFACE_GUEST, "ConsoleTail", "",
+			"\14" },
+		{ "console", BUS_PATH_GUESTS "/vm_2dmediakit", BUS_IFACE_GUEST, "OpenConsole", "u",
+			"\16" },
+	};
+
+	event_note_daemon(&world->supervisor, EVENT_DAEMON, LOG_INFO, "began");
+	why_note(&world->guests[0], WHY_RESTART, "back-off", "start again in 1s", "restarts=%u/3",
+		1);
+	console_write(&world->guests[0].console, "login: ", 7, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+		sd_bus *b = recorded_caller(BUS_SOCKET_CONTROL);
+
+		send_call(b, asked[i].path, asked[i].interface, asked[i].member, asked[i].types, 9,
+			true);
+		write_seed(corpus, "client", asked[i].name, asked[i].head, 1, &heard,
+			"AGREE_UNIX_FD\r\n");
+		end(b);
+	}
 }
 
 static void record_calls(const char *corpus)
@@ -203,6 +242,7 @@ int main(int argc, char **argv)
 	log_set_sink(take_line);
 	(void)setup(NULL);
 	record_client(argv[1]);
+	record_answers(argv[1]);
 	record_calls(argv[1]);
 	record_handshake(argv[1]);
 	(void)teardown(NULL);
