@@ -7,11 +7,11 @@
 /* clang-format on */
 /* LIBS: libsystemd libcbor inih jansson */
 #include "alloc_fail.h"
+#include "open_files.h"
 #include "unit/bus_world.h"
 
 #include "fuzz/bus_wire.h"
 
-#include <dirent.h>
 #include <sys/resource.h>
 
 static const char hello[] = "\0AUTH ANONYMOUS\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n";
@@ -46,18 +46,6 @@ static void call_put(struct wire *w, const struct scene *s)
 	wire_align(w, start, 8);
 	if (s->body_len > 0)
 		wire_put(w, s->body, s->body_len);
-}
-
-static unsigned open_files(void)
-{
-	DIR *fds = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	assert_non_null(fds);
-	while (readdir(fds))
-		n++;
-	(void)closedir(fds);
-	return n;
 }
 
 /* The loop opens its timers when they are first set. */

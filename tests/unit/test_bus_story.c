@@ -2,40 +2,9 @@
 /* Events and decisions over the sockets, as the command reads them. */
 /* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/tally model policy cli/client_read cli/fields cli/view cli/story */
 /* LIBS: libsystemd libcbor inih jansson */
-#include "unit/bus_world.h"
+#include "unit/bus_client.h"
 
 #include "cli/story.h"
-
-/* cli/client's part is played by the world's own callers. */
-sd_bus *client_bus(struct client *c)
-{
-	return (sd_bus *)c;
-}
-
-const char *client_destination(const struct client *c)
-{
-	(void)c;
-	return NULL;
-}
-
-int client_ask(struct client *c, int error, sd_bus_message *m, struct client_reply *reply,
-	sd_bus_message **ret_answer)
-{
-	struct answer_box box = { 0 };
-
-	assert_true(error >= 0);
-	assert_true(sd_bus_call_async((sd_bus *)c, NULL, m, on_answer, &box, UINT64_MAX) >= 0);
-	sd_bus_message_unref(m);
-	run_dry();
-	assert_int_equal(box.n, 1);
-	*reply = (struct client_reply){ .done = true,
-		.status = sd_bus_message_get_error(box.m) ? 1 : 0 };
-	if (reply->status == 0)
-		*ret_answer = box.m;
-	else
-		sd_bus_message_unref(box.m);
-	return reply->status ? -EIO : 0;
-}
 
 struct heard_events {
 	struct view_event list[16];

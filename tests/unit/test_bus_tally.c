@@ -4,38 +4,10 @@
 /* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/tally model policy cli/client_read cli/fields cli/view cli/tally cli/counters */
 /* clang-format on */
 /* LIBS: libsystemd libcbor inih jansson */
-#include "unit/bus_world.h"
+#include "unit/bus_client.h"
 
 #include "cli/tally.h"
 #include "core/tally.h"
-
-/* cli/client's part is played by the world's own callers. */
-sd_bus *client_bus(struct client *c)
-{
-	return (sd_bus *)c;
-}
-
-const char *client_destination(const struct client *c)
-{
-	(void)c;
-	return NULL;
-}
-
-int client_ask(struct client *c, int error, sd_bus_message *m, struct client_reply *reply,
-	sd_bus_message **ret_answer)
-{
-	struct answer_box box = { 0 };
-
-	assert_true(error >= 0);
-	assert_true(sd_bus_call_async((sd_bus *)c, NULL, m, on_answer, &box, UINT64_MAX) >= 0);
-	sd_bus_message_unref(m);
-	run_dry();
-	assert_int_equal(box.n, 1);
-	assert_null(sd_bus_message_get_error(box.m));
-	*reply = (struct client_reply){ .done = true };
-	*ret_answer = box.m;
-	return 0;
-}
 
 static uint64_t count_of(const struct counts *c, const char *word)
 {

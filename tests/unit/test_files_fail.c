@@ -5,8 +5,8 @@
 /* LIBS: libsystemd */
 #include "alloc_fail.h"
 #include "call_fail.h"
+#include "open_files.h"
 
-#include <dirent.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -39,18 +39,6 @@ static int teardown(void **state)
 	(void)state;
 	(void)snprintf(command, sizeof(command), "rm -rf '%s'", dir);
 	return system(command);
-}
-
-static unsigned open_files(void)
-{
-	DIR *fds = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	assert_non_null(fds);
-	while (readdir(fds))
-		n++;
-	(void)closedir(fds);
-	return n;
 }
 
 /* One thing to do with files; each begins where `prepare` left them. */

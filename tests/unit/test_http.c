@@ -6,7 +6,6 @@
 #include "base/macro.h"
 #include "io/http.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <malloc.h>
 #include <setjmp.h>
@@ -17,6 +16,7 @@
 #include <cmocka.h>
 
 #include "http/service.h"
+#include "unit/open_files.h"
 
 #define TIMEOUT USEC_PER_SEC
 /* For a loaded machine; the strict bound is asserted in simulated time. */
@@ -353,24 +353,12 @@ static void test_limits(void **state)
 	asker_free(&a);
 }
 
-static int open_files(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	int n = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	(void)closedir(d);
-	return n;
-}
-
 static void test_flat(void **state)
 {
 	enum { WAVES = 250, WARM = 20, WIDTH = 8 };
 	static struct service s[WIDTH];
 	size_t warm = 0, end;
-	int files = open_files();
+	unsigned files = open_files();
 	struct asker a;
 
 	(void)state;

@@ -5,9 +5,9 @@
 /* LINK: base model/answer io/http io/http_exchange io/http_multi io/http_take io/tcp */
 /* LIBS: libcurl libsystemd */
 #include "alloc_fail.h"
+#include "open_files.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -251,18 +251,6 @@ static void test_tcp_without_memory(void **state)
 	alloc_sweep(attempt_alloc, &(struct asking){ .protocol = ANSWER_TCP }, 10);
 }
 
-static int open_files(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	int n = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	(void)closedir(d);
-	return n;
-}
-
 /* How often the call was tried before it came through without a failure. */
 static long sweep_calls(struct asking *a, enum call which, int error, bool blamed)
 {
@@ -270,7 +258,7 @@ static long sweep_calls(struct asking *a, enum call which, int error, bool blame
 	long n = 0;
 
 	for (; failed; n++) {
-		int files = open_files();
+		unsigned files = open_files();
 
 		assert_int_equal(sd_event_new(&a->event), 0);
 		calls.which = which;
