@@ -11,16 +11,7 @@ base=${3:-24000}
 # Long enough for the first round, for the state files it writes, and for readiness; then the calm is measured.
 warm=${WARM:-40}
 sizes=("1 8" "8 10" "40 10" "200 10")
-dir=$(mktemp -d)
-pids=()
-
-finish() {
-	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-	wait 2>/dev/null || true
-	rm -rf "$dir"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
+. "$(dirname "$0")/bed.sh"
 
 ulimit -n 8192
 total=0

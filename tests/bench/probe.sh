@@ -9,16 +9,7 @@ cd "$(dirname "$0")/../.."
 seconds=${1:-60}
 ports=8
 warm=5
-dir=$(mktemp -d)
-pids=()
-
-finish() {
-	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-	wait 2>/dev/null || true
-	rm -rf "$dir"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
+. tests/bench/bed.sh
 
 export PATH=$PATH:/usr/sbin
 for program in haproxy monit cc pkg-config; do
