@@ -174,6 +174,9 @@ static int parse_cell(const struct column *c, const char *s, size_t len, struct 
 	r = parse_decimal(s, len, 0, &v);
 	if (r < 0)
 		return r;
+	/* The one number that means that there is none. */
+	if (c->kind == KIND_U64 && v == BALLOON_ABSENT)
+		return -ERANGE;
 	if (c->kind == KIND_U64)
 		*(uint64_t *)field = v;
 	else if (v > (c->kind == KIND_BOOL ? 1 : 10000))

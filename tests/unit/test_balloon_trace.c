@@ -37,6 +37,7 @@ static const struct {
 	{ HEAD "0,A,1,1,1\n", "t:2: guest: the value cannot be read" },
 	{ HEAD "0,a,1, 1,1\n", "t:2: max: the value cannot be read" },
 	{ HEAD "0,a,1,1,99999999999999999999\n", "t:2: demand: the value is out of bounds" },
+	{ HEAD "0,a,1,18446744073709551615,1\n", "t:2: max: the value is out of bounds" },
 	{ HEAD "0,a,1,1,0x10\n", "t:2: demand: the value cannot be read" },
 	{ HEAD "0,a,1,2000000000,1\n", "t:2: max: a model guest has at most 1 TiB" },
 	{ HEAD "2,a,1,1,1\n1,a,1,1,1\n", "t:3: time: goes back" },
