@@ -3,9 +3,7 @@
 #ifndef MEDIAKIT_CLI_PAGE_H
 #define MEDIAKIT_CLI_PAGE_H
 
-#include <stddef.h>
-
-extern const char page_html[], page_html_end[];
+extern const char page_html[]; /* a text */
 
 /* What its Content-Security-Policy lets run: its own script and its own style, by their digests,
  * and nothing else. tests/metrics/page tells what they are when the page was changed. */

@@ -167,7 +167,7 @@ void pump_run(struct pump *p, usec_t now)
 	if (p->over)
 		return;
 	/* Before anybody is called slow: it may be us who were. */
-	if ((r = pump_fill(p)) <= 0) {
+	if (pump_fill(p) <= 0) {
 		pump_stop(p);
 		return;
 	}

@@ -442,8 +442,8 @@ int httpd_new(sd_event *event, const struct httpd_config *config, struct httpd *
 		return -ENOMEM;
 	h->config = *config;
 	h->idle_since = now_boottime();
-	h->page = response_of((char *)page_html, (size_t)(page_html_end - page_html),
-		MHD_RESPMEM_PERSISTENT, "text/html; charset=utf-8");
+	h->page = response_of((char *)page_html, strlen(page_html), MHD_RESPMEM_PERSISTENT,
+		"text/html; charset=utf-8");
 	int r = h->page ? worker_pool_new(event, &h->pool) : -ENOMEM;
 	if (r >= 0)
 		r = worker_queue_new(h->pool, "ask", SCRAPE_NUM, &h->queue);

@@ -7,7 +7,5 @@ __asm__(".pushsection .rodata.page, \"a\"\n"
 	".global page_html\n"
 	"page_html:\n"
 	".incbin \"units/status.html\"\n"
-	".global page_html_end\n"
-	"page_html_end:\n"
 	".byte 0\n"
 	".popsection\n");

@@ -325,11 +325,11 @@ int provision_base(struct provision *p)
 	} else {
 		p->record.glibc[0] = '\0';
 		r = make_base(p, digest, name);
-		if (r >= 0)
-			remember_source(p, digest, name);
 		p->base_is_new = true;
-		if (r >= 0)
+		if (r >= 0) {
+			remember_source(p, digest, name);
 			r = provision_remember_base(p);
+		}
 	}
 	if (r < 0)
 		return r;

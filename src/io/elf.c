@@ -278,10 +278,11 @@ int elf_read(const void *data, size_t len, struct elf_info *ret, struct reason *
 	if (elf_version(EV_CURRENT) == EV_NONE)
 		return -ENOMEM;
 	f.info = calloc(1, sizeof(*f.info));
-	f.elf = f.info ? elf_memory(bytes, len) : NULL;
+	if (!f.info)
+		return -ENOMEM;
+	f.elf = elf_memory(bytes, len);
 	int r = f.elf ? read_all(&f)
-		      : reason_set(reason, f.info ? -EBADMSG : -ENOMEM, "it is damaged: %s",
-				f.info ? elf_errmsg(-1) : "no memory");
+		      : reason_set(reason, -EBADMSG, "it is damaged: %s", elf_errmsg(-1));
 	if (r >= 0)
 		*ret = *f.info;
 	(void)elf_end(f.elf);
