@@ -8,9 +8,12 @@
  * younger than `watch`, all loans that young are returned at once, and the level that hurt becomes
  * a learned floor, which stands firm for a while, longer with each lesson, and then decays. A guest
  * that needs memory gets it at once from what the host has above `critical`; that others shrink for
- * it comes after. What a guest says of itself is believed only while it is fresh and not absurd; a
- * guest nobody can see into gives nothing. Rejected: sharing in proportion (squeezed), which takes
- * from guests in need, and one threshold (MOM), which is never at rest. */
+ * it comes after. Near the critical line there is haste: large steps, short rests, lessons that
+ * fade fast, and whoever only rests is woken when another's need cannot be met. A lesson that only
+ * the answers taught (no counter moved) does not fade fast: that guest's word does not show when it
+ * hurts, so each try would hurt again. What a guest says of itself is believed only while it is
+ * fresh and not absurd; a guest nobody can see into gives nothing. Rejected: sharing in proportion
+ * (squeezed), which takes from guests in need, and one threshold (MOM), which is never at rest. */
 #ifndef MEDIAKIT_POLICY_BALLOON_H
 #define MEDIAKIT_POLICY_BALLOON_H
 
@@ -85,6 +88,9 @@ NAME_TABLE_DECLARE(balloon_reason, enum balloon_reason);
 /* Every number of the controller. Shares are per mille of the guest's maximum where not said. */
 struct balloon_policy {
 	unsigned enter_pct, leave_pct; /* of the host's memory: [Pool] ShrinkBelow=, LeaveAbove= */
+	/* Of the way from the critical line up to where need begins, at most what the largest guest
+	 * grows by at once: a host with no more is tight. */
+	unsigned near_permille;
 	unsigned psi_enter, psi_leave; /* hundredths of a percent, memory some avg10 */
 	usec_t period, period_tcg;     /* between decisions */
 	usec_t period_ease;            /* while no guest is below its maximum and none need be */
@@ -95,20 +101,24 @@ struct balloon_policy {
 	uint64_t low_kib;
 	uint64_t step_first_kib;  /* the first loan of a series; doubled while nothing is felt */
 	unsigned step_permille;   /* no loan is larger */
-	unsigned urgent_permille; /* except while the host is below `critical` */
+	unsigned urgent_permille; /* except while the host is tight */
 	unsigned grow_permille;   /* a guest in distress gets this at once, or its loans back */
 	uint64_t change_min_kib;  /* smaller changes are not worth a guest's exit */
 	usec_t watch;             /* how long a loan is on trial */
 	usec_t recover;           /* no shrink that long after distress or growth */
 	usec_t recover_lesson;    /* nor that long after a loan that hurt */
-	/* ... that long while the host is below `critical`, doubled each time the same guest hurts
+	/* ... that long while the host is tight, doubled each time the same guest hurts
 	 * in the same state. */
-	usec_t recover_critical;
+	usec_t recover_tight;
 	usec_t recover_ample; /* and that long where more than a third is usable; also the
 			       * half-life of a learned floor then, doubled likewise */
 	usec_t learned_firm;  /* a learned floor stands that long, doubled with each lesson ... */
 	usec_t learned_firm_max;
 	usec_t learned_half; /* ... then what is above the minimum halves in this time */
+	/* Using so much less than when it last hurt, a guest rests no longer than `recover`. */
+	unsigned other_permille;
+	/* Left usable on top of what was when only the answers told that it hurt. */
+	unsigned unseen_permille;
 	uint64_t swap_kib_s; /* swapping faster than this is distress */
 	unsigned faults_s;   /* major faults above three times the guest's usual and this */
 	usec_t latency_more; /* answers slower than twice the usual and this, twice running */
@@ -190,6 +200,8 @@ struct balloon_memory {
 	usec_t learned_until, learned_decayed;
 	usec_t lesson_at;
 	uint64_t lesson_usable_kib; /* usable memory when that lesson hurt */
+	uint64_t lesson_used_kib;   /* and the rest of what it had */
+	bool lesson_unseen;         /* no counter moved, only the answers told of it */
 	unsigned again;             /* lessons in a row with about that much */
 	unsigned lessons;
 	/* set aside */
@@ -225,7 +237,8 @@ struct balloon_seat {
 		bool pending;              /* an order stands unconfirmed */
 		bool withdraw;             /* and is to be withdrawn */
 		bool fresh;                /* the statistics are new since the last decision */
-		bool critical;             /* the host is about to fail */
+		bool tight;                /* the host is near its critical line, or below it */
+		bool light_rest;           /* it rests, but was not hurt within `recover` */
 		uint64_t fall_kib_s; /* of usable memory, right now, by the guest's own doing */
 	} work;
 };
@@ -233,13 +246,14 @@ struct balloon_seat {
 /* What is remembered of the pool. Zero at the beginning. */
 struct balloon_pool_memory {
 	bool pressed;    /* between entering and leaving host need */
-	bool critical;   /* below the critical line, until half way back to where need begins */
+	bool tight;      /* near its critical line or below it: near_permille */
 	usec_t eased_at; /* since when it is not */
 };
 
 struct balloon_outcome {
 	bool pressed;
 	bool critical;        /* the host is below its critical line */
+	bool tight;           /* or near it: haste */
 	bool degraded;        /* the minimums and the reserve together are over the host's memory */
 	bool blind;           /* the host's own memory is not known: nobody shrinks */
 	uint64_t need_kib;    /* what the guests are to give in all */

@@ -22,7 +22,7 @@ static inline uint64_t balloon_clamp(uint64_t v, uint64_t low, uint64_t high)
 }
 
 /* Judges the statistics and fills the seat's work: limits, signs, why it may not give. */
-void balloon_sense(const struct balloon_policy *p, const struct balloon_pool *pool, bool critical,
+void balloon_sense(const struct balloon_policy *p, const struct balloon_pool *pool, bool tight,
 	struct balloon_seat *s);
 
 /* The level before the oldest loan still on trial; 0: none is. Forgets older ones. */
@@ -43,8 +43,9 @@ void balloon_learn(
 uint64_t balloon_grant(const struct balloon_policy *p, struct balloon_seat *seats, size_t n,
 	uint64_t budget, uint64_t *ret_granted);
 
-/* Takes `need` from those who may give, by slack over weight. */
-void balloon_collect(const struct balloon_policy *p, const struct balloon_pool *pool,
-	struct balloon_seat *seats, size_t n, uint64_t need, bool urgent);
+/* Takes `need` from those who may give, by slack over weight. `urgent`: in large steps. `dry`:
+ * somebody's need cannot be met, so those who only rest are asked as well. */
+void balloon_collect(const struct balloon_policy *p, struct balloon_seat *seats, size_t n,
+	uint64_t need, bool urgent, bool dry);
 
 #endif

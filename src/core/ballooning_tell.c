@@ -62,6 +62,7 @@ static void note_why(struct guest *g, const struct pool *pool)
 		"swap-in=%llu faults=%llu latency=%llums rss=%s trial=%s",
 		mib(t[0], 16, pool->in.available_kib), mib(t[1], 16, pool->in.total_kib),
 		pool->outcome.critical  ? " critical"
+		: pool->outcome.tight   ? " tight"
 		: pool->outcome.pressed ? " pressed"
 					: "",
 		mib(t[2], 16, pool->outcome.need_kib), mib(t[3], 16, d->from_kib),

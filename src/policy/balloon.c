@@ -14,11 +14,24 @@ void balloon_policy_from_spec(const struct spec *spec, struct balloon_policy *re
 
 /* The host in numbers that can be added. */
 struct host {
-	uint64_t total, available, critical, enter, leave;
+	uint64_t total, available, critical, near, enter, leave;
 	bool blind;
 };
 
-static struct host read_host(const struct balloon_policy *p, const struct balloon_pool *pool)
+/* What the largest guest grows by at once. */
+static uint64_t largest_growth(
+	const struct balloon_policy *p, const struct balloon_seat *seats, size_t n)
+{
+	uint64_t max = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (seats[i].in.phase != BALLOON_AWAY && seats[i].in.max_kib <= BALLOON_KIB_MAX)
+			max = MAX(max, seats[i].in.max_kib);
+	return balloon_part(max, p->grow_permille, 1000);
+}
+
+static struct host read_host(
+	const struct balloon_policy *p, const struct balloon_pool *pool, uint64_t growth)
 {
 	struct host h = {
 		.total = MIN(pool->total_kib, BALLOON_KIB_MAX),
@@ -34,6 +47,7 @@ static struct host read_host(const struct balloon_policy *p, const struct balloo
 	h.enter = MAX(reserve, balloon_part(h.total, p->enter_pct, 100));
 	h.leave = MAX(reserve + reserve / 2, balloon_part(h.total, p->leave_pct, 100));
 	h.leave = MAX(h.leave, h.enter);
+	h.near = MIN(balloon_part(h.enter - h.critical, p->near_permille, 1000), growth);
 	return h;
 }
 
@@ -45,11 +59,11 @@ static void update_pressure(const struct balloon_policy *p, const struct balloon
 	bool leave = h->available >= h->leave && !(psi && pool->psi_some_avg10 > p->psi_leave);
 
 	if (h->blind)
-		m->critical = false;
-	else if (h->available < h->critical)
-		m->critical = true;
-	else if (h->available >= h->critical + (h->enter - h->critical) / 2)
-		m->critical = false;
+		m->tight = false;
+	else if (h->available < h->critical + h->near)
+		m->tight = true;
+	else if (h->available >= h->critical + h->near + MAX(h->near / 2, p->change_min_kib))
+		m->tight = false;
 	if (h->blind)
 		m->pressed = false;
 	else if (!m->pressed && enter)
@@ -194,7 +208,7 @@ static void sense_all(const struct balloon_policy *p, const struct balloon_pool 
 
 	ret->period = USEC_INFINITY;
 	for (size_t i = 0; i < n; i++) {
-		balloon_sense(p, pool, m->critical, &seats[i]);
+		balloon_sense(p, pool, m->tight, &seats[i]);
 		if (seats[i].in.phase == BALLOON_AWAY)
 			continue;
 		minimums += MIN(seats[i].in.min_kib, seats[i].work.limit);
@@ -211,17 +225,18 @@ void balloon_decide(const struct balloon_policy *policy, const struct balloon_po
 	struct balloon_pool_memory *pool_memory, struct balloon_seat *seats, size_t n,
 	struct balloon_outcome *ret)
 {
-	struct host h = read_host(policy, pool);
+	n = MIN(n, (size_t)SPEC_GUESTS_MAX);
+	struct host h = read_host(policy, pool, largest_growth(policy, seats, n));
 	uint64_t lack;
 
-	n = MIN(n, (size_t)SPEC_GUESTS_MAX);
 	*ret = (struct balloon_outcome){
 		.enter_kib = h.enter,
 		.leave_kib = h.leave,
 		.blind = h.blind,
+		.critical = !h.blind && h.available < h.critical,
 	};
 	update_pressure(policy, pool, &h, pool_memory);
-	ret->critical = pool_memory->critical;
+	ret->tight = pool_memory->tight;
 	sense_all(policy, pool, pool_memory, seats, n, &h, ret);
 	for (size_t i = 0; i < n; i++)
 		if (overridden(&seats[i].in, pool->now) && seats[i].work.max &&
@@ -232,7 +247,7 @@ void balloon_decide(const struct balloon_policy *policy, const struct balloon_po
 		&ret->granted_kib);
 	ret->pressed = pool_memory->pressed;
 	ret->need_kib = need_of(policy, &h, pool_memory, seats, n, ret->granted_kib, lack);
-	balloon_collect(policy, pool, seats, n, ret->need_kib, ret->critical);
+	balloon_collect(policy, seats, n, ret->need_kib, ret->tight, ret->tight && lack > 0);
 	return_loans(policy, pool, &h, pool_memory, seats, n, ret);
 	for (size_t i = 0; i < n; i++)
 		finish(&seats[i], pool->now, policy);

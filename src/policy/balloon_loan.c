@@ -18,17 +18,22 @@ uint64_t balloon_halve(uint64_t v, usec_t elapsed, usec_t half)
 }
 
 /* A lesson stands firm and then halves, slowly; at once and faster while the host is about to fail,
- * which would take guests whole; but slower each time the same guest was hurt in the same state. */
+ * which would take guests whole; but slower each time the same guest was hurt in the same state,
+ * and never fast where the guest's own counters do not show when it hurts: there every try hurts.
+ */
 void balloon_decay(const struct balloon_policy *p, struct balloon_seat *s, usec_t now)
 {
 	struct balloon_memory *m = s->memory;
 	unsigned again = MIN(m->again, 6u);
-	usec_t half = s->work.critical ? p->recover_ample << again : p->learned_half;
+	bool fast = s->work.tight && !m->lesson_unseen;
+	usec_t half = fast ? p->recover_ample << again : p->learned_half;
 	usec_t from = m->learned_decayed;
 
 	m->learned_kib = MIN(m->learned_kib, BALLOON_KIB_MAX);
-	if (!s->work.critical)
+	if (!s->work.tight)
 		from = MAX(from, m->learned_until);
+	else if (!fast)
+		from = MAX(from, usec_add(m->lesson_at, p->recover_lesson));
 	/* In steps, lest rounding eat the decay. */
 	if (now > from && now - from >= 10 * USEC_PER_SEC) {
 		m->learned_kib = balloon_halve(m->learned_kib, now - from, half);
@@ -58,7 +63,7 @@ void balloon_learn(
 	struct balloon_memory *m = s->memory;
 	uint64_t lent = balloon_less(MIN(loan_level, s->work.max), s->work.actual);
 	uint64_t half = MAX(lent / 2, p->step_first_kib);
-	uint64_t level = s->work.usable + MIN(lent, half);
+	uint64_t more = MIN(lent, half);
 	bool episode = m->hurt_at && usec_sub(now, m->hurt_at) < p->recover;
 
 	if (!episode) {
@@ -68,11 +73,13 @@ void balloon_learn(
 
 		m->again = same ? MIN(m->again + 1, 16u) : 0;
 		m->lesson_usable_kib = s->work.usable;
+		m->lesson_used_kib = s->work.actual - s->work.usable;
 		m->lessons = MIN(m->lessons + 1, 16u);
 		m->step_kib = 0;
 	}
-	if (level > m->learned_kib)
-		m->learned_kib = level;
+	if (m->lesson_unseen)
+		more = MAX(more, balloon_part(s->work.max, p->unseen_permille, 1000));
+	m->learned_kib = MAX(m->learned_kib, s->work.usable + more);
 	usec_t firm = p->learned_firm;
 	for (unsigned i = 1; i < m->lessons && firm < p->learned_firm_max; i++)
 		firm *= 2;

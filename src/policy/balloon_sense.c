@@ -155,7 +155,7 @@ static void draw_lines(const struct balloon_policy *p, struct balloon_seat *s)
 	uint64_t low = MAX(balloon_part(w->max, p->low_permille, 1000), p->low_kib);
 
 	w->keep = balloon_clamp(2 * fall, keep, MAX(keep, w->max / 3));
-	if (w->critical)
+	if (w->tight)
 		w->keep = keep;
 	w->low = MIN(low, keep);
 	w->keep = MAX(w->keep, MIN(s->memory->learned_kib, w->max));
@@ -193,7 +193,12 @@ static bool slow_answers(
 		return m->latency_high >= 2;
 	}
 	m->latency_high = 0;
-	m->latency_usual = m->latency_usual ? (m->latency_usual * 7 + now) / 8 : now;
+	/* Nor does it follow while a loan is on trial, or a loan given back by inches would hurt
+	 * without anybody noticing. */
+	if (!m->latency_usual)
+		m->latency_usual = now;
+	else if (!on_trial)
+		m->latency_usual = (m->latency_usual * 7 + now) / 8;
 	return false;
 }
 
@@ -268,8 +273,11 @@ static void feel(const struct balloon_policy *p, const struct balloon_pool *pool
 	w->grow_to = grow_to(p, s, level);
 	if (!w->hard)
 		return;
-	if (level)
+	if (level) {
+		m->lesson_unseen =
+			w->sign == BALLOON_LATENCY && !r.swap_in && !r.swap_out && !r.faults;
 		balloon_learn(p, s, level, now);
+	}
 	m->hurt_at = now;
 }
 
@@ -348,18 +356,22 @@ static bool resting(const struct balloon_policy *p, const struct balloon_seat *s
 
 	usec_t peace = p->recover, rest = p->recover_lesson;
 
-	if (s->work.critical) {
+	if (s->work.tight && !m->lesson_unseen) {
 		/* With that much usable it was no lack of memory for long. */
 		bool ample = s->work.usable > s->work.max / 3;
 		unsigned doubled = MIN(m->again, 5u);
 
 		peace = ample ? p->recover_ample : peace;
-		rest = MIN((ample ? p->recover_ample : p->recover_critical) << doubled, rest);
+		rest = MIN((ample ? p->recover_ample : p->recover_tight) << doubled, rest);
 	}
+	/* Using so much less than when it hurt, it is no longer the guest that hurt. */
+	uint64_t used = s->work.actual - s->work.usable;
+	if (used + balloon_part(s->work.max, p->other_permille, 1000) < m->lesson_used_kib)
+		rest = MIN(rest, p->recover);
 	if (recent(m->hurt_at, now, peace))
 		return true;
 	return recent(m->lesson_at, now, rest) ||
-	       (!s->work.critical && recent(m->grown_at, now, p->recover));
+	       (!s->work.tight && recent(m->grown_at, now, p->recover));
 }
 
 /* Blindness while a loan is out: the loan goes back, since its trial cannot be watched. */
@@ -376,7 +388,7 @@ static void lose_sight(const struct balloon_policy *p, struct balloon_seat *s, u
 	}
 }
 
-void balloon_sense(const struct balloon_policy *p, const struct balloon_pool *pool, bool critical,
+void balloon_sense(const struct balloon_policy *p, const struct balloon_pool *pool, bool tight,
 	struct balloon_seat *s)
 {
 	struct balloon_memory *m = s->memory;
@@ -384,7 +396,7 @@ void balloon_sense(const struct balloon_policy *p, const struct balloon_pool *po
 	usec_t now = pool->now, counted_at = m->update_at;
 
 	*w = (struct balloon_work){
-		.sign = BALLOON_STEADY, .block = BALLOON_STEADY, .critical = critical
+		.sign = BALLOON_STEADY, .block = BALLOON_STEADY, .tight = tight
 	};
 	s->out = (struct balloon_decision){ .action = BALLOON_HOLD };
 	w->period = s->in.tcg ? p->period_tcg : p->period;
@@ -411,6 +423,7 @@ void balloon_sense(const struct balloon_policy *p, const struct balloon_pool *po
 			draw_lines(p, s);
 	}
 	if (back && m->n_loans > 0) {
+		m->lesson_unseen = false;
 		balloon_learn(p, s, balloon_loan_level(p, m, now), now);
 		m->hurt_at = now;
 		w->sign = w->sign == BALLOON_STEADY ? BALLOON_TOOK_BACK : w->sign;
@@ -432,4 +445,5 @@ void balloon_sense(const struct balloon_policy *p, const struct balloon_pool *po
 		w->block = BALLOON_WAITING;
 	else if (resting(p, s, now))
 		w->block = BALLOON_RECOVERING;
+	w->light_rest = !recent(m->hurt_at, now, p->recover);
 }

@@ -120,14 +120,16 @@ static void take(struct balloon_seat *s, uint64_t kib)
 }
 
 /* Whether the guest may be asked at all; where not, `out` says why. */
-static bool donor(const struct balloon_policy *p, struct balloon_seat *s, bool urgent)
+static bool donor(const struct balloon_policy *p, struct balloon_seat *s, bool urgent, bool dry)
 {
 	struct balloon_work *w = &s->work;
+	/* What it has learned stands, and what is above that another needs more. */
+	bool woken = w->block == BALLOON_RECOVERING && w->light_rest && dry;
 
 	s->out.slack_kib = s->out.sighted ? slack_of(s) : 0;
 	w->spare = 0;
 	if (s->out.action != BALLOON_HOLD || w->sign != BALLOON_STEADY ||
-		w->block != BALLOON_STEADY)
+		(w->block != BALLOON_STEADY && !woken))
 		return false;
 	w->spare = spare_of(p, s, urgent);
 	return w->spare > 0;
@@ -231,15 +233,14 @@ static enum balloon_reason why_not(const struct balloon_policy *p, const struct 
 								     : BALLOON_NO_SLACK;
 }
 
-void balloon_collect(const struct balloon_policy *p, const struct balloon_pool *pool,
-	struct balloon_seat *seats, size_t n, uint64_t need, bool urgent)
+void balloon_collect(const struct balloon_policy *p, struct balloon_seat *seats, size_t n,
+	uint64_t need, bool urgent, bool dry)
 {
-	(void)pool;
 	for (size_t i = 0; i < n; i++) {
 		struct balloon_seat *s = &seats[i];
 
 		s->work.cause = cause_of(s, need > 0);
-		if (!donor(p, s, urgent))
+		if (!donor(p, s, urgent, dry))
 			continue;
 		if (s->work.cause == BALLOON_IDLE || s->work.cause == BALLOON_OVER_LIMIT)
 			collect_own(s);

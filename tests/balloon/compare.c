@@ -121,14 +121,14 @@ static void print_table(void)
 static int failures;
 
 /* Aims that are missed and told so, held to what is reached lest it become worse:
- *  - cache: Proxmox returns more, and has the guest read its working set again and again for it;
- *  - lying: a guest that admits to nothing is only known to hurt by its answers, each time anew. */
+ *  - cache: who knew the working set, and took all the rest of the guest at once, would return
+ *    1.58 GiB. Proxmox returns more and has the guest read its working set for the rest of the
+ *    hour: 2790 guest-seconds under pressure, more than all traces together may have. */
 static const struct {
 	const char *trace, *what;
 	double reached;
 } known[] = {
-	{ "cache", "GiB returned", 1.5 },
-	{ "lying", "turns in 10 minutes", 4 },
+	{ "cache", "GiB returned", 1.55 },
 };
 
 static void hold(bool holds, const char *trace, const char *what, double ours_is, double limit)

@@ -298,7 +298,7 @@ static void test_trial(void **state)
 	expect(&t, 0, BALLOON_HOLD, BALLOON_RECOVERING);
 	assert_in_range(t.seats[0].out.floor_kib, half - 1, half + 1);
 	for (unsigned i = 0; i < 600; i++) {
-		t.pool.available_kib = 1 * GIB;
+		t.pool.available_kib = 2 * GIB;
 		pass(&t);
 		obey(&t);
 		assert_true(t.seats[0].in.actual_kib >= half - 1);
@@ -307,6 +307,167 @@ static void test_trial(void **state)
 	t.pool.now += 3 * USEC_PER_HOUR;
 	look(&t);
 	assert_true(t.seats[0].out.floor_kib < before);
+}
+
+/* Haste begins while something can still grow out of what is above the critical line. */
+static void test_near(void **state)
+{
+	struct table t;
+
+	(void)state;
+	table_init(&t, 1);
+	t.pool.available_kib = 2 * GIB;
+	look(&t);
+	assert_false(t.outcome.tight);
+	assert_int_equal(t.seats[0].out.target_kib, 6 * GIB - 64 * MIB);
+	t.pool.available_kib = 1800 * MIB; /* 512 MiB, and a third of the way to 4.8 GiB */
+	pass(&t);
+	assert_true(t.outcome.tight);
+	assert_false(t.outcome.critical);
+	assert_int_equal(t.seats[0].out.target_kib, 6 * GIB - 768 * MIB);
+	t.pool.available_kib = 2500 * MIB;
+	pass(&t);
+	assert_true(t.outcome.tight);
+	t.pool.available_kib = 2800 * MIB;
+	pass(&t);
+	assert_false(t.outcome.tight);
+	/* A pool of small guests needs less in hand, however large the host. */
+	t.seats[0].in = guest(1 * GIB, 256 * MIB, 900 * MIB);
+	t.pool.available_kib = 800 * MIB;
+	pass(&t);
+	assert_false(t.outcome.tight);
+}
+
+/* Lends for five ticks and hurts by `hurt`. */
+static void lend_and_hurt(struct table *t, uint64_t swapped, usec_t latency)
+{
+	look(t);
+	for (unsigned i = 0; i < 5; i++) {
+		obey(t);
+		pass(t);
+	}
+	assert_true(t->seats[0].in.actual_kib < 6 * GIB);
+	t->seats[0].in.swap_in_kib += swapped;
+	t->seats[0].in.latency = latency;
+	pass(t);
+	if (latency > 100 * USEC_PER_MSEC) {
+		obey(t);
+		pass(t); /* twice running */
+	}
+	assert_int_equal(t->seats[0].out.action, BALLOON_GROW);
+	obey(t);
+	t->seats[0].in.latency = 10 * USEC_PER_MSEC;
+	pass(t);
+	expect(t, 0, BALLOON_HOLD, BALLOON_RECOVERING);
+}
+
+/* The guest that hurt is left alone for ten minutes; one that uses a gigabyte less is another. */
+static void test_another(void **state)
+{
+	for (unsigned less = 0; less < 2; less++) {
+		struct table t;
+
+		(void)state;
+		table_init(&t, 1);
+		t.pool.available_kib = 3 * GIB;
+		lend_and_hurt(&t, 4096, 10 * USEC_PER_MSEC);
+		t.seats[0].in.actual_kib = 6 * GIB;
+		t.seats[0].in.usable_kib = 4 * GIB;
+		for (unsigned i = 0; i < 40; i++)
+			pass(&t);
+		t.seats[0].in.usable_kib = less ? 5950 * MIB : 5 * GIB;
+		t.seats[0].in.unused_kib = t.seats[0].in.caches_kib = 3 * GIB;
+		for (unsigned i = 0; i < 3; i++)
+			pass(&t);
+		if (less)
+			expect(&t, 0, BALLOON_SHRINK, BALLOON_HOST_NEED);
+		else
+			expect(&t, 0, BALLOON_HOLD, BALLOON_RECOVERING);
+	}
+}
+
+/* Slow answers and not one fault: its counters do not show when it hurts, so even a host about to
+ * fail does not try that level again soon. Where a counter moved, it does. */
+static void test_unseen(void **state)
+{
+	for (unsigned seen = 0; seen < 2; seen++) {
+		struct table t;
+
+		(void)state;
+		table_init(&t, 1);
+		t.pool.available_kib = 3 * GIB;
+		lend_and_hurt(&t, seen ? 4096 : 0, (seen ? 10 : 500) * USEC_PER_MSEC);
+		uint64_t floor = t.memory[0].learned_kib;
+
+		for (unsigned i = 0; i < 270; i++) { /* nine minutes */
+			t.pool.available_kib = 600 * MIB;
+			pass(&t);
+			obey(&t);
+		}
+		assert_true(t.outcome.tight);
+		if (seen)
+			assert_true(t.seats[0].in.usable_kib < floor / 2);
+		else
+			assert_true(t.seats[0].in.usable_kib >= floor);
+	}
+}
+
+/* What slows down by inches while it gives by inches is measured against what it was before. */
+static void test_inches(void **state)
+{
+	struct table t;
+	bool hurt = false;
+
+	(void)state;
+	table_init(&t, 1);
+	t.pool.available_kib = 3 * GIB;
+	t.seats[0].in.latency = 100 * USEC_PER_MSEC;
+	look(&t);
+	for (unsigned i = 0; i < 60 && !hurt; i++) {
+		obey(&t);
+		t.pool.available_kib = 3 * GIB;
+		t.seats[0].in.latency = t.seats[0].in.latency * 21 / 20;
+		pass(&t);
+		hurt = t.seats[0].out.reason == BALLOON_LATENCY;
+	}
+	assert_true(hurt);
+	assert_true(t.seats[0].in.latency < 350 * USEC_PER_MSEC);
+}
+
+/* Whoever only rests is woken where another's need cannot be met, but gives no more than its lesson
+ * leaves it. */
+static void test_woken(void **state)
+{
+	for (unsigned need = 0; need < 2; need++) {
+		struct table t;
+
+		(void)state;
+		table_init(&t, 2);
+		t.seats[1].in.phase = BALLOON_BOOTING;
+		t.seats[1].in.actual_kib = 3 * GIB;
+		t.seats[1].in.usable_kib = t.seats[1].in.unused_kib = 1 * GIB;
+		t.pool.available_kib = 3 * GIB;
+		lend_and_hurt(&t, 4096, 10 * USEC_PER_MSEC);
+		t.seats[0].in.usable_kib = 1900 * MIB;
+		t.seats[0].in.unused_kib = t.seats[0].in.caches_kib = 950 * MIB;
+		t.memory[0].learned_kib = 1500 * MIB;
+		t.pool.available_kib = 500 * MIB;
+		for (unsigned i = 0; i < 32; i++)
+			pass(&t);
+		if (need)
+			t.seats[1].in.usable_kib = 100 * MIB;
+		t.memory[0].learned_kib = 1500 * MIB;
+		pass(&t);
+		assert_true(t.outcome.tight);
+		if (!need) {
+			expect(&t, 0, BALLOON_HOLD, BALLOON_RECOVERING);
+			continue;
+		}
+		expect(&t, 1, BALLOON_HOLD, BALLOON_POOL_DRY);
+		expect(&t, 0, BALLOON_SHRINK, BALLOON_HOST_NEED);
+		assert_in_range(t.seats[0].in.actual_kib - t.seats[0].out.target_kib, 64 * MIB,
+			1900 * MIB - t.memory[0].learned_kib);
+	}
 }
 
 static void test_growth(void **state)
@@ -434,6 +595,11 @@ int main(void)
 		cmocka_unit_test(test_donors),
 		cmocka_unit_test(test_never),
 		cmocka_unit_test(test_trial),
+		cmocka_unit_test(test_near),
+		cmocka_unit_test(test_another),
+		cmocka_unit_test(test_unseen),
+		cmocka_unit_test(test_inches),
+		cmocka_unit_test(test_woken),
 		cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_stuck),
 		cmocka_unit_test(test_override),
