@@ -6,6 +6,7 @@
 #include "model/utf8.h"
 #include "virt/facts.h"
 #include "virt/hint.h"
+#include "virt/shares.h"
 
 #include <libvirt/libvirt-qemu.h>
 #include <stdarg.h>
@@ -190,16 +191,6 @@ static int call_stats(struct call *call, const struct call_on *on)
 	return n > 0 ? 0 : call_refused(call, -ESRCH, "libvirt has no statistics of the domain");
 }
 
-/* CPUWeight's scale is systemd's, 1 to 10000 around 100. libvirt hands the number to the cgroup as
- * it is, and that takes this scale in version 2, but shares around 1024 in version 1
- * (systemd.resource-control(5)). */
-static unsigned long long cpu_shares(unsigned weight)
-{
-	bool unified = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
-
-	return unified ? weight : MAX((unsigned long long)weight * 1024 / 100, 2ULL);
-}
-
 static int call_cpu_tune(struct call *call, const struct call_on *on)
 {
 	enum { PERIOD_USEC = 100000 }; /* systemd's own, and libvirt's default */
@@ -209,7 +200,7 @@ static int call_cpu_tune(struct call *call, const struct call_on *on)
 
 	if (call->weight > 0)
 		r = virTypedParamsAddULLong(&params, &n, &max, VIR_DOMAIN_SCHEDULER_CPU_SHARES,
-			cpu_shares(call->weight));
+			shares_of_weight(SHARES_CGROUPS, call->weight));
 	if (r == 0)
 		r = virTypedParamsAddULLong(
 			&params, &n, &max, VIR_DOMAIN_SCHEDULER_GLOBAL_PERIOD, PERIOD_USEC);
