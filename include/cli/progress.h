@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tells what is being waited for: on a terminal one live line, elsewhere a line for each change. On
- * stderr. A unit that runs the command is given more time by systemd for as long as the guest
- * moves. */
+/* Tells what is being waited for: on a terminal one live line, elsewhere a line for each step, and
+ * at most one a second for what changes inside it. On stderr. A unit that runs the command is given
+ * more time by systemd for as long as the guest moves. */
 #ifndef MEDIAKIT_CLI_PROGRESS_H
 #define MEDIAKIT_CLI_PROGRESS_H
 
@@ -12,8 +12,10 @@ struct progress {
 	struct style style;
 	usec_t began; /* BOOTTIME */
 	usec_t told_systemd;
+	usec_t told_line; /* when `last` was said */
 	bool painted;    /* a live line stands */
 	char last[1024]; /* the plain line said last, without its times */
+	char step[48];   /* and the step that it told: state, rung, press */
 };
 
 void progress_begin(struct progress *p);

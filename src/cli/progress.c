@@ -14,6 +14,8 @@
 #define EXTEND_EVERY (5 * USEC_PER_SEC)
 /* A start that takes longer than this is not waited for: the guest's own deadlines are shorter. */
 #define EXTEND_MAX (60 * USEC_PER_MINUTE)
+/* A guest that shuts down names dozens of units in its first second. */
+#define LINE_EVERY (1 * USEC_PER_SEC)
 
 void progress_begin(struct progress *p)
 {
@@ -31,15 +33,22 @@ void progress_end(struct progress *p)
 
 /* Two lines that differ only in how long something has lasted, or will last, tell the same. So the
  * text to compare is made for a moment so late that every age is the same and nothing is to
- * come. */
+ * come. What is held back now is news still when the second is over. */
 static bool is_news(struct progress *p, const struct view_guest *g)
 {
-	char text[PROGRESS_TEXT_MAX];
+	char text[PROGRESS_TEXT_MAX], step[sizeof(p->step)];
+	usec_t now = now_boottime();
 
 	(void)progress_text(text, sizeof(text), g, g->state_since + 1000 * USEC_PER_DAY);
 	if (strcmp(text, p->last) == 0)
 		return false;
+	(void)snprintf(
+		step, sizeof(step), "%s %s %u", g->state, g->ladder_rung, g->ladder_presses);
+	if (strcmp(step, p->step) == 0 && now < p->told_line + LINE_EVERY)
+		return false;
 	(void)snprintf(p->last, sizeof(p->last), "%s", text);
+	(void)snprintf(p->step, sizeof(p->step), "%s", step);
+	p->told_line = now;
 	return true;
 }
 

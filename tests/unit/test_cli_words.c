@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ages, reasons, progress, exit statuses, options and the guess at a mistyped word. */
-/* LINK: base model/utf8 cli/view cli/words cli/term cli/args cli/verb */
+/* LINK: base model/utf8 cli/view cli/words cli/term cli/args cli/verb cli/progress */
 /* LIBS: libsystemd */
 #include "unit/cli_view.h"
 
 #include "cli/args.h"
+#include "cli/progress.h"
 #include "cli/verb.h"
 #include "cli/words.h"
 
 #include <fcntl.h>
 #include <locale.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static void ages(void **state)
 {
@@ -322,6 +325,65 @@ static void the_nearest_word(void **state)
 	}
 }
 
+/* How many plain lines progress_show() has written so far. */
+static unsigned lines_in(int fd)
+{
+	char text[16384];
+	unsigned n = 0;
+	ssize_t size = pread(fd, text, sizeof(text), 0);
+
+	assert_in_range(size, 0, sizeof(text) - 1);
+	for (ssize_t i = 0; i < size; i++)
+		n += text[i] == '\n';
+	return n;
+}
+
+/* Not a terminal: each step is told at once, and what a guest says inside one once a second. */
+static void plain_lines(void **state)
+{
+	struct view_guest *g = calloc(1, sizeof(*g));
+	struct progress p;
+	int was = dup(STDERR_FILENO), fd = memfd_create("lines", MFD_CLOEXEC);
+	unsigned first, chatter, later, rung, same;
+
+	(void)state;
+	assert_non_null(g);
+	assert_true(was >= 0 && fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+	strcpy(g->name, "vm-mediakit");
+	strcpy(g->state, "stopping");
+	strcpy(g->ladder_rung, "agent");
+	g->ladder_since = AGO(1);
+	progress_begin(&p);
+	p.style.terminal = false;
+	progress_show(&p, g);
+	first = lines_in(fd);
+	for (int i = 0; i < 50; i++) {
+		(void)snprintf(g->ladder_line, sizeof(g->ladder_line), "Stopping unit %d", i);
+		p.told_line = now_boottime(); /* no second has passed, however slow we are */
+		progress_show(&p, g);
+	}
+	chatter = lines_in(fd);
+	p.told_line -= 2 * USEC_PER_SEC;
+	progress_show(&p, g); /* the last of them is not lost */
+	later = lines_in(fd);
+	strcpy(g->ladder_rung, "ACPI");
+	p.told_line = now_boottime();
+	progress_show(&p, g);
+	rung = lines_in(fd);
+	p.told_line -= 2 * USEC_PER_SEC;
+	progress_show(&p, g);
+	same = lines_in(fd);
+	assert_true(dup2(was, STDERR_FILENO) >= 0);
+	assert_int_equal(first, 1);
+	assert_int_equal(chatter, 1);
+	assert_int_equal(later, 2);
+	assert_int_equal(rung, 3);
+	assert_int_equal(same, 3);
+	(void)close(was);
+	(void)close(fd);
+	free(g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -329,6 +391,7 @@ int main(void)
 		cmocka_unit_test(reasons),
 		cmocka_unit_test(progress),
 		cmocka_unit_test(progress_is_bounded),
+		cmocka_unit_test(plain_lines),
 		cmocka_unit_test(cloudinit),
 		cmocka_unit_test(exit_statuses),
 		cmocka_unit_test(the_view_is_bounded),
