@@ -109,7 +109,7 @@ class World(testbed.Bed):
         self.kept = self.state / "private" / GUEST / "state.json"
         self.caller = self.systemd = self.census = None
         boot, image = self.dir / "boot.o", self.dir / "guest.img"
-        subprocess.run(["as", "--32", str(HERE / "guest.s"), "-o", str(boot)], check=True)
+        subprocess.run(["as", "--32", "-I", str(HERE.parent / "lib"), str(HERE / "guest.s"), "-o", str(boot)], check=True)
         subprocess.run(["ld", "-m", "elf_i386", "-Ttext", "0x7c00", "--oformat", "binary", str(boot), "-o", str(image)], check=True)
         os.truncate(image, 1 << 20)
         self.configure()
