@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Our balloon policy and others' published rules on the same traces. SEED= and MIXES= set the random ones.
+# Our balloon policy and others' published rules on the same traces. SEED=, SEEDS= and MIXES= set the random ones.
 
 BALLOON_COMPARE := $(B)/tests/balloon/compare
 BALLOON_TRACES  := $(sort $(wildcard tests/balloon/traces/*.csv))
@@ -13,7 +13,7 @@ check-balloon: $(BALLOON_COMPARE)
 
 bench-balloon: $(BALLOON_COMPARE)
 	@echo "bench-balloon: aims: no swap-in, a fifth of the best other's pressure, as much memory returned"
-	@SEED=$(SEED) MIXES=$(MIXES) $(BALLOON_COMPARE) $(BALLOON_TRACES)
+	@SEED=$(SEED) SEEDS=$(SEEDS) MIXES=$(MIXES) $(BALLOON_COMPARE) $(BALLOON_TRACES)
 
 # The pool on real guests: by hand, SIZE=full STEPS="idle demand driver antiphase".
 .PHONY: check-balloon-guest

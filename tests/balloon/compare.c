@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Our policy beside others' on the same traces and the same model guests.
  *   compare [--check] TRACE...
- * prints a table; --check holds our figures to the aims. SEED= and MIXES= set the random traces
- * that come on top. */
+ * prints a table; --check holds our figures to the aims. On top come MIXES= random traces of SEED=
+ * and of the SEEDS= - 1 seeds after it. */
 /* LINK: base/time model/guestmem model/spec policy/balloon policy/balloon_names policy/balloon_loan policy/balloon_sense policy/balloon_share policy/balloon_trace policy/balloon_replay */
 #include <errno.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 
 #define CONTENDERS (RIVAL_NUM + 1u) /* ours is the last */
 #define OURS       RIVAL_NUM
-#define TRACES_MAX 64u
+#define TRACES_MAX 512u
 #define MIX_BYTES  (256u * 1024)
 #define GIB        (1024.0 * 1024)
 
@@ -168,7 +168,7 @@ static void totals(bool check)
 	double pressed[CONTENDERS] = { 0 }, best = -1;
 	double swapped[CONTENDERS] = { 0 }, returned[CONTENDERS] = { 0 };
 	double shorts[CONTENDERS] = { 0 };
-	unsigned ooms[CONTENDERS] = { 0 };
+	unsigned ooms[CONTENDERS] = { 0 }, swaps[CONTENDERS] = { 0 };
 
 	for (unsigned c = 0; c < CONTENDERS; c++) {
 		for (unsigned i = 0; i < n_results; i++) {
@@ -177,9 +177,11 @@ static void totals(bool check)
 			returned[c] += results[i].by[c].returned_mean_kib / GIB;
 			shorts[c] += results[i].by[c].host_short_s;
 			ooms[c] += results[i].by[c].ooms;
+			swaps[c] += results[i].by[c].swap_in_kib > 0;
 		}
-		printf("%-12s %-10s %9.2f %9.1f %9.1f %5u %32s %9.1f\n", c ? "" : "all", names[c],
-			returned[c], pressed[c], swapped[c], ooms[c], "", shorts[c]);
+		printf("%-12s %-10s %9.2f %9.1f %9.1f %5u %12u of %3u swapped %9.1f\n",
+			c ? "" : "all", names[c], returned[c], pressed[c], swapped[c], ooms[c],
+			swaps[c], n_results, shorts[c]);
 		if (c >= RIVAL_MOM && c < OURS && (best < 0 || pressed[c] < best))
 			best = pressed[c];
 	}
@@ -216,11 +218,34 @@ static const char *short_name(const char *path)
 	return name;
 }
 
+static unsigned long number(const char *name, unsigned long or_else)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? strtoul(text, NULL, 10) : or_else;
+}
+
+static void run_mixes(unsigned long seed, unsigned long n)
+{
+	char name[32];
+
+	random_state = seed * 2 + 1;
+	for (unsigned long i = 0; i < n && n_results < TRACES_MAX; i++) {
+		char *text = malloc(MIX_BYTES);
+
+		if (!text)
+			exit(1);
+		(void)snprintf(name, sizeof(name), "mix-%lu-%lu", seed, i + 1);
+		run_all(short_name(name), text, random_mix(text, MIX_BYTES));
+		free(text);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	bool check = argc > 1 && strcmp(argv[1], "--check") == 0;
-	const char *seed = getenv("SEED"), *mixes = getenv("MIXES");
-	unsigned n_mixes = mixes ? (unsigned)atoi(mixes) : 4;
+	unsigned long first = number("SEED", 1), n_seeds = number("SEEDS", 1);
+	unsigned long n_mixes = number("MIXES", 4);
 	size_t len;
 
 	for (int i = 1 + check; i < argc && n_results < TRACES_MAX; i++) {
@@ -229,17 +254,8 @@ int main(int argc, char **argv)
 		run_all(short_name(argv[i]), text, len);
 		free(text);
 	}
-	random_state = (seed && *seed ? strtoull(seed, NULL, 10) : 1) * 2 + 1;
-	for (unsigned i = 0; i < n_mixes && n_results < TRACES_MAX; i++) {
-		char name[32];
-		char *text = malloc(MIX_BYTES);
-
-		if (!text)
-			return 1;
-		(void)snprintf(name, sizeof(name), "mix-%u", i + 1);
-		run_all(short_name(name), text, random_mix(text, MIX_BYTES));
-		free(text);
-	}
+	for (unsigned long i = 0; i < n_seeds; i++)
+		run_mixes(first + i, n_mixes);
 	print_table();
 	totals(check);
 	if (check)
