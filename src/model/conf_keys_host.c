@@ -43,7 +43,7 @@ const struct conf_key conf_keys_host[] = {
 		.type = &conf_type_size, SPEC(critical_kib), .min = 0, .max = 16 * TIB,
 		.preset = "512M", .effect = CONF_LIVE,
 		.allowed = "0 to Reserve, such as 512M",
-		.help = "free memory of the host below which guests give memory back at once",
+		.help = "free memory of the host no guest grows into; near it they give back fast",
 	},
 	[CONF_KEY_POOL_TOTAL] = {
 		.section = CONF_SECTION_POOL, .name = "Total",
