@@ -56,7 +56,7 @@ check: check-packages
 .PHONY: check-all
 check-all: check-style check-layers check-xml
 	@$(MAKE) --no-print-directory -j$$(nproc) tests
-	@$(MAKE) --no-print-directory check-unit check-fuzz check-daemon check-balloon check-metrics
+	@$(MAKE) --no-print-directory check-unit check-fuzz check-daemon check-balloon check-metrics check-install
 	@$(MAKE) --no-print-directory check-provision check-virt check-programs check-faults
 	@$(MAKE) --no-print-directory check-guest
 	@$(MAKE) --no-print-directory check-host
@@ -115,6 +115,11 @@ soak: faults-build
 
 check-cycles: faults-build
 	@tests/lib/needs-root tests/faults/cycles $(abspath $(FAULTS_B))
+
+# What is installed, uninstalled and packed.
+.PHONY: check-install
+check-install: all
+	@tests/install/run $(abspath $(B))
 
 # Metrics and the status page, as a file and as served.
 .PHONY: check-metrics
