@@ -23,7 +23,8 @@ asan-run: tests
 # whose pidfd_open() valgrind 3.19 does not know.
 VALGRIND := valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect,possible --error-exitcode=99 \
 	--suppressions=tests/sanitize/valgrind.supp
-VALGRIND_SKIPS := %_alloc %/test_disk %/test_many %/test_http
+VALGRIND_SKIPS := %/test_disk %/test_many %/test_http \
+	$(patsubst %.c,$(B)/%,$(shell grep -l '"alloc_fail.h"' $(UNIT_SOURCES) $(DAEMON_SOURCES)))
 check-valgrind: $(UNIT_PROGRAMS) $(DAEMON_PROGRAMS)
 	@tests/lib/packages analysis
 	@TEST_WRAPPER='$(VALGRIND)' TEST_SECONDS=600 tests/lib/run-tests \
