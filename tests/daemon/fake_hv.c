@@ -318,6 +318,8 @@ static int fake_submit(
 		bool both = (*at)->verb == HV_SETMEM && r->verb == HV_SETMEM;
 		d->overlaps += (stats && setmem) || both;
 	}
+	if (r->verb == HV_START)
+		d->kvm = r->text && strstr(r->text, " type='kvm'");
 	*at = r;
 	q->n++;
 	hv->submitted++;
@@ -434,7 +436,7 @@ static void fake_health(struct hv *hv_, struct hv_health *ret)
 {
 	const struct fake_hv *hv = (const struct fake_hv *)hv_;
 
-	*ret = (struct hv_health) { .connected = hv->connected };
+	*ret = (struct hv_health) { .connected = hv->connected, .kvm = hv->kvm };
 	memcpy(ret->message, hv->message, sizeof(ret->message));
 	for (const struct fake_guest *d = hv->guests; d; d = d->next)
 		ret->wedged_queues += d->calls.wedged;

@@ -63,6 +63,7 @@ struct fake_guest {
 	uint64_t maximum_kib, ordered_kib;
 	unsigned setmems, overlaps; /* statistics or a setmem that met another */
 	unsigned cpu_weight, cpu_quota_pct;
+	bool kvm; /* the last start asked for it */
 	/* Of the vCPUs, as fake_guest_starve() last said, and the counter up to starve_at. */
 	unsigned starve_permille;
 	uint64_t delay_nsec, run_nsec;
@@ -92,6 +93,7 @@ struct fake_hv {
 	struct timeline *timeline;
 	struct hv_observer observer;
 	bool connected;
+	bool kvm; /* libvirt says that KVM works */
 	char message[HV_ERROR_MAX];
 	struct fake_guest *guests;
 	int64_t next_pid;

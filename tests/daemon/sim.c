@@ -75,6 +75,7 @@ static int disk_room(const char *path, uint64_t *ret_free_kib)
 
 static bool kvm_works(void)
 {
+	world->kvm_tries++;
 	return world->kvm;
 }
 

@@ -47,7 +47,8 @@ struct sim {
 	unsigned turns_at_once; /* without time passing */
 	unsigned announced;     /* calls of the observer */
 	bool taken[65536];      /* host ports that somebody else has */
-	bool kvm;
+	bool kvm;               /* it is seen to work when it is tried */
+	unsigned kvm_tries;
 	uint64_t free_kib; /* of the file system of the disks; UINT64_MAX: cannot be read */
 	/* Of the host, in thousandths of the time from pressure_at on; below zero: no such file. */
 	int pressure;

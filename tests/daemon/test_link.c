@@ -282,6 +282,85 @@ static void test_not_provisioned(void **state)
 	assert_int_equal(r->error, 0);
 }
 
+static const char accel_text[] = "[Guest]\nAccel=%s\n[Image]\nPath=/i.qcow2\n"
+				 "[Network]\nPortOffset=20000\n[Service web]\nPort=80\n";
+
+static void daemon_with_accel(struct sim *sim, const char *accel)
+{
+	char text[256];
+
+	(void)snprintf(text, sizeof(text), accel_text, accel);
+	sim_configure_text(sim, VM, text);
+	sim_provision(sim, VM);
+	sim_daemon(sim);
+	sim_run(sim, 5 * S);
+}
+
+/* Neither libvirt nor a try knows of KVM: who insists on it hears why not, before libvirt does. */
+static void test_kvm_missing(void **state)
+{
+	struct sim *sim = *state;
+	const char *why = "Accel=kvm, but KVM does not work here: use Accel=auto or Accel=tcg";
+
+	daemon_with_accel(sim, "kvm");
+	assert_int_equal(sim_fake(sim, VM)->starts, 0);
+	assert_non_null(strstr(sim_guest(sim, VM)->reason, why));
+	const struct sim_request *r = sim_ask(sim, VM, OPERATION_START);
+	sim_wait_answer(sim, r, 5 * S);
+	assert_int_equal(r->error, -EOPNOTSUPP);
+	assert_non_null(strstr(r->text, why));
+	assert_int_equal(sim_fake(sim, VM)->starts, 0);
+	/* A host does not learn it: it is tried once in a daemon's life. */
+	assert_int_equal(sim->kvm_tries, 1);
+}
+
+/* The same host with Accel=auto goes without. */
+static void test_kvm_auto(void **state)
+{
+	struct sim *sim = *state;
+
+	daemon_with_accel(sim, "auto");
+	assert_int_equal(sim_fake(sim, VM)->starts, 1);
+	assert_false(sim_fake(sim, VM)->kvm);
+	assert_int_equal(sim->kvm_tries, 1);
+}
+
+/* libvirt's word is enough, where we may not open the device ourselves. */
+static void test_kvm_of_libvirt(void **state)
+{
+	struct sim *sim = *state;
+
+	sim->hv->kvm = true;
+	daemon_with_accel(sim, "kvm");
+	assert_int_equal(sim_fake(sim, VM)->starts, 1);
+	assert_true(sim_fake(sim, VM)->kvm);
+	assert_int_equal(sim->kvm_tries, 0);
+}
+
+/* And so is a try that holds, where libvirt says nothing. */
+static void test_kvm_tried(void **state)
+{
+	struct sim *sim = *state;
+
+	sim->kvm = true;
+	daemon_with_accel(sim, "kvm");
+	assert_int_equal(sim_fake(sim, VM)->starts, 1);
+	assert_true(sim_fake(sim, VM)->kvm);
+	assert_int_equal(sim->kvm_tries, 1);
+}
+
+/* Nothing is tried for whom it does not matter. */
+static void test_kvm_unwanted(void **state)
+{
+	struct sim *sim = *state;
+
+	sim->hv->kvm = sim->kvm = true;
+	daemon_with_accel(sim, "tcg");
+	assert_int_equal(sim_fake(sim, VM)->starts, 1);
+	assert_false(sim_fake(sim, VM)->kvm);
+	assert_int_equal(sim->kvm_tries, 0);
+}
+
 static int provisioners_lock(struct sim *sim)
 {
 	char path[256];
@@ -409,6 +488,11 @@ int main(void)
 		HEALTHY(test_taken_port),
 		FRESH(test_taken_port_at_daemon_start),
 		FRESH(test_not_provisioned),
+		FRESH(test_kvm_missing),
+		FRESH(test_kvm_auto),
+		FRESH(test_kvm_of_libvirt),
+		FRESH(test_kvm_tried),
+		FRESH(test_kvm_unwanted),
 		HEALTHY(test_lock),
 		HEALTHY(test_start_fails),
 		HEALTHY(test_balloon),
