@@ -384,6 +384,59 @@ static void the_bus_comes_and_goes(void **state)
 	sd_bus_close_unref(b);
 }
 
+/* The loop's end, which must not wait for anybody; sd-bus's own flush would for 25 s and more. */
+static void loop_ends(void)
+{
+	const usec_t began = now_boottime();
+
+	bus_leave_loop(world->bus);
+	assert_true(sd_event_exit(world->event, 7) >= 0);
+	assert_int_equal(sd_event_loop(world->event), 7);
+	assert_true(now_boottime() - began < 5 * USEC_PER_SEC);
+}
+
+/* Somebody listens there, lets us in, and says nothing. */
+static void a_bus_that_never_says_hello(void **state)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/bus", world->dir);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	assert_int_equal(bus_join_system(world->bus), 0);
+	for (unsigned i = 0; i < 1000 && !world->bus->peers; i++)
+		assert_true(sd_event_run(world->event, 10 * USEC_PER_MSEC) >= 0);
+	assert_non_null(world->bus->peers);
+	loop_ends();
+	close(fd);
+	assert_int_equal(unlink(address.sun_path), 0);
+}
+
+static void a_caller_that_does_not_read(void **state)
+{
+	static const char hello[] = "\0AUTH ANONYMOUS\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n";
+	uint64_t queued = 0;
+	int fd = dial("status");
+
+	(void)state;
+	assert_int_equal(send(fd, hello, sizeof(hello) - 1, 0), sizeof(hello) - 1);
+	run_dry();
+	for (unsigned i = 0; i < 10000 && queued == 0; i++) {
+		world->guests[0].dirty = true;
+		changed();
+		run_dry();
+		assert_non_null(world->bus->peers);
+		assert_true(sd_bus_get_n_queued_write(
+				    world->bus->peers->connection, &queued) >= 0);
+	}
+	assert_true(queued > 0);
+	loop_ends();
+	close(fd);
+	bus_leave_loop(NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -400,6 +453,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_caller_that_goes_is_forgotten, setup_host, teardown_host),
 		cmocka_unit_test_setup_teardown(the_bus_comes_and_goes, setup_host, teardown_host),
+		cmocka_unit_test_setup_teardown(
+			a_bus_that_never_says_hello, setup_host, teardown_host),
+		cmocka_unit_test_setup_teardown(
+			a_caller_that_does_not_read, setup_host, teardown_host),
 	};
 
 	log_set_sink(count_line);
