@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The guest's bytes on their way to a person: escaped where they meet a terminal at which nobody
+ * types, as they are elsewhere; and the person's keys. The session is the test's. */
+/* LINK: base model/utf8 cli/console cli/term */
+/* LIBS: libsystemd */
+#include "base/macro.h"
+#include "cli/asking.h"
+#include "cli/session.h"
+#include "cli/verb.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pty.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct {
+	bool tail;
+	const char *bytes;
+	size_t len;
+	int error, status;
+	const char *message;
+	int line; /* what client_console_open() gives */
+	unsigned asked; /* bytes of the past */
+	unsigned closed;
+} daemon_;
+
+int session_open(struct session *s, int argc, char **argv, const struct args_rule *rule,
+	enum client_door door)
+{
+	(void)argc, (void)argv, (void)rule;
+	assert_int_equal(door, CLIENT_CONTROL);
+	*s = (struct session){ .guest = "vm", .args.tail = daemon_.tail };
+	return 0;
+}
+
+void session_close(struct session *s)
+{
+	(void)s;
+}
+
+struct view_guest *session_guest(const struct session *s)
+{
+	static struct view_guest g = { .state = "running" };
+
+	(void)s;
+	return &g;
+}
+
+bool view_runs(const struct view_guest *g)
+{
+	return strcmp(g->state, "running") == 0;
+}
+
+void client_close(struct client *c)
+{
+	(void)c;
+	daemon_.closed++;
+}
+
+static int answer(struct client_reply *reply)
+{
+	reply->status = daemon_.status;
+	if (daemon_.message)
+		snprintf(reply->message, sizeof(reply->message), "%s", daemon_.message);
+	return daemon_.error;
+}
+
+int client_console_tail(struct client *c, const char *guest, char **ret, size_t *ret_len,
+	struct client_reply *reply)
+{
+	(void)c;
+	assert_string_equal(guest, "vm");
+	if (answer(reply) < 0)
+		return daemon_.error;
+	*ret = malloc(daemon_.len + 1);
+	assert_non_null(*ret);
+	memcpy(*ret, daemon_.bytes, daemon_.len);
+	*ret_len = daemon_.len;
+	return 0;
+}
+
+int client_console_open(
+	struct client *c, const char *guest, unsigned tail, int *ret_fd, struct client_reply *reply)
+{
+	(void)c, (void)guest;
+	daemon_.asked = tail;
+	if (answer(reply) < 0)
+		return daemon_.error;
+	*ret_fd = daemon_.line;
+	return 0;
+}
+
+/* What went where stdout and stderr pointed. */
+static char out[40000], err[1024];
+static size_t out_len;
+
+static size_t drain(int fd, char *to, size_t size)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	while (len < size - 1 && (n = read(fd, to + len, size - 1 - len)) > 0)
+		len += (size_t)n;
+	to[len] = '\0';
+	close(fd);
+	return len;
+}
+
+struct place {
+	int reads, writes;
+};
+
+static struct place a_pipe(void)
+{
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	(void)fcntl(fds[1], F_SETPIPE_SZ, 65536);
+	return (struct place){ fds[0], fds[1] };
+}
+
+static struct place a_terminal(void)
+{
+	struct termios raw = { 0 };
+	int master, slave;
+
+	cfmakeraw(&raw);
+	assert_int_equal(openpty(&master, &slave, NULL, &raw, NULL), 0);
+	return (struct place){ master, slave };
+}
+
+/* The verb with these for 0, 1 and 2; `in` < 0: no input. */
+static int run(int in, struct place to)
+{
+	const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int saved[3];
+	struct place said = a_pipe();
+
+	fflush(NULL);
+	for (int i = 0; i < 3; i++)
+		saved[i] = dup(i);
+	dup2(in < 0 ? null : in, 0);
+	dup2(to.writes, 1);
+	dup2(said.writes, 2);
+	int r = verb_console(0, NULL);
+	fflush(NULL);
+	for (int i = 0; i < 3; i++) {
+		dup2(saved[i], i);
+		close(saved[i]);
+	}
+	close(null);
+	close(said.writes);
+	(void)drain(said.reads, err, sizeof(err));
+	out_len = drain(to.reads, out, sizeof(out));
+	close(to.writes);
+	return r;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&daemon_, 0, sizeof(daemon_));
+	return 0;
+}
+
+static const char nasty[] =
+	"\033[1;32m[  OK  ]\033[0m up\r\n\033]0;owned\007\tx\n\033[2Jlast\033[31";
+
+static void test_tail(void **state)
+{
+	(void)state;
+	daemon_.tail = true;
+	daemon_.bytes = nasty;
+	daemon_.len = sizeof(nasty) - 1;
+	assert_int_equal(run(-1, a_terminal()), CLI_OK);
+	assert_string_equal(out,
+		"[  OK  ] up\n\\x1b]0;owned\\x07 x\n\\x1b[2Jlast\\x1b[31");
+	/* No terminal is harmed in a pipe. */
+	assert_int_equal(run(-1, a_pipe()), CLI_OK);
+	assert_int_equal(out_len, sizeof(nasty) - 1);
+	assert_memory_equal(out, nasty, sizeof(nasty) - 1);
+}
+
+/* A line longer than any buffer, all of it to be escaped: four characters for each. */
+static void test_long_line(void **state)
+{
+	static char line[5000];
+	struct place to = a_terminal();
+
+	(void)state;
+	memset(line, '\033', sizeof(line));
+	/* As much as a terminal holds that nobody reads. */
+	daemon_.tail = true;
+	daemon_.bytes = line;
+	daemon_.len = 700;
+	assert_int_equal(run(-1, to), CLI_OK);
+	assert_int_equal(out_len, 2800);
+	assert_memory_equal(out, "\\x1b\\x1b", 8);
+	assert_null(strchr(out, '\033'));
+	assert_null(strchr(out, '\n'));
+}
+
+static void test_refused(void **state)
+{
+	(void)state;
+	for (int tail = 0; tail < 2; tail++) {
+		setup(NULL);
+		daemon_.tail = tail;
+		daemon_.error = -EIO;
+		daemon_.message = "no such thing";
+		daemon_.status = CLI_NO_GUEST;
+		assert_int_equal(run(-1, a_pipe()), CLI_NO_GUEST);
+		assert_string_equal(err, "vm: console: no such thing\n");
+		daemon_.message = NULL;
+		daemon_.status = CLI_OK;
+		assert_int_equal(run(-1, a_pipe()), CLI_FAILED);
+		assert_string_equal(err, "vm: console: Input/output error\n");
+	}
+}
+
+/* Followed, until the daemon ends it; a terminal at which nobody types is spared. */
+static void test_follow(void **state)
+{
+	int pair[2];
+
+	(void)state;
+	for (int terminal = 0; terminal < 2; terminal++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+		assert_int_equal(send(pair[1], nasty, sizeof(nasty) - 1, 0), sizeof(nasty) - 1);
+		close(pair[1]);
+		daemon_.line = pair[0];
+		assert_int_equal(run(-1, terminal ? a_terminal() : a_pipe()), CLI_FAILED);
+		assert_string_equal(err, "vm: the daemon ended the line\n");
+		assert_int_equal(daemon_.asked, 65536);
+		assert_int_equal(strchr(out, '\033') == NULL, terminal);
+		if (!terminal)
+			assert_int_equal(out_len, sizeof(nasty) - 1);
+	}
+	assert_int_equal(daemon_.closed, 2);
+}
+
+/* A person: keys go, up to the one that leaves; what comes is as on a serial line; the terminal is
+ * as it was. */
+static void test_person(void **state)
+{
+	struct place keys = a_terminal(), screen = a_terminal();
+	struct termios before, after;
+	char typed[16] = "";
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(tcgetattr(keys.writes, &before), 0);
+	before.c_lflag |= ECHO;
+	assert_int_equal(tcsetattr(keys.writes, TCSANOW, &before), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(send(pair[1], "\033[2Jlogin: ", 11, 0), 11);
+	daemon_.line = pair[0];
+	assert_int_equal(write(keys.reads, "root\n\x1drest", 10), 10);
+	assert_int_equal(run(keys.writes, screen), CLI_OK);
+	assert_string_equal(out, "\033[2Jlogin: ");
+	assert_int_equal(daemon_.asked, 4096);
+	assert_int_equal(recv(pair[1], typed, sizeof(typed), 0), 5);
+	assert_memory_equal(typed, "root\n", 5);
+	assert_int_equal(recv(pair[1], typed, sizeof(typed), 0), 0);
+	assert_int_equal(tcgetattr(keys.writes, &after), 0);
+	assert_int_equal(after.c_lflag, before.c_lflag);
+	close(pair[1]);
+	close(keys.reads);
+	close(keys.writes);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_tail, setup),
+		cmocka_unit_test_setup(test_long_line, setup),
+		cmocka_unit_test_setup(test_refused, setup),
+		cmocka_unit_test_setup(test_follow, setup),
+		cmocka_unit_test_setup(test_person, setup),
+	};
+
+	alarm(60); /* a terminal that nobody reads would be waited for */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
