@@ -27,7 +27,7 @@ static struct {
 	size_t len;
 	int error, status;
 	const char *message;
-	int line; /* what client_console_open() gives */
+	int line;       /* what client_console_open() gives */
 	unsigned asked; /* bytes of the past */
 	unsigned closed;
 } daemon_;
@@ -182,8 +182,7 @@ static void test_tail(void **state)
 	daemon_.bytes = nasty;
 	daemon_.len = sizeof(nasty) - 1;
 	assert_int_equal(run(-1, a_terminal()), CLI_OK);
-	assert_string_equal(out,
-		"[  OK  ] up\n\\x1b]0;owned\\x07 x\n\\x1b[2Jlast\\x1b[31");
+	assert_string_equal(out, "[  OK  ] up\n\\x1b]0;owned\\x07 x\n\\x1b[2Jlast\\x1b[31");
 	/* No terminal is harmed in a pipe. */
 	assert_int_equal(run(-1, a_pipe()), CLI_OK);
 	assert_int_equal(out_len, sizeof(nasty) - 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images without qemu-img: its answers as texts, headers as bytes. And the runner of programs, its
+/* Images without qemu-img: its answers as texts, or from a script in its place; headers as bytes. And the runner of programs, its
  * limits and its deadline, on programs that every system has. The real qemu-img is in
  * tests/provision. */
 /* LINK: base/file base/time model/utf8 io/program model/jsontext io/disk */
@@ -204,6 +204,207 @@ static void test_program_limits(void **state)
 	program_result_clear(&result);
 }
 
+/* A qemu-img of the test's: it does what the script says. */
+static char bin[] = "/tmp/test_disk-XXXXXX";
+static char image[64];
+
+static void play(const char *script)
+{
+	char path[64], text[1024];
+
+	(void)snprintf(path, sizeof(path), "%s/qemu-img", bin);
+	(void)snprintf(text, sizeof(text), "#!/bin/sh\n%s\n", script);
+	assert_int_equal(file_write_atomic(path, text, strlen(text), 0755), 0);
+}
+
+static int enter(void **state)
+{
+	char path[96];
+
+	(void)state;
+	assert_non_null(mkdtemp(bin));
+	(void)snprintf(image, sizeof(image), "%s/image", bin);
+	(void)snprintf(path, sizeof(path), "%s:/usr/bin:/bin", bin);
+	return setenv("PATH", path, 1);
+}
+
+static int leave(void **state)
+{
+	char path[64];
+
+	(void)state;
+	(void)unlink(image);
+	(void)snprintf(path, sizeof(path), "%s/qemu-img", bin);
+	(void)unlink(path);
+	return rmdir(bin);
+}
+
+#define SAYS(json) "echo '" json "'"
+#define QCOW2_1M   SAYS("{\"format\":\"qcow2\",\"virtual-size\":1048576}")
+
+/* Whatever it says, and however it ends. */
+static void test_qemu_img(void **state)
+{
+	static const struct {
+		const char *script;
+		int error;
+		const char *says;
+	} rows[] = {
+		{ QCOW2_1M, 0, "" },
+		{ "test \"$*\" = \"info --output=json -f qcow2 -- $HOME\" && " QCOW2_1M, 0, "" },
+		{ "echo 'Failed to get shared \"write\" lock' >&2; exit 1", -EBUSY,
+			"is in use by a running QEMU" },
+		{ "printf 'bad\\033[2J' >&2; exit 1", -EINVAL,
+			"cannot be used as an image: bad\\x1b[2J" },
+		{ "kill -9 $$", -EIO, "qemu-img info died of signal 9" },
+		{ "yes", -EFBIG, "qemu-img info: File too large" },
+		{ "echo '{'", -EBADMSG, "qemu-img's answer is not understood" },
+		{ "true", -EBADMSG, "qemu-img's answer is not understood" },
+		{ SAYS("{\"format\":\"vm\\u0007dk\"}"), -EMEDIUMTYPE, "of format vm\\x07dk;" },
+	};
+	const struct tick tick = { .fn = refuse };
+	struct disk_info info = { 0 };
+	struct reason reason;
+
+	(void)state;
+	(void)setenv("HOME", image, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		reason.text[0] = '\0';
+		play(rows[i].script);
+		info.virtual_bytes = 7;
+		int r = disk_info(image, DISK_QCOW2, NULL, &info, &reason);
+		if (r != rows[i].error || !strstr(reason.text, rows[i].says))
+			fail_msg("row %zu: %d %s", i, r, reason.text);
+		assert_int_equal(info.virtual_bytes, r < 0 ? 7 : 1048576);
+	}
+	play("sleep 100");
+	assert_int_equal(disk_info(image, DISK_QCOW2, &tick, &info, &reason), -ECANCELED);
+	const char *path = getenv("PATH");
+	CLEANUP_FREE char *before = strdup(path);
+	(void)setenv("PATH", "/nonexistent", 1);
+	assert_int_equal(disk_info(image, DISK_QCOW2, NULL, &info, &reason), -ENOENT);
+	assert_non_null(strstr(reason.text, "install the package qemu-utils"));
+	assert_int_equal(disk_check(image, DISK_QCOW2, NULL, &reason), -ENOENT);
+	(void)setenv("PATH", before, 1);
+}
+
+static void write_image(const void *start, size_t len, size_t size)
+{
+	CLEANUP_FREE uint8_t *bytes = calloc(1, size);
+
+	assert_non_null(bytes);
+	memcpy(bytes, start, len);
+	assert_int_equal(file_write_atomic(image, bytes, size, 0600), 0);
+}
+
+/* The header is ours to judge before qemu-img sees the file; and its word counts where it sees what
+ * we did not. */
+static void test_inspect(void **state)
+{
+	static const char boot[] = "eb";
+	static const uint8_t qcow2[104] = { 'Q', 'F', 'I', 0xfb, 0, 0, 0, 3 };
+	static const struct {
+		const char *more, *says;
+	} rows[] = {
+		{ "\"backing-filename\":\"/etc/passwd\"", "has a backing file" },
+		{ "\"format-specific\":{\"data\":{\"data-file\":\"x\"}}",
+			"keeps its data in an external file" },
+		{ "\"encrypted\":true", "is encrypted" },
+		{ "\"format-specific\":{\"data\":{\"corrupt\":true}}", "is marked corrupt" },
+	};
+	static const struct {
+		size_t offset;
+		const char *magic, *name;
+	} others[] = { { 0, "KDMV", "vmdk" }, { 64, "\x7f\x10\xda\xbe", "vdi" },
+		{ 0, "conectix", "vpc" }, { 0, "# Disk DescriptorFile", "vmdk" } };
+	struct reason reason = { "" };
+	struct disk_info info = { 0 };
+
+	(void)state;
+	write_image(qcow2, sizeof(qcow2), 4096);
+	play(QCOW2_1M);
+	assert_int_equal(disk_inspect(image, true, NULL, &info, &reason), 0);
+	assert_int_equal(info.format, DISK_QCOW2);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char script[256];
+
+		(void)snprintf(script, sizeof(script),
+			"echo '{\"format\":\"qcow2\",\"virtual-size\":1,%s}'", rows[i].more);
+		play(script);
+		assert_int_equal(disk_inspect(image, true, NULL, &info, &reason), -EINVAL);
+		assert_non_null(strstr(reason.text, rows[i].says));
+	}
+	/* Not asked at all: it would find out, and open what such a file names. */
+	play("kill -9 $$");
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		char start[128] = "";
+
+		memcpy(start + others[i].offset, others[i].magic, strlen(others[i].magic));
+		write_image(start, sizeof(start), 1 << 20);
+		assert_int_equal(disk_inspect(image, true, NULL, &info, &reason), -EMEDIUMTYPE);
+		assert_non_null(strstr(reason.text, others[i].name));
+	}
+	play(SAYS("{\"format\":\"raw\",\"virtual-size\":1048576}"));
+	write_image(boot, 2, 1 << 20);
+	assert_int_equal(disk_inspect(image, true, NULL, &info, &reason), -EMEDIUMTYPE);
+	assert_non_null(strstr(reason.text, "no boot sector"));
+	assert_int_equal(disk_inspect(image, false, NULL, &info, &reason), 0);
+	char sector[512] = "";
+	memcpy(sector + 510, "\x55\xaa", 2);
+	write_image(sector, sizeof(sector), 1 << 20);
+	assert_int_equal(disk_inspect(image, true, NULL, &info, &reason), 0);
+	write_image(sector, sizeof(sector), (1 << 20) + 1);
+	assert_int_equal(disk_inspect(image, true, NULL, &info, &reason), -EMEDIUMTYPE);
+	write_image(sector, sizeof(sector), 512);
+	assert_int_equal(disk_inspect(image, true, NULL, &info, &reason), -EMEDIUMTYPE);
+	assert_int_equal(disk_inspect(bin, true, NULL, &info, &reason), -EISDIR);
+	/* It goes away between two looks at it. */
+	play("rm -f " "\"$HOME\"; " SAYS("{\"format\":\"raw\",\"virtual-size\":1048576}"));
+	assert_int_equal(disk_inspect(image, true, NULL, &info, &reason), -ENOENT);
+	assert_non_null(strstr(reason.text, "cannot read"));
+}
+
+static void test_check_and_create(void **state)
+{
+	static const struct {
+		const char *script;
+		int error;
+		const char *says;
+	} checks[] = {
+		{ "exit 0", 0, "" },
+		{ "exit 3", 0, "" }, /* leaked clusters */
+		{ "printf 'ERROR cluster 1\\nand more' >&2; exit 2", -EUCLEAN,
+			"(qemu-img check: ERROR cluster 1" },
+		{ "exit 1", -EUCLEAN, "(qemu-img check: errors found)" },
+		{ "kill -9 $$", -EIO, "qemu-img check died of signal 9" },
+	};
+	struct reason reason = { "" };
+	char path[64];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
+		play(checks[i].script);
+		assert_int_equal(disk_check(image, DISK_QCOW2, NULL, &reason), checks[i].error);
+		assert_non_null(strstr(reason.text, checks[i].says));
+		assert_int_equal(disk_check(image, DISK_RAW, NULL, &reason), 0);
+	}
+	(void)snprintf(path, sizeof(path), "%s/disk", bin);
+	play("for a; do last=$before; before=$a; done; echo \"$a\" >\"$last\"");
+	assert_int_equal(
+		disk_create_overlay(path, "base", DISK_RAW, 1024, NULL, &reason), 0);
+	assert_int_equal(unlink(path), 0);
+	/* Half of one is not left behind. */
+	play("for a; do last=$before; before=$a; done; echo >\"$last\"; echo full >&2; exit 1");
+	assert_int_equal(
+		disk_create_overlay(path, "base", DISK_RAW, 1024, NULL, &reason), -EIO);
+	assert_non_null(strstr(reason.text, "cannot make the disk"));
+	assert_int_equal(access(path, F_OK), -1);
+	/* One that says it did, and did not. */
+	play("exit 0");
+	assert_int_equal(
+		disk_create_overlay(path, "base", DISK_QCOW2, 1024, NULL, &reason), -ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,7 +413,10 @@ int main(void)
 		cmocka_unit_test(test_header),
 		cmocka_unit_test(test_program),
 		cmocka_unit_test(test_program_limits),
+		cmocka_unit_test(test_qemu_img),
+		cmocka_unit_test(test_inspect),
+		cmocka_unit_test(test_check_and_create),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, enter, leave);
 }
