@@ -38,7 +38,8 @@ int memory_show(const struct session *s)
 
 static int failed(const struct client_reply *reply)
 {
-	fprintf(stderr, "mediakitd balloon: %s\n", reply->message);
+	fprintf(stderr, "mediakitd balloon: %s\n",
+		reply->message[0] ? reply->message : "the daemon's answer is not understood");
 	return reply->status != CLI_OK ? reply->status : CLI_FAILED;
 }
 
@@ -139,7 +140,7 @@ static int take_sample(struct session *s, FILE *f, usec_t *began, struct client_
 	if (r < 0)
 		return r;
 	r = write_rows(f, answer, s->guest, began);
-	if (r < 0)
+	if (r == -EIO)
 		(void)snprintf(reply->message, sizeof(reply->message), "%s", strerror(-r));
 	sd_bus_message_unref(answer);
 	return r;

@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the command makes of a daemon that answers wrongly, refuses, falls silent or ends: a process
+ * of the test's own on the daemon's socket. */
+/* clang-format off */
+/* LINK: base model/utf8 model/spec model/guestmem policy/balloon policy/balloon_loan policy/balloon_names policy/balloon_sense policy/balloon_share policy/balloon_trace cli/client cli/client_read cli/fields cli/view cli/term cli/story cli/tally cli/counters cli/memory */
+/* clang-format on */
+/* LIBS: libsystemd */
+#include "base/macro.h"
+#include "bus/names.h"
+#include "cli/client_read.h"
+#include "cli/memory.h"
+#include "cli/story.h"
+#include "cli/tally.h"
+#include "cli/verb.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* cli/memory's session is the test's. */
+static struct view_guest *the_guest;
+
+struct view_guest *session_guest(const struct session *s)
+{
+	(void)s;
+	return the_guest;
+}
+
+int session_lost(void)
+{
+	return CLI_NO_DAEMON;
+}
+
+/* The daemon ---- */
+
+/* In its process; what is returned ends it where it is below zero. */
+typedef int (*serve_t)(sd_bus_message *m);
+
+static char dir[] = "/tmp/test_client.XXXXXX";
+static int listener;
+static pid_t child;
+
+static int setup(void **state)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/" BUS_SOCKET_STATUS, dir);
+	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	return listen(listener, 4);
+}
+
+static int teardown(void **state)
+{
+	char path[64];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/" BUS_SOCKET_STATUS, dir);
+	(void)close(listener);
+	(void)unlink(path);
+	return rmdir(dir);
+}
+
+static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	serve_t serve = *(serve_t *)userdata;
+
+	(void)error;
+	if (sd_bus_message_is_method_call(m, NULL, NULL) <= 0)
+		return 0;
+	int r = serve(m);
+	if (r < 0)
+		_exit(0);
+	return 1;
+}
+
+static void __attribute__((noreturn)) be_daemon(serve_t serve)
+{
+	sd_bus *b = NULL;
+	sd_id128_t id = { .bytes = { 1 } };
+	int fd = accept(listener, NULL, NULL), r = 0;
+
+	if (fd < 0 || sd_bus_new(&b) < 0 || sd_bus_set_fd(b, fd, fd) < 0 ||
+		sd_bus_set_server(b, 1, id) < 0 || sd_bus_set_anonymous(b, 1) < 0 ||
+		sd_bus_negotiate_fds(b, 1) < 0 || sd_bus_start(b) < 0 ||
+		sd_bus_add_filter(b, NULL, on_message, &serve) < 0)
+		_exit(1);
+	while (r >= 0)
+		if ((r = sd_bus_process(b, NULL)) == 0)
+			r = sd_bus_wait(b, UINT64_MAX);
+	_exit(0);
+}
+
+static struct client *begin(serve_t serve)
+{
+	struct client *c = NULL;
+
+	fflush(NULL);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		be_daemon(serve);
+	}
+	assert_int_equal(client_open(dir, CLIENT_STATUS, &c), 0);
+	return c;
+}
+
+static void end(struct client *c)
+{
+	client_close(c);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+static int say_wrong(sd_bus_message *m)
+{
+	return sd_bus_reply_method_return(m, "v", "b", 1);
+}
+
+static int refuse(sd_bus_message *m)
+{
+	return sd_bus_reply_method_errorf(m, BUS_ERROR_NOT_RUNNING, "it is \033[31mdown");
+}
+
+static int say_nothing_and_go(sd_bus_message *m)
+{
+	(void)m;
+	return -1;
+}
+
+/* Every question ---- */
+
+static void no_line(bool is_fault, const char *line)
+{
+	(void)is_fault;
+	fail_msg("%s", line);
+}
+
+static void no_event(void *userdata, const struct view_event *e)
+{
+	(void)userdata;
+	fail_msg("%s", e->text);
+}
+
+static void no_decision(void *userdata, const struct view_decision *d)
+{
+	(void)userdata;
+	fail_msg("%s", d->rule);
+}
+
+static int ask_reload(struct client *c, struct client_reply *reply)
+{
+	bool ok;
+
+	return client_reload(c, no_line, &ok, reply);
+}
+
+static int ask_tail(struct client *c, struct client_reply *reply)
+{
+	size_t len;
+	char *text;
+
+	return client_console_tail(c, "vm", &text, &len, reply);
+}
+
+static int ask_console(struct client *c, struct client_reply *reply)
+{
+	int fd;
+
+	return client_console_open(c, "vm", 5, &fd, reply);
+}
+
+static int ask_events(struct client *c, struct client_reply *reply)
+{
+	return client_events(c, NULL, 0, 0, 9, no_event, NULL, reply);
+}
+
+static int ask_why(struct client *c, struct client_reply *reply)
+{
+	return client_why(c, "vm", "", no_decision, NULL, reply);
+}
+
+static int ask_counters(struct client *c, struct client_reply *reply)
+{
+	struct counters counters;
+
+	return client_counters(c, &counters, reply);
+}
+
+static int ask_history(struct client *c, struct client_reply *reply)
+{
+	static struct history h;
+
+	return client_history(c, "vm", &h, reply);
+}
+
+static int (*const questions[])(struct client *c, struct client_reply *reply) = { ask_reload,
+	ask_tail, ask_console, ask_events, ask_why, ask_counters, ask_history };
+
+static void wrong_answers(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(questions); i++) {
+		struct client_reply reply = { 0 };
+		struct client *c = begin(say_wrong);
+
+		if (questions[i](c, &reply) >= 0)
+			fail_msg("question %zu takes a variant", i);
+		assert_int_equal(reply.status, CLI_OK); /* it was an answer */
+		end(c);
+
+		c = begin(refuse);
+		assert_true(questions[i](c, &reply) < 0);
+		assert_int_equal(reply.status, CLI_NOT_RUNNING);
+		assert_string_equal(reply.message, "it is \\x1b[31mdown");
+		end(c);
+
+		c = begin(say_nothing_and_go);
+		assert_true(questions[i](c, &reply) < 0);
+		assert_int_equal(reply.status, CLI_NO_DAEMON);
+		assert_true(reply.message[0] != '\0');
+		end(c);
+	}
+}
+
+/* The right shell around something wrong: found where it is. */
+static int wrong_kernel(sd_bus_message *m)
+{
+	const char *what = sd_bus_message_get_member(m);
+
+	if (strcmp(what, "Reload") == 0)
+		return sd_bus_reply_method_return(m, "asu", 0, 7);
+	if (strcmp(what, "ListEvents") == 0)
+		return sd_bus_reply_method_return(m, "a(tttussss)", 1, 1, 2, 3, 4, "", "", "", "");
+	if (strcmp(what, "Why") == 0)
+		return sd_bus_reply_method_return(m, "a(ttusss)", 1, 1, 2, 3, "", "", "");
+	if (strcmp(what, "Counters") == 0)
+		return sd_bus_reply_method_return(m, "a(stt)", 1, "vm", 1, 2);
+	if (strcmp(what, "History") == 0)
+		return sd_bus_reply_method_return(m, "ttauauayas", 1, 2, 0, 0, 0, 0);
+	return sd_bus_reply_method_return(m, "as", 0);
+}
+
+static void wrong_kernels(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(questions); i++) {
+		struct client_reply reply = { 0 };
+		struct client *c = begin(wrong_kernel);
+
+		if (questions[i](c, &reply) >= 0)
+			fail_msg("question %zu takes it", i);
+		end(c);
+	}
+}
+
+/* Good answers ---- */
+
+static int good(sd_bus_message *m)
+{
+	const char *what = sd_bus_message_get_member(m);
+	sd_bus_message *reply = NULL;
+	int pair[2];
+
+	if (strcmp(what, "Reload") == 0)
+		return sd_bus_reply_method_return(
+			m, "assb", 2, "a.conf:1: \033c", "b", "one\n\ntwo\tx", 1);
+	if (strcmp(what, "OpenConsole") == 0) {
+		if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 ||
+			send(pair[0], "login", 5, 0) != 5)
+			return -EIO;
+		return sd_bus_reply_method_return(m, "h", pair[1]);
+	}
+	if (strcmp(what, "ConsoleTail") != 0)
+		return sd_bus_reply_method_return(m, "s", "done\007");
+	if (sd_bus_message_new_method_return(m, &reply) < 0 ||
+		sd_bus_message_append_array(reply, 'y', "a\0b", 3) < 0)
+		return -EIO;
+	return sd_bus_send(NULL, reply, NULL);
+}
+
+static char lines[256];
+
+static void take_line(bool is_fault, const char *line)
+{
+	size_t n = strlen(lines);
+
+	snprintf(lines + n, sizeof(lines) - n, "%c%s|", is_fault ? '!' : ' ', line);
+}
+
+static void good_answers(void **state)
+{
+	struct client_reply reply = { 0 };
+	struct client *c = begin(good);
+	char bytes[8], *text = NULL;
+	size_t len = 0;
+	bool ok = false;
+	int fd = -1;
+	const uint64_t kib = 4096;
+
+	(void)state;
+	assert_int_equal(client_reload(c, take_line, &ok, &reply), 0);
+	assert_true(ok);
+	assert_string_equal(lines, "!a.conf:1: \\x1bc|!b| one| two\\x09x|");
+	assert_int_equal(client_console_tail(c, "vm", &text, &len, &reply), 0);
+	assert_int_equal(len, 3);
+	assert_memory_equal(text, "a\0b", 4);
+	free(text);
+	assert_int_equal(client_console_open(c, "vm", 5, &fd, &reply), 0);
+	assert_int_equal(recv(fd, bytes, sizeof(bytes), 0), 5);
+	close(fd);
+	assert_int_equal(client_begin(c, "vm", "SetBalloon", &kib, 1, &reply), 0);
+	while (!reply.done)
+		assert_true(client_wait(c, 10 * USEC_PER_SEC) > 0);
+	assert_int_equal(reply.status, CLI_OK);
+	assert_string_equal(reply.message, "done\\x07");
+	assert_null(client_destination(c));
+	end(c);
+}
+
+/* Signals ---- */
+
+static int load_then_change(sd_bus_message *m)
+{
+	sd_bus *b = sd_bus_message_get_bus(m);
+	const char *what = sd_bus_message_get_member(m);
+
+	if (strcmp(what, "GetAll") == 0)
+		return sd_bus_reply_method_return(m, "a{sv}", 1, "Version", "s", "1.2.3");
+	if (strcmp(what, "GetManagedObjects") == 0)
+		return sd_bus_reply_method_return(m, "a{oa{sa{sv}}}", 1, BUS_PATH_GUESTS "/a", 1,
+			BUS_IFACE_GUEST, 1, "Reason", "s", "\033]0;x\007");
+	/* Anything else: what happens one after the other. */
+	if (sd_bus_emit_signal(b, BUS_PATH_GUESTS, "org.freedesktop.DBus.ObjectManager",
+		    "InterfacesAdded", "oa{sa{sv}}", BUS_PATH_GUESTS "/b", 1, BUS_IFACE_GUEST,
+		    0) < 0 ||
+		sd_bus_emit_signal(b, BUS_PATH_GUESTS, "org.freedesktop.DBus.ObjectManager",
+			"InterfacesRemoved", "oas", BUS_PATH_GUESTS "/a", 1, BUS_IFACE_GUEST) < 0 ||
+		sd_bus_emit_signal(b, BUS_PATH, BUS_IFACE_MANAGER, "Event", "tttusssss", 7, 1, 2, 3,
+			"vm", "state", "", "", "boots") < 0 ||
+		sd_bus_emit_signal(b, BUS_PATH, BUS_IFACE_MANAGER, "Other", "s", "x") < 0)
+		return -EIO;
+	return sd_bus_reply_method_return(m, "s", "");
+}
+
+static void take_event(void *userdata, sd_bus_message *m)
+{
+	assert_true(story_read_event(m, userdata) >= 0);
+}
+
+static void signals_in_their_order(void **state)
+{
+	struct client *c = begin(load_then_change);
+	struct client_reply reply = { 0 };
+	struct view_event e = { 0 };
+	struct view v = { 0 };
+
+	(void)state;
+	client_on_event(c, take_event, &e);
+	assert_int_equal(client_load(c, &v), 0);
+	assert_int_equal(v.n_guests, 1);
+	assert_string_equal(v.guests[0].reason, "\\x1b]0;x\\x07");
+	assert_string_equal(v.version, "1.2.3");
+	/* Nothing comes by itself, and that is no failure. */
+	assert_int_equal(client_wait(c, 1), 0);
+	assert_int_equal(client_begin(c, "a", "Go", NULL, 0, &reply), 0);
+	while (!reply.done)
+		assert_true(client_wait(c, 10 * USEC_PER_SEC) > 0);
+	assert_int_equal(v.n_guests, 1);
+	assert_string_equal(v.guests[0].name, "b");
+	assert_int_equal(e.seq, 7);
+	assert_string_equal(e.text, "boots");
+	end(c);
+	view_free(&v);
+}
+
+/* It ends while somebody follows it. */
+static void the_end(void **state)
+{
+	struct client *c = begin(load_then_change);
+	struct view v = { 0 };
+
+	(void)state;
+	assert_int_equal(client_load(c, &v), 0);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(client_wait(c, 10 * USEC_PER_SEC), -ECONNRESET);
+	client_close(c);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	view_free(&v);
+}
+
+/* A signal that cannot be read: what is shown is no longer what is, so it is as good as gone. */
+static int load_then_nonsense(sd_bus_message *m)
+{
+	if (strcmp(sd_bus_message_get_member(m), "Go") == 0 &&
+		sd_bus_emit_signal(sd_bus_message_get_bus(m), BUS_PATH_GUESTS "/a",
+			"org.freedesktop.DBus.Properties", "PropertiesChanged", "u", 7) < 0)
+		return -EIO;
+	return load_then_change(m);
+}
+
+static void a_signal_of_another_form(void **state)
+{
+	struct client *c = begin(load_then_nonsense);
+	struct client_reply reply = { 0 };
+	struct view v = { 0 };
+	int r;
+
+	(void)state;
+	assert_int_equal(client_load(c, &v), 0);
+	assert_int_equal(client_begin(c, "a", "Go", NULL, 0, &reply), 0);
+	while ((r = client_wait(c, 10 * USEC_PER_SEC)) > 0 && !reply.done)
+		;
+	assert_int_equal(r, -ECONNRESET);
+	end(c);
+	view_free(&v);
+}
+
+/* Objects that are none: said so, with the exit status of no daemon. */
+static void no_objects(void **state)
+{
+	static const serve_t bad[] = { say_wrong, refuse, say_nothing_and_go, wrong_kernel };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct client *c = begin(bad[i]);
+		struct view v = { 0 };
+
+		assert_int_equal(client_load(c, &v), CLI_NO_DAEMON);
+		end(c);
+		view_free(&v);
+	}
+}
+
+/* The pool ---- */
+
+static int bad_memory(sd_bus_message *m)
+{
+	/* A phase of no daemon. */
+	if (strcmp(sd_bus_message_get_member(m), "BalloonInputs") == 0)
+		return sd_bus_reply_method_return(m, "tttutta(ssbttttuttttttttttt)", 1, 2, 3, 4, 5,
+			6, 1, "vm", "dancing", 1, 1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11);
+	return sd_bus_reply_method_return(m, "ss", "hold", "x");
+}
+
+static void memory_of_another_form(void **state)
+{
+	struct session s = { .guest = "vm" };
+
+	(void)state;
+	s.client = begin(bad_memory);
+	assert_int_equal(memory_dry_run(&s), CLI_FAILED);
+	assert_int_equal(memory_record(&s, "/dev/null", USEC_PER_SEC, USEC_PER_SEC), CLI_FAILED);
+	assert_int_equal(
+		memory_record(&s, "/nonexistent/x", USEC_PER_SEC, USEC_PER_SEC), CLI_FAILED);
+	end(s.client);
+	s.client = begin(refuse);
+	assert_int_equal(memory_dry_run(&s), CLI_NOT_RUNNING);
+	assert_int_equal(
+		memory_record(&s, "/dev/null", USEC_PER_SEC, USEC_PER_SEC), CLI_NOT_RUNNING);
+	end(s.client);
+	s.client = begin(say_wrong);
+	assert_int_equal(memory_record(&s, "/dev/null", USEC_PER_SEC, USEC_PER_SEC), CLI_FAILED);
+	end(s.client);
+}
+
+static void memory_of_one_that_is_down(void **state)
+{
+	struct view_guest g = { .name = "vm", .state = "stopped", .memory_actual = VIEW_ABSENT };
+	struct session s = { .guest = "vm" };
+
+	(void)state;
+	the_guest = &g;
+	assert_int_equal(memory_show(&s), CLI_NOT_RUNNING);
+	strcpy(g.state, "running");
+	assert_int_equal(memory_show(&s), CLI_FAILED);
+	g.memory_actual = 4096;
+	strcpy(g.balloon_reason, "host need");
+	assert_int_equal(memory_show(&s), CLI_OK);
+}
+
+/* Doors ---- */
+
+static void doors_that_do_not_open(void **state)
+{
+	char path[256], old[sizeof(path)];
+	struct client *c = NULL;
+
+	(void)state;
+	memset(path, 'x', sizeof(path));
+	path[0] = '/';
+	path[sizeof(path) - 1] = '\0';
+	assert_int_equal(client_open(path, CLIENT_STATUS, &c), CLI_USAGE);
+	assert_int_equal(client_open("/nonexistent", CLIENT_STATUS, &c), CLI_NO_DAEMON);
+	assert_int_equal(client_open_quietly("/nonexistent", CLIENT_CONTROL, &c), CLI_NO_DAEMON);
+	/* Without a socket of its own it is the system bus that may know the daemon. */
+	(void)setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus", 1);
+	if (access(BUS_RUNTIME_DEFAULT "/" BUS_SOCKET_CONTROL, F_OK) < 0)
+		assert_int_equal(
+			client_open(BUS_RUNTIME_DEFAULT, CLIENT_CONTROL, &c), CLI_NO_DAEMON);
+	assert_null(c);
+	client_close(NULL);
+
+	/* Whose queue is full: a daemon that was stopped. */
+	int fds[64];
+	unsigned n = 0;
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/" BUS_SOCKET_STATUS, dir);
+	snprintf(old, sizeof(old), "%s", address.sun_path);
+	for (int r = 0; n < ARRAY_SIZE(fds) && r == 0; n++) {
+		fds[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		r = connect(fds[n], (const struct sockaddr *)&address, sizeof(address));
+	}
+	assert_true(n < ARRAY_SIZE(fds));
+	assert_int_equal(client_open(dir, CLIENT_STATUS, &c), CLI_NO_DAEMON);
+	assert_null(c);
+	while (n > 0)
+		close(fds[--n]);
+	/* Root may use any door. */
+	if (geteuid() == 0)
+		return;
+	assert_int_equal(chmod(old, 0), 0);
+	assert_int_equal(client_open(dir, CLIENT_STATUS, &c), CLI_FAILED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(wrong_answers),
+		cmocka_unit_test(wrong_kernels),
+		cmocka_unit_test(good_answers),
+		cmocka_unit_test(signals_in_their_order),
+		cmocka_unit_test(the_end),
+		cmocka_unit_test(a_signal_of_another_form),
+		cmocka_unit_test(no_objects),
+		cmocka_unit_test(memory_of_another_form),
+		cmocka_unit_test(memory_of_one_that_is_down),
+		cmocka_unit_test(doors_that_do_not_open),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
