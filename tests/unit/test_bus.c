@@ -5,6 +5,8 @@
 /* LIBS: libsystemd libcbor inih jansson */
 #include "unit/bus_world.h"
 
+#include "bus/memory.h"
+
 static unsigned mode_of(const char *door)
 {
 	char path[64];
@@ -333,6 +335,55 @@ static void a_reload_tells_what_came_and_went(void **state)
 	hang_up(c);
 }
 
+/* What the pool rests on, as it is, and what it would do with it; of a guest that nothing was
+ * decided about, nothing. */
+static void the_pool_is_told(void **state)
+{
+	struct answer_box box;
+	sd_bus *b = caller("status");
+	const char *name, *phase, *action, *reason;
+	uint64_t now, total, available, reserve, critical, from, target, floor, slack, need;
+	uint32_t psi;
+	int tcg;
+
+	(void)state;
+	ask(b, &box, BUS_PATH, BUS_IFACE_MANAGER, "BalloonInputs", "", 0);
+	assert_int_equal(box.n, 1);
+	assert_true(sd_bus_message_read(box.m, "tttutt", &now, &total, &available, &psi, &reserve,
+			    &critical) > 0);
+	assert_int_equal(now, 77 * USEC_PER_SEC);
+	assert_int_equal(total, 8 << 20);
+	assert_int_equal(psi, 123);
+	assert_int_equal(critical, 1 << 19);
+	assert_true(sd_bus_message_enter_container(box.m, 'a', "(" MEMORY_GUEST ")") > 0);
+	assert_true(sd_bus_message_enter_container(box.m, 'r', MEMORY_GUEST) > 0);
+	assert_true(sd_bus_message_read(box.m, "ssb", &name, &phase, &tcg) > 0);
+	assert_string_equal(name, "vm-mediakit");
+	assert_string_equal(phase, "up");
+	assert_true(tcg);
+	assert_true(sd_bus_message_skip(box.m, "ttttuttttttttttt") > 0);
+	assert_true(sd_bus_message_exit_container(box.m) > 0);
+	/* The other guest is not among them. */
+	assert_int_equal(sd_bus_message_enter_container(box.m, 'r', MEMORY_GUEST), 0);
+	sd_bus_message_unref(box.m);
+
+	ask(b, &box, guest_object, BUS_IFACE_GUEST, "DryRunBalloon", "", 0);
+	assert_int_equal(box.n, 1);
+	assert_true(sd_bus_message_read(box.m, "ssttttt", &action, &reason, &from, &target, &floor,
+			    &slack, &need) > 0);
+	assert_string_equal(action, "shrink");
+	assert_int_equal(target, 2950 << 10);
+	assert_int_equal(need, 1 << 20);
+	sd_bus_message_unref(box.m);
+
+	world->supervisor.pool.decided = false;
+	ask(b, &box, BUS_PATH, BUS_IFACE_MANAGER, "BalloonInputs", "", 0);
+	assert_error(&box, BUS_ERROR_BUSY, "nothing was decided yet; try again");
+	ask(b, &box, guest_object, BUS_IFACE_GUEST, "DryRunBalloon", "", 0);
+	assert_error(&box, BUS_ERROR_BUSY, "nothing was decided yet; try again");
+	hang_up(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +397,7 @@ int main(void)
 		TEST(a_caller_that_vanishes_is_forgotten),
 		TEST(changes_are_told_once_a_turn),
 		TEST(a_reload_tells_what_came_and_went),
+		TEST(the_pool_is_told),
 	};
 
 	log_set_sink(take_line);

@@ -201,6 +201,8 @@ static const struct scene scenes[] = {
 		NULL, 0, NULL },
 	{ BUS_DOOR_STATUS, BUS_PATH, "org.freedesktop.DBus.Introspectable", "Introspect", "", NULL,
 		0, NULL },
+	{ BUS_DOOR_STATUS, BUS_PATH, BUS_IFACE_MANAGER, "BalloonInputs", "", NULL, 0, NULL },
+	{ BUS_DOOR_STATUS, OBJECT, BUS_IFACE_GUEST, "DryRunBalloon", "", NULL, 0, NULL },
 	{ BUS_DOOR_STATUS, BUS_PATH, BUS_IFACE_MANAGER, "Reload", "", NULL, 0, NULL },
 	{ BUS_DOOR_STATUS, OBJECT, BUS_IFACE_GUEST, "Why", "s", "\0\0\0\0", 5, NULL },
 	{ BUS_DOOR_STATUS, BUS_PATH, BUS_IFACE_MANAGER, "ListEvents", "ttu",

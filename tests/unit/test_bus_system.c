@@ -15,6 +15,7 @@ static struct {
 	sd_bus *polkit;
 	int allowed, challenge;
 	bool silent; /* it is asked and does not answer */
+	bool fails, raves; /* it answers with an error, or with what is no answer */
 	unsigned asked;
 	char action[64];
 	uint32_t flags;
@@ -47,6 +48,10 @@ static int on_check(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	assert_true(sd_bus_message_read(m, "u", &host.flags) > 0);
 	if (host.silent)
 		return 1;
+	if (host.fails)
+		return sd_bus_reply_method_errorf(m, SD_BUS_ERROR_FAILED, "no such action");
+	if (host.raves)
+		return sd_bus_reply_method_return(m, "s", "yes");
 	return sd_bus_reply_method_return(m, "(bba{ss})", host.allowed, host.challenge, 0);
 }
 
@@ -384,6 +389,49 @@ static void the_bus_comes_and_goes(void **state)
 	sd_bus_close_unref(b);
 }
 
+/* No answer, or none that can be read, is no leave. */
+static void a_polkit_that_is_ill(void **state)
+{
+	struct answer_box box;
+	sd_bus *b = ready_caller();
+
+	(void)state;
+	start_polkit();
+	host.allowed = 1;
+	host.fails = true;
+	call(b, &box, BUS_IFACE_GUEST, "Stop", false);
+	assert_error(&box, SD_BUS_ERROR_ACCESS_DENIED, NULL);
+	host.fails = false;
+	host.raves = true;
+	call(b, &box, BUS_IFACE_GUEST, "Stop", false);
+	assert_error(&box, SD_BUS_ERROR_ACCESS_DENIED, NULL);
+	assert_int_equal(core.requests, 0);
+	sd_bus_close_unref(b);
+}
+
+/* A second daemon, or somebody else's name: the private sockets serve all the same. */
+static void the_name_is_taken(void **state)
+{
+	struct answer_box box;
+
+	(void)state;
+	start_message_bus();
+	sd_bus *b = on_bus();
+	assert_true(sd_bus_request_name(b, BUS_NAME, 0) >= 0);
+	assert_int_equal(bus_join_system(world->bus), 0);
+	for (unsigned i = 0; i < 1000 && world->bus->system.delay == 0; i++)
+		assert_true(sd_event_run(world->event, 10 * USEC_PER_MSEC) >= 0);
+	/* It was refused, left, and will come again. */
+	assert_true(world->bus->system.delay > 0);
+	assert_null(world->bus->peers);
+	sd_bus *local = caller("status");
+	ask(local, &box, BUS_PATH, BUS_IFACE_MANAGER, "Ping", "", 0);
+	assert_int_equal(box.n, 1);
+	sd_bus_message_unref(box.m);
+	hang_up(local);
+	sd_bus_close_unref(b);
+}
+
 /* The loop's end, which must not wait for anybody; sd-bus's own flush would for 25 s and more. */
 static void loop_ends(void)
 {
@@ -452,6 +500,8 @@ int main(void)
 			a_large_write_is_not_kept, setup_host, teardown_host),
 		cmocka_unit_test_setup_teardown(
 			a_caller_that_goes_is_forgotten, setup_host, teardown_host),
+		cmocka_unit_test_setup_teardown(a_polkit_that_is_ill, setup_host, teardown_host),
+		cmocka_unit_test_setup_teardown(the_name_is_taken, setup_host, teardown_host),
 		cmocka_unit_test_setup_teardown(the_bus_comes_and_goes, setup_host, teardown_host),
 		cmocka_unit_test_setup_teardown(
 			a_bus_that_never_says_hello, setup_host, teardown_host),
