@@ -260,6 +260,49 @@ static void arriving_without_memory(void **state)
 	bury(fd);
 }
 
+static bool never_ready(void *userdata)
+{
+	(void)userdata;
+	return false;
+}
+
+static void never_dropped(void *userdata, const char *why)
+{
+	(void)userdata;
+	fail_msg("%s", why);
+}
+
+/* What carries a caller's bytes, alone: its socket stays the caller's where it does not begin. */
+static void attempt_pump(void *userdata)
+{
+	struct ratelimit rate = { 0 };
+	const struct pump_owner owner = {
+		.ready = never_ready, .dropped = never_dropped, .rate = &rate
+	};
+	struct pump *pump = NULL;
+	int pair[2], in = -1;
+
+	(void)userdata;
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	alloc_arm();
+	int r = pump_new(world->event, pair[1], &owner, now_boottime(), &pump, &in);
+	bool failed = alloc_disarm();
+	assert_int_equal(r, failed ? -ENOMEM : 0);
+	if (r == 0)
+		assert_int_equal(close(in), 0);
+	else
+		assert_int_equal(close(pair[1]), 0);
+	pump_free(pump);
+	assert_int_equal(close(pair[0]), 0);
+}
+
+static void pumps_without_memory(void **state)
+{
+	(void)state;
+	alloc_sweep(attempt_pump, NULL, 3);
+}
+
 static void attempt_beginning(void *userdata)
 {
 	struct bus *b = NULL;
@@ -321,6 +364,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(every_scene_without_memory),
 		TEST(arriving_without_memory),
+		TEST(pumps_without_memory),
 		TEST(beginning_without_memory),
 		TEST(no_room_for_a_door),
 	};

@@ -484,6 +484,148 @@ static void the_caller_is_who_connected(void **state)
 	hang_up(b);
 }
 
+/* A pump alone, whose reader the test is. */
+struct alone {
+	bool ready;
+	unsigned drops;
+	char why[64];
+	struct ratelimit rate;
+	struct pump *pump;
+	int stranger, reader;
+};
+
+static bool alone_ready(void *userdata)
+{
+	return ((struct alone *)userdata)->ready;
+}
+
+static void alone_dropped(void *userdata, const char *why)
+{
+	struct alone *a = userdata;
+
+	a->drops++;
+	snprintf(a->why, sizeof(a->why), "%s", why);
+}
+
+static int alone_begin(struct alone *a)
+{
+	const struct pump_owner owner = {
+		.ready = alone_ready, .dropped = alone_dropped, .userdata = a, .rate = &a->rate
+	};
+	int pair[2];
+
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	a->stranger = pair[0];
+	a->reader = -1;
+	int r = pump_new(world->event, pair[1], &owner, now_boottime(), &a->pump, &a->reader);
+	/* Where it fails the socket is still the caller's. */
+	if (r < 0) {
+		assert_int_equal(close(pair[1]), 0);
+		close(a->stranger);
+	}
+	return r;
+}
+
+static void alone_end(struct alone *a)
+{
+	pump_free(a->pump);
+	pump_free(NULL);
+	close(a->stranger);
+	if (a->reader >= 0)
+		close(a->reader);
+}
+
+/* sd-bus says that messages come, and the meter has seen no end of the handshake. */
+static void two_who_disagree(void **state)
+{
+	struct alone a = { .ready = true };
+
+	(void)state;
+	assert_int_equal(alone_begin(&a), 0);
+	assert_int_equal(send(a.stranger, "\0AUTH", 5, 0), 5);
+	run_dry();
+	assert_int_equal(a.drops, 1);
+	assert_string_equal(a.why, "does not speak D-Bus");
+	alone_end(&a);
+}
+
+static void a_reader_that_is_gone(void **state)
+{
+	struct alone a = { 0 };
+
+	(void)state;
+	assert_int_equal(alone_begin(&a), 0);
+	close(a.reader);
+	a.reader = -1;
+	assert_int_equal(send(a.stranger, "\0AUTH", 5, 0), 5);
+	run_dry();
+	assert_int_equal(a.drops, 1);
+	assert_string_equal(a.why, strerror(EPIPE));
+	alone_end(&a);
+}
+
+/* What does not fit waits, and goes when there is room, every byte of it. */
+static void a_reader_that_is_slow(void **state)
+{
+	static uint8_t bytes[65536];
+	struct alone a = { 0 };
+	size_t sent = sizeof(hello) - 1, read_ = 0;
+
+	(void)state;
+	assert_int_equal(alone_begin(&a), 0);
+	assert_int_equal(send(a.stranger, hello, sent, 0), sent);
+	run_dry();
+	a.ready = true;
+	memset(bytes, 0, sizeof(bytes));
+	size_t len = put_header(bytes, 60000) + 60000;
+	sent += pour(a.stranger, bytes, len);
+	for (unsigned i = 0; i < 1000 && read_ < sizeof(hello) - 1 + len; i++) {
+		read_ += swallow(a.reader, NULL);
+		run_dry();
+		if (sent < sizeof(hello) - 1 + len) {
+			size_t at = sent - (sizeof(hello) - 1);
+			sent += pour(a.stranger, bytes + at, len - at);
+		}
+	}
+	assert_int_equal(a.drops, 0);
+	assert_int_equal(read_, sizeof(hello) - 1 + len);
+	alone_end(&a);
+}
+
+/* Neither a pair nor a watch for it: nothing is kept. */
+static void no_descriptor_is_left(void **state)
+{
+	struct rlimit before, none;
+	struct alone a = { 0 };
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	const struct pump_owner owner = { .ready = alone_ready,
+		.dropped = alone_dropped,
+		.userdata = &a,
+		.rate = &a.rate };
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ (rlim_t)pair[1], before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	int r = pump_new(world->event, pair[1], &owner, 0, &a.pump, &a.reader);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(r, -EMFILE);
+	assert_null(a.pump);
+	/* A file cannot be watched. */
+	char path[48];
+	snprintf(path, sizeof(path), "%s/file", world->dir);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(
+		pump_new(world->event, fd, &owner, 0, &a.pump, &a.reader), -EPERM);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(unlink(path), 0);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -497,6 +639,10 @@ int main(void)
 		TEST(places_of_users),
 		TEST(nobody_passes_descriptors_in),
 		TEST(the_caller_is_who_connected),
+		TEST(two_who_disagree),
+		TEST(a_reader_that_is_gone),
+		TEST(a_reader_that_is_slow),
+		TEST(no_descriptor_is_left),
 	};
 
 	log_set_sink(take_line);

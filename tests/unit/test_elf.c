@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "model/utf8.h"
 #include "io/elf.h"
 
 static struct elf_info info;
@@ -109,6 +110,35 @@ static void test_this_program(void **state)
 	assert_true(info.n_needed >= 2);
 }
 
+/* Any one byte is any other: what comes of it is an answer that can be shown, or a reason. */
+static void test_any_byte(void **state)
+{
+	static const uint8_t masks[] = { 0xff, 0x01, 0x80 };
+	CLEANUP_FREE char *bytes = NULL;
+	unsigned refused = 0;
+	size_t len = 0;
+
+	(void)state;
+	assert_int_equal(file_read("tests/fuzz/corpus/elf/needs-2.38", ELF_FILE_MAX, &bytes, &len), 0);
+	for (size_t i = 0; i < 3 * MIN(len, (size_t)4096); i++) {
+		char before = bytes[i / 3];
+
+		bytes[i / 3] ^= (char)masks[i % 3];
+		memset(&info, 0, sizeof(info));
+		reason.text[0] = '\0';
+		int r = elf_read(bytes, len, &info, &reason);
+		bytes[i / 3] = before;
+		assert_int_equal(r < 0, reason.text[0] != '\0');
+		assert_int_equal(r < 0 && info.n_versions > 0, 0);
+		assert_true(info.n_needed <= ELF_NEEDED_MAX);
+		for (unsigned k = 0; k < info.n_versions; k++)
+			assert_true(utf8_printable(info.versions[k].name,
+				strnlen(info.versions[k].name, ELF_NAME_MAX)));
+		refused += r < 0;
+	}
+	assert_true(refused > 30);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -116,6 +146,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_cut_off),
 		cmocka_unit_test(test_this_program),
+		cmocka_unit_test(test_any_byte),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
