@@ -4,6 +4,8 @@
  * tests/provision. */
 /* LINK: base/file base/time model/utf8 io/program model/jsontext io/disk */
 /* LIBS: jansson */
+#include "alloc_fail.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +15,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include "base/file.h"
 #include "io/disk.h"
@@ -202,6 +205,49 @@ static void test_program_limits(void **state)
 	assert_int_equal(program_run(&big, &result), 0);
 	assert_int_not_equal(result.exit_status, 0);
 	program_result_clear(&result);
+}
+
+static void attempt_program(void *userdata)
+{
+	struct program_result result = { 0 };
+
+	(void)userdata;
+	alloc_arm();
+	int r = run_sh("echo out", 10 * USEC_PER_SEC, &result);
+	bool failed = alloc_disarm();
+	/* The C library does without some of its own. */
+	assert_true(r == 0 || (failed && r == -ENOMEM));
+	assert_int_equal(result.output != NULL, r == 0);
+	program_result_clear(&result);
+}
+
+/* Memory, descriptors, or a parent that was told to forget its children. */
+static void test_program_without(void **state)
+{
+	struct program_result result = { 0 };
+	struct rlimit before, few;
+	int fd = dup(STDIN_FILENO);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	alloc_sweep(attempt_program, NULL, 2);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	for (rlim_t more = 0; more < 6; more++) {
+		few = (struct rlimit){ (rlim_t)fd + more, before.rlim_max };
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		assert_int_equal(run_sh("echo out", USEC_PER_SEC, &result), -EMFILE);
+		assert_null(result.output);
+	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	/* None of them stayed open. */
+	int again = dup(STDIN_FILENO);
+	assert_int_equal(again, fd);
+	close(again);
+	(void)signal(SIGCHLD, SIG_IGN);
+	assert_int_equal(run_sh("echo out", 10 * USEC_PER_SEC, &result), -ECHILD);
+	(void)signal(SIGCHLD, SIG_DFL);
+	assert_null(result.output);
 }
 
 /* A qemu-img of the test's: it does what the script says. */
@@ -413,6 +459,7 @@ int main(void)
 		cmocka_unit_test(test_header),
 		cmocka_unit_test(test_program),
 		cmocka_unit_test(test_program_limits),
+		cmocka_unit_test(test_program_without),
 		cmocka_unit_test(test_qemu_img),
 		cmocka_unit_test(test_inspect),
 		cmocka_unit_test(test_check_and_create),

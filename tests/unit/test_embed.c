@@ -2,6 +2,12 @@
 /* The embedded driver's URI and root, and whether trying out KVM says what it found. */
 /* LINK: base model/utf8 io/kvm virt/embed */
 /* LIBS: libsystemd */
+#include "alloc_fail.h"
+
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "virt/embed.h"
 
 #include <errno.h>
@@ -115,6 +121,79 @@ static void test_prepare(void **state)
 	}
 }
 
+static void attempt_uris(void *userdata)
+{
+	char *root = NULL, *dir = NULL, *other = NULL;
+
+	(void)userdata;
+	alloc_arm();
+	int r = virt_embed_root("qemu:///embed?root=/a%20b", &root);
+	if (r == 0)
+		r = virt_pid_dir("qemu:///embed?root=/a%20b", &dir);
+	if (r == 0)
+		r = virt_pid_dir("qemu:///system", &other);
+	bool failed = alloc_disarm();
+	assert_int_equal(r, failed ? -ENOMEM : 0);
+	if (!failed)
+		assert_string_equal(dir, "/a b/run/qemu");
+	free(root);
+	free(dir);
+	free(other);
+}
+
+static void test_uris_without_memory(void **state)
+{
+	(void)state;
+	alloc_sweep(attempt_uris, NULL, 3);
+}
+
+/* Each thing in the way is named: the root, its configuration, and who may not pass. */
+static void test_in_the_way(void **state)
+{
+	char dir[] = "/tmp/mediakit-embed.XXXXXX", uri[128], err[256], path[128];
+	const struct passwd *user = getpwnam("libvirt-qemu");
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/file", dir);
+	assert_int_equal(file_write_atomic(path, "x", 1, 0600), 0);
+	(void)snprintf(uri, sizeof(uri), "qemu:///embed?root=%s/file/a\n", dir);
+	assert_int_equal(virt_embed_prepare(uri, err, sizeof(err)), -ENOTDIR);
+	assert_non_null(strstr(err, "/file/a\\x0a: cannot make it: Not a directory"));
+
+	(void)snprintf(uri, sizeof(uri), "qemu:///embed?root=%s", dir);
+	assert_int_equal(unlink(path), 0);
+	(void)snprintf(path, sizeof(path), "%s/etc", dir);
+	assert_int_equal(file_write_atomic(path, "x", 1, 0600), 0);
+	assert_int_equal(virt_embed_prepare(uri, err, sizeof(err)), -ENOTDIR);
+	assert_non_null(strstr(err, "etc/qemu.conf: Not a directory"));
+	assert_int_equal(unlink(path), 0);
+	(void)snprintf(path, sizeof(path), "%s/etc/qemu.conf", dir);
+	assert_int_equal(dir_make(path, 0755), 0);
+	assert_int_equal(virt_embed_prepare(uri, err, sizeof(err)), -EISDIR);
+	assert_non_null(strstr(err, "etc/qemu.conf: Is a directory"));
+	assert_int_equal(rmdir(path), 0);
+
+	if (geteuid() == 0 && user) {
+		err[0] = '\0';
+		assert_int_equal(virt_embed_prepare(uri, err, sizeof(err)), -EACCES);
+		assert_non_null(strstr(err, "QEMU's user libvirt-qemu may not pass it"));
+		/* By its owner, its group, or anybody; what KVM may warn of is another matter. */
+		assert_int_equal(chown(dir, user->pw_uid, (gid_t)-1), 0);
+		assert_true(virt_embed_prepare(uri, err, sizeof(err)) != -EACCES);
+		assert_int_equal(chown(dir, 0, user->pw_gid), 0);
+		assert_int_equal(chmod(dir, 0701), 0);
+		assert_int_equal(virt_embed_prepare(uri, err, sizeof(err)), -EACCES);
+		assert_int_equal(chmod(dir, 0710), 0);
+		assert_true(virt_embed_prepare(uri, err, sizeof(err)) != -EACCES);
+	}
+	(void)snprintf(path, sizeof(path), "%s/etc/qemu.conf", dir);
+	(void)unlink(path);
+	(void)snprintf(path, sizeof(path), "%s/etc", dir);
+	(void)rmdir(path);
+	(void)rmdir(dir);
+}
+
 /* Runs KVM where there is one. What it finds is the machine's; that it says so is ours. */
 static void test_kvm(void **state)
 {
@@ -142,7 +221,9 @@ int main(void)
 		cmocka_unit_test(test_root),
 		cmocka_unit_test(test_pid_dir),
 		cmocka_unit_test(test_kvm),
+		cmocka_unit_test(test_uris_without_memory),
 		cmocka_unit_test(test_prepare),
+		cmocka_unit_test(test_in_the_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

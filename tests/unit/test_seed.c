@@ -3,6 +3,8 @@
  * it changed; and the digests that name a seed. */
 /* LINK: base/file io/seed io/digest */
 /* LIBS: libarchive nettle */
+#include "alloc_fail.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -165,6 +167,50 @@ static void test_digest(void **state)
 	assert_string_not_equal(hex, moved);
 }
 
+/* Cut off or changed anywhere in what matters, it is not the seed that is wanted; where it cannot
+ * go, that is said. */
+static void test_damaged(void **state)
+{
+	CLEANUP_FREE char *image = NULL;
+	struct reason reason = { "" };
+	size_t len = 0;
+
+	(void)state;
+	assert_true(seed_write(path, files, ARRAY_SIZE(files), NULL) >= 0);
+	assert_int_equal(file_read(path, SEED_BYTES_MAX, &image, &len), 0);
+	for (size_t n = 0; n < len; n += 2048) {
+		assert_int_equal(file_write_atomic(path, image, n, 0600), 0);
+		assert_int_equal(seed_matches(path, files, ARRAY_SIZE(files)), 0);
+	}
+	(void)unlink(path);
+	assert_int_equal(seed_write("/nonexistent/seed", files, ARRAY_SIZE(files), &reason), -ENOENT);
+	assert_non_null(strstr(reason.text, "cannot write /nonexistent/seed"));
+}
+
+/* The first allocations are ours; libarchive ends the program by some of its own. */
+static void test_without_memory(void **state)
+{
+	(void)state;
+	assert_true(seed_write(path, files, ARRAY_SIZE(files), NULL) >= 0);
+	for (alloc.next = 0; alloc.next < 2; alloc.next++) {
+		const long before = alloc.live;
+		struct reason reason;
+		void *image = NULL;
+		size_t len = 0;
+
+		alloc_arm();
+		int r = seed_matches(path, files, ARRAY_SIZE(files));
+		assert_true(alloc_disarm());
+		assert_true(r == -ENOMEM || r == 0);
+		alloc_arm();
+		r = seed_build(files, ARRAY_SIZE(files), &image, &len, &reason);
+		assert_true(alloc_disarm());
+		assert_true(r < 0);
+		assert_null(image);
+		assert_int_equal(alloc.live, before);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +219,8 @@ int main(void)
 		cmocka_unit_test(test_differences),
 		cmocka_unit_test(test_no_image_is_written_anew),
 		cmocka_unit_test(test_large_and_too_large),
+		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_without_memory),
 		cmocka_unit_test(test_digest),
 	};
 
