@@ -91,11 +91,15 @@ static int add_key(
 static int add_key_file(struct provision *p, struct keys *keys, const char *path)
 {
 	CLEANUP_FREE char *text = NULL;
-	int r = file_read(path, KEYS_FILE_MAX, &text, NULL);
+	size_t size = 0;
+	int r = file_read(path, KEYS_FILE_MAX, &text, &size);
 
 	if (r < 0)
 		return reason_set(
 			&p->reason, r, "cannot read the keys in %s: %s", path, strerror(-r));
+	/* What is behind it would be left out without a word. */
+	if (strlen(text) != size)
+		return reason_set(&p->reason, -EINVAL, "%s: a NUL is no part of a key", path);
 	for (const char *s = text; r >= 0 && *s;) {
 		const char *end = strchrnul(s, '\n');
 		size_t len = (size_t)(end - s);

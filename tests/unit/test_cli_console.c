@@ -18,11 +18,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pty.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 static struct {
-	bool tail;
+	bool tail, stopped;
 	const char *bytes;
 	size_t len;
 	int error, status;
@@ -48,7 +49,9 @@ void session_close(struct session *s)
 
 struct view_guest *session_guest(const struct session *s)
 {
-	static struct view_guest g = { .state = "running" };
+	static struct view_guest g;
+
+	snprintf(g.state, sizeof(g.state), "%s", daemon_.stopped ? "stopped" : "running");
 
 	(void)s;
 	return &g;
@@ -277,6 +280,36 @@ static void test_person(void **state)
 	close(keys.writes);
 }
 
+/* Nobody reads any more, or nobody types: it ends, and says so. */
+static void test_hung_up(void **state)
+{
+	static char long_line[9000];
+	struct place to;
+	int pair[2], nobody[2];
+
+	(void)state;
+	(void)signal(SIGPIPE, SIG_IGN);
+	daemon_.tail = true;
+	daemon_.bytes = long_line;
+	daemon_.len = sizeof(long_line);
+	for (int terminal = 0; terminal < 2; terminal++) {
+		to = terminal ? a_terminal() : a_pipe();
+		close(to.reads);
+		assert_int_equal(pipe(nobody), 0);
+		to.reads = nobody[0];
+		assert_int_equal(run(-1, to), CLI_FAILED);
+		close(nobody[1]);
+	}
+	daemon_.tail = false;
+	daemon_.stopped = true;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	close(pair[1]);
+	daemon_.line = pair[0];
+	assert_int_equal(run(-1, a_pipe()), CLI_FAILED);
+	assert_string_equal(err, "vm is stopped: the line is silent until it runs\n"
+				 "vm: the daemon ended the line\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -285,6 +318,7 @@ int main(void)
 		cmocka_unit_test_setup(test_refused, setup),
 		cmocka_unit_test_setup(test_follow, setup),
 		cmocka_unit_test_setup(test_person, setup),
+		cmocka_unit_test_setup(test_hung_up, setup),
 	};
 
 	alarm(60); /* a terminal that nobody reads would be waited for */

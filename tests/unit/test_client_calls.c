@@ -2,13 +2,16 @@
 /* What the command makes of a daemon that answers wrongly, refuses, falls silent or ends: a process
  * of the test's own on the daemon's socket. */
 /* clang-format off */
-/* LINK: base model/utf8 model/spec model/guestmem policy/balloon policy/balloon_loan policy/balloon_names policy/balloon_sense policy/balloon_share policy/balloon_trace cli/client cli/client_read cli/fields cli/view cli/term cli/story cli/tally cli/counters cli/memory */
+/* LINK: base model/utf8 model/spec model/guestmem policy/balloon policy/balloon_loan policy/balloon_names policy/balloon_sense policy/balloon_share policy/balloon_trace cli/client cli/client_read cli/fields cli/view cli/term cli/story cli/tally cli/counters cli/memory cli/scrape cli/history cli/json cli/metrics cli/exposition */
 /* clang-format on */
-/* LIBS: libsystemd */
+/* LIBS: libsystemd jansson */
+#include "alloc_fail.h"
+
 #include "base/macro.h"
 #include "bus/names.h"
 #include "cli/client_read.h"
 #include "cli/memory.h"
+#include "cli/scrape.h"
 #include "cli/story.h"
 #include "cli/tally.h"
 #include "cli/verb.h"
@@ -23,7 +26,9 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -269,6 +274,114 @@ static void wrong_kernels(void **state)
 	}
 }
 
+/* Texts that are no UTF-8, in the places that the daemon fills; libsystemd checks them as they are
+ * read. */
+static const char *spoiled; /* which place */
+
+static int put_text(sd_bus_message *m, const char *place)
+{
+	char *at = NULL;
+	int r = sd_bus_message_append_string_space(m, 2, &at);
+
+	if (r >= 0)
+		memcpy(at, strcmp(place, spoiled) == 0 ? "\xff\xfe" : "ok", 2);
+	return r;
+}
+
+static int put_counts(sd_bus_message *m, const char *place, unsigned n)
+{
+	int r = sd_bus_message_open_container(m, 'a', "{st}");
+
+	while (r >= 0 && n-- > 0)
+		if ((r = sd_bus_message_open_container(m, 'e', "st")) >= 0 &&
+			(r = put_text(m, place)) >= 0 &&
+			(r = sd_bus_message_append(m, "t", (uint64_t)n)) >= 0)
+			r = sd_bus_message_close_container(m);
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static unsigned guests_told = 1, services_told = 1, counts_told = 1;
+
+static int put_guest(sd_bus_message *m)
+{
+	int r = sd_bus_message_open_container(m, 'r', "stta{st}a(sta{st})");
+
+	if (r < 0 || (r = put_text(m, "guest")) < 0 ||
+		(r = sd_bus_message_append(m, "tt", (uint64_t)1, (uint64_t)2)) < 0 ||
+		(r = put_counts(m, "exit", counts_told)) < 0 ||
+		(r = sd_bus_message_open_container(m, 'a', "(sta{st})")) < 0)
+		return r;
+	for (unsigned i = 0; i < services_told; i++)
+		if ((r = sd_bus_message_open_container(m, 'r', "sta{st}")) < 0 ||
+			(r = put_text(m, "service")) < 0 ||
+			(r = sd_bus_message_append(m, "t", (uint64_t)3)) < 0 ||
+			(r = put_counts(m, "verdict", 1)) < 0 ||
+			(r = sd_bus_message_close_container(m)) < 0)
+			return r;
+	if ((r = sd_bus_message_close_container(m)) < 0)
+		return r;
+	return sd_bus_message_close_container(m);
+}
+
+static int count(sd_bus_message *m)
+{
+	sd_bus_message *reply = NULL;
+	int r = sd_bus_message_new_method_return(m, &reply);
+
+	if (r >= 0)
+		r = sd_bus_message_open_container(reply, 'a', "(stta{st}a(sta{st}))");
+	for (unsigned i = 0; r >= 0 && i < guests_told; i++)
+		r = put_guest(reply);
+	if (r >= 0)
+		r = sd_bus_message_close_container(reply);
+	return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+static void spoiled_counters(void **state)
+{
+	static const char *const places[] = { "guest", "exit", "service", "verdict" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		struct client_reply reply = { 0 };
+
+		spoiled = places[i];
+		struct client *c = begin(count);
+		if (ask_counters(c, &reply) >= 0)
+			fail_msg("a spoiled %s is taken", places[i]);
+		end(c);
+	}
+}
+
+/* A daemon that counts more than there can be: what is over is left out, and the rest is right. */
+static void more_than_there_can_be(void **state)
+{
+	struct client_reply reply = { 0 };
+	struct counters counters = { 0 };
+
+	(void)state;
+	spoiled = "";
+	services_told = VIEW_SERVICES_MAX + 3;
+	counts_told = COUNTS_MAX + 3;
+	struct client *c = begin(count);
+	assert_int_equal(client_counters(c, &counters, &reply), 0);
+	assert_int_equal(counters.n_guests, 1);
+	assert_int_equal(counters.guests[0].n_services, VIEW_SERVICES_MAX);
+	assert_int_equal(counters.guests[0].exits.n, COUNTS_MAX);
+	assert_string_equal(counters.guests[0].services[0].name, "ok");
+	counters_free(&counters);
+	end(c);
+	services_told = counts_told = 1;
+	guests_told = VIEW_GUESTS_MAX + 3;
+	c = begin(count);
+	counters = (struct counters){ 0 };
+	assert_int_equal(client_counters(c, &counters, &reply), 0);
+	assert_int_equal(counters.n_guests, VIEW_GUESTS_MAX);
+	counters_free(&counters);
+	end(c);
+	guests_told = 1;
+}
+
 /* Good answers ---- */
 
 static int good(sd_bus_message *m)
@@ -389,6 +502,76 @@ static void signals_in_their_order(void **state)
 	view_free(&v);
 }
 
+static int event_of_another_form(sd_bus_message *m)
+{
+	sd_bus *b = sd_bus_message_get_bus(m);
+
+	if (sd_bus_emit_signal(b, BUS_PATH, BUS_IFACE_MANAGER, "Event", "s", "boots") < 0 ||
+		sd_bus_emit_signal(b, BUS_PATH, BUS_IFACE_MANAGER, "Other", "s", "x") < 0)
+		return -EIO;
+	return sd_bus_reply_method_return(m, "s", "");
+}
+
+static void refuse_event(void *userdata, sd_bus_message *m)
+{
+	struct view_event e = { .seq = 77 };
+
+	assert_true(story_read_event(m, &e) < 0);
+	assert_int_equal(e.seq, 77);
+	++*(unsigned *)userdata;
+}
+
+static void an_event_of_another_form(void **state)
+{
+	struct client *c = begin(event_of_another_form);
+	struct client_reply reply = { 0 };
+	unsigned n = 0;
+
+	(void)state;
+	client_on_event(c, refuse_event, &n);
+	assert_int_equal(client_begin(c, "a", "Go", NULL, 0, &reply), 0);
+	while (!reply.done)
+		assert_true(client_wait(c, 10 * USEC_PER_SEC) > 0);
+	assert_int_equal(n, 1);
+	end(c);
+}
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* A signal, or an answer that is late by the bus's own count, wakes whoever waits. */
+static void waiting(void **state)
+{
+	const struct itimerval soon = { .it_value = { .tv_usec = 50000 } };
+	struct client *c = begin(load_then_change);
+	struct client_reply reply = { 0 };
+	sd_bus_message *m = NULL;
+	struct view v = { 0 };
+	usec_t began;
+
+	(void)state;
+	assert_int_equal(client_load(c, &v), 0);
+	(void)signal(SIGALRM, on_alarm);
+	began = now_boottime();
+	assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+	assert_int_equal(client_wait(c, 20 * USEC_PER_SEC), 0);
+	assert_true(now_boottime() - began < 10 * USEC_PER_SEC);
+	/* Stopped: it will not answer, and the bus knows when that is too late. */
+	assert_int_equal(kill(child, SIGSTOP), 0);
+	assert_true(sd_bus_set_method_call_timeout(client_bus(c), 50 * USEC_PER_MSEC) >= 0);
+	assert_true(sd_bus_call_method_async(client_bus(c), NULL, NULL, BUS_PATH, BUS_IFACE_MANAGER,
+			    "Ping", NULL, NULL, "") >= 0);
+	assert_int_equal(client_wait(c, 200 * USEC_PER_MSEC), 0);
+	/* What could not even be asked. */
+	assert_int_equal(client_ask(c, -ENOMEM, NULL, &reply, &m), -ENOMEM);
+	assert_int_equal(reply.status, CLI_NO_DAEMON);
+	assert_string_equal(reply.message, strerror(ENOMEM));
+	end(c);
+	view_free(&v);
+}
+
 /* It ends while somebody follows it. */
 static void the_end(void **state)
 {
@@ -447,6 +630,41 @@ static void no_objects(void **state)
 	}
 }
 
+/* The objects and no more: who scrapes is told that it broke off, and by what. */
+static int objects_only(sd_bus_message *m)
+{
+	const char *what = sd_bus_message_get_member(m);
+
+	return strcmp(what, "GetAll") == 0 || strcmp(what, "GetManagedObjects") == 0
+		       ? load_then_change(m)
+		       : refuse(m);
+}
+
+static void scrapes_that_break_off(void **state)
+{
+	static const enum scrape_kind kinds[] = { SCRAPE_METRICS, SCRAPE_OPENMETRICS,
+		SCRAPE_HISTORY };
+	char why[SCRAPE_WHY_MAX], *text = NULL;
+	size_t len = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		child = fork();
+		assert_true(child >= 0);
+		if (child == 0)
+			be_daemon(objects_only);
+		assert_int_equal(
+			scrape(dir, kinds[i], USEC_PER_SEC, &text, &len, why), -ECONNRESET);
+		assert_string_equal(why, "mediakitd broke off: it is \\x1b[31mdown");
+		assert_null(text);
+		assert_int_equal(kill(child, SIGKILL), 0);
+		assert_int_equal(waitpid(child, NULL, 0), child);
+	}
+	assert_int_equal(
+		scrape("/nonexistent", SCRAPE_STATUS, USEC_PER_SEC, &text, &len, why), -ENOTCONN);
+	assert_non_null(strstr(why, "does not answer on its socket in /nonexistent"));
+}
+
 /* The pool ---- */
 
 static int bad_memory(sd_bus_message *m)
@@ -496,6 +714,39 @@ static void memory_of_one_that_is_down(void **state)
 
 /* Doors ---- */
 
+/* No memory for the first steps, no descriptor: said, and nothing is left open. */
+static void opened_without(void **state)
+{
+	struct rlimit before, few;
+	int fd = dup(STDIN_FILENO);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	for (alloc.next = 0; ALLOC_COUNTS && alloc.next < 3; alloc.next++) {
+		struct client *c = NULL;
+
+		alloc_arm();
+		int r = client_open_quietly(dir, CLIENT_STATUS, &c);
+		assert_true(alloc_disarm());
+		assert_true(r == CLI_FAILED || r == CLI_NO_DAEMON);
+		assert_null(c);
+		if (alloc.next > 0)
+			close(accept(listener, NULL, NULL));
+		int again = dup(STDIN_FILENO);
+		assert_int_equal(again, fd);
+		close(again);
+	}
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = (struct rlimit){ (rlim_t)fd, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	struct client *c = NULL;
+	int r = client_open_quietly(dir, CLIENT_STATUS, &c);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(r, CLI_NO_DAEMON);
+	assert_null(c);
+}
+
 static void doors_that_do_not_open(void **state)
 {
 	char path[256], old[sizeof(path)];
@@ -543,6 +794,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wrong_answers),
 		cmocka_unit_test(wrong_kernels),
+		cmocka_unit_test(spoiled_counters),
+		cmocka_unit_test(more_than_there_can_be),
+		cmocka_unit_test(an_event_of_another_form),
+		cmocka_unit_test(waiting),
+		cmocka_unit_test(scrapes_that_break_off),
+		cmocka_unit_test(opened_without),
 		cmocka_unit_test(good_answers),
 		cmocka_unit_test(signals_in_their_order),
 		cmocka_unit_test(the_end),

@@ -133,8 +133,9 @@ static void attempt_uris(void *userdata)
 	if (r == 0)
 		r = virt_pid_dir("qemu:///system", &other);
 	bool failed = alloc_disarm();
-	assert_int_equal(r, failed ? -ENOMEM : 0);
-	if (!failed)
+	/* asprintf() does without its first one. */
+	assert_true(r == 0 || (failed && r == -ENOMEM));
+	if (r == 0)
 		assert_string_equal(dir, "/a b/run/qemu");
 	free(root);
 	free(dir);

@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -154,6 +155,21 @@ static void test_small_buffer(void **state)
 	close(fd);
 }
 
+static void test_no_descriptor(void **state)
+{
+	struct rlimit before, none;
+	char owner[PORTS_OWNER_MAX] = "untouched";
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ 0, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	int r = ports_check("127.0.0.1", 1, owner, sizeof(owner));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(r, -EMFILE);
+	assert_string_equal(owner, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +177,7 @@ int main(void)
 		cmocka_unit_test(test_other_address),
 		cmocka_unit_test(test_time_wait),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_no_descriptor),
 		cmocka_unit_test(test_small_buffer),
 	};
 
