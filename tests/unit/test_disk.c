@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images without qemu-img: its answers as texts, or from a script in its place; headers as bytes. And the runner of programs, its
- * limits and its deadline, on programs that every system has. The real qemu-img is in
- * tests/provision. */
+/* Images without qemu-img: its answers as texts, or from a script in its place; headers as bytes.
+ * And the runner of programs, its limits and its deadline, on programs that every system has. The
+ * real qemu-img is in tests/provision. */
 /* LINK: base/file base/time model/utf8 io/program model/jsontext io/disk */
 /* LIBS: jansson */
 #include "alloc_fail.h"

@@ -14,8 +14,8 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "model/utf8.h"
 #include "io/elf.h"
+#include "model/utf8.h"
 
 static struct elf_info info;
 static struct reason reason;
@@ -119,7 +119,8 @@ static void test_any_byte(void **state)
 	size_t len = 0;
 
 	(void)state;
-	assert_int_equal(file_read("tests/fuzz/corpus/elf/needs-2.38", ELF_FILE_MAX, &bytes, &len), 0);
+	assert_int_equal(
+		file_read("tests/fuzz/corpus/elf/needs-2.38", ELF_FILE_MAX, &bytes, &len), 0);
 	for (size_t i = 0; i < 3 * MIN(len, (size_t)4096); i++) {
 		char before = bytes[i / 3];
 

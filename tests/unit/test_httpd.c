@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The server of the page where it cannot begin, and a scrape that says nothing; what it serves to
  * whom is in tests/metrics. */
+/* clang-format off */
 /* LINK: base io/worker cli/httpd cli/httprules cli/page cli/metrics cli/exposition cli/counters cli/view */
+/* clang-format on */
 /* LIBS: libsystemd libmicrohttpd */
 #include "base/log.h"
 #include "base/macro.h"
@@ -89,7 +91,8 @@ static size_t ask(sd_event *event, int port, const char *text, char *answer, siz
  * not read. */
 static void one_answer_for_all(void **state)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof(at);
 	struct httpd_config config = { .runtime = "/run" };
 	static char answer[65536], text[256];
@@ -107,7 +110,8 @@ static void one_answer_for_all(void **state)
 	assert_true(httpd_idle_since(h) != USEC_INFINITY);
 	for (int i = 0; i < 2; i++) {
 		snprintf(text, sizeof(text),
-			"GET /status.json HTTP/1.1\r\nHost: localhost:%u\r\nConnection: close\r\n\r\n",
+			"GET /status.json HTTP/1.1\r\nHost: localhost:%u\r\nConnection: "
+			"close\r\n\r\n",
 			(unsigned)config.port);
 		(void)ask(event, config.port, text, answer, sizeof(answer));
 		assert_non_null(strstr(answer, "HTTP/1.1 200"));
@@ -121,7 +125,8 @@ static void one_answer_for_all(void **state)
 	assert_non_null(strstr(answer, "HTTP/1.1 503"));
 	assert_non_null(strstr(answer, "it is away\n"));
 	snprintf(text, sizeof(text),
-		"GET / HTTP/1.1\r\nHost: localhost:%u\r\nContent-Length: 4\r\nConnection: close\r\n\r\n"
+		"GET / HTTP/1.1\r\nHost: localhost:%u\r\nContent-Length: 4\r\nConnection: "
+		"close\r\n\r\n"
 		"body",
 		(unsigned)config.port);
 	(void)ask(event, config.port, text, answer, sizeof(answer));

@@ -183,7 +183,8 @@ static void test_damaged(void **state)
 		assert_int_equal(seed_matches(path, files, ARRAY_SIZE(files)), 0);
 	}
 	(void)unlink(path);
-	assert_int_equal(seed_write("/nonexistent/seed", files, ARRAY_SIZE(files), &reason), -ENOENT);
+	assert_int_equal(
+		seed_write("/nonexistent/seed", files, ARRAY_SIZE(files), &reason), -ENOENT);
 	assert_non_null(strstr(reason.text, "cannot write /nonexistent/seed"));
 }
 

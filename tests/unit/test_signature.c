@@ -26,10 +26,11 @@ static void test_gpgv(void **state)
 		int error;
 		const char *says;
 	} rows[] = {
-		{ SIG "GOODSIG 0 x'; " SIG "VALIDSIG A 2026-11-23 1 0 4 0 1 10 00 " MINE "'", 0, "" },
+		{ SIG "GOODSIG 0 x'; " SIG "VALIDSIG A 2026-11-23 1 0 4 0 1 10 00 " MINE "'", 0,
+			"" },
 		/* Its exit status says nothing, in either way. */
 		{ SIG "GOODSIG 0 x'; " SIG "VALIDSIG A 2026-11-23 1 0 4 0 1 10 00 " MINE
-		  "'; exit 2",
+		      "'; exit 2",
 			0, "" },
 		{ "exit 0", -EKEYREJECTED, "no valid signature" },
 		{ "printf 'keyring \\033[2J' >&2; exit 2", -EKEYREJECTED,
