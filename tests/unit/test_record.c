@@ -61,21 +61,21 @@ static void test_round(void **state)
 	char *text = NULL, *again = NULL;
 
 	(void)state;
-	assert_int_equal(record_load(path, &is), -ENOENT);
-	assert_int_equal(record_save(path, &whole, AT), 1);
-	assert_int_equal(record_load(path, &is), 0);
+	assert_int_equal(record_read(path, &is), -ENOENT);
+	assert_int_equal(record_write(path, &whole, AT), 1);
+	assert_int_equal(record_read(path, &is), 0);
 	assert_memory_equal(&is, &whole, sizeof(is));
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	/* The same is not written again: its time is that of the first. */
 	assert_int_equal(file_read(path, 65536, &text, NULL), 0);
 	assert_non_null(strstr(text, "\"time\": \"2026-11-23T19:09:02Z\""));
-	assert_int_equal(record_save(path, &whole, 2 * AT), 0);
+	assert_int_equal(record_write(path, &whole, 2 * AT), 0);
 	assert_int_equal(file_read(path, 65536, &again, NULL), 0);
 	assert_string_equal(text, again);
 	is.verified = false;
-	assert_int_equal(record_save(path, &is, AT), 1);
-	assert_int_equal(record_load(path, &is), 0);
+	assert_int_equal(record_write(path, &is, AT), 1);
+	assert_int_equal(record_read(path, &is), 0);
 	assert_false(is.verified);
 	free(text);
 	free(again);
@@ -118,7 +118,7 @@ static void test_mutations(void **state)
 	size_t len = 0;
 
 	(void)state;
-	assert_int_equal(record_save(path, &whole, AT), 1);
+	assert_int_equal(record_write(path, &whole, AT), 1);
 	assert_int_equal(file_read(path, 65536, &good, &len), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char bad[8192];
@@ -129,21 +129,21 @@ static void test_mutations(void **state)
 		(void)snprintf(bad, sizeof(bad), "%.*s%s%s", (int)(at - good), good, rows[i].to,
 			at + strlen(rows[i].from));
 		assert_int_equal(file_write_atomic(path, bad, strlen(bad), 0600), 0);
-		int r = record_load(path, &is);
+		int r = record_read(path, &is);
 		if (r != rows[i].error)
 			fail_msg("%s for %s: %d", rows[i].to, rows[i].from, r);
 		/* Half of it is not taken. */
 		assert_int_equal(is.inode, r < 0 ? 77 : 2);
 		/* What cannot be read is no reason not to write. */
 		if (r < 0)
-			assert_int_equal(record_save(path, &whole, AT), 1);
+			assert_int_equal(record_write(path, &whole, AT), 1);
 	}
 	/* Cut off anywhere: the last byte is a line's or a brace's. */
 	for (size_t n = 0; n + 1 < len; n++) {
 		struct record is;
 
 		assert_int_equal(file_write_atomic(path, good, n, 0600), 0);
-		if (record_load(path, &is) != -EBADMSG)
+		if (record_read(path, &is) != -EBADMSG)
 			fail_msg("the first %zu of %zu bytes are a record", n, len);
 	}
 	free(good);
@@ -159,29 +159,29 @@ static void test_other_files(void **state)
 	assert_non_null(large);
 	memset(large, ' ', 65537);
 	assert_int_equal(file_write_atomic(path, large, 65537, 0600), 0);
-	assert_int_equal(record_load(path, &is), -EFBIG);
+	assert_int_equal(record_read(path, &is), -EFBIG);
 	memset(large, '[', 65536);
 	assert_int_equal(file_write_atomic(path, large, 65536, 0600), 0);
-	assert_int_equal(record_load(path, &is), -EBADMSG);
+	assert_int_equal(record_read(path, &is), -EBADMSG);
 	(void)unlink(path);
 
 	(void)snprintf(other, sizeof(other), "%s/other", dir);
-	assert_int_equal(record_save(other, &whole, AT), 1);
+	assert_int_equal(record_write(other, &whole, AT), 1);
 	assert_int_equal(symlink(other, path), 0);
-	assert_int_equal(record_load(path, &is), -ELOOP);
+	assert_int_equal(record_read(path, &is), -ELOOP);
 	(void)unlink(path);
 	(void)unlink(other);
 	assert_int_equal(mkfifo(path, 0600), 0);
-	assert_int_equal(record_load(path, &is), -EINVAL);
+	assert_int_equal(record_read(path, &is), -EINVAL);
 	(void)unlink(path);
-	assert_int_equal(record_load("/nonexistent/x", &is), -ENOENT);
-	assert_int_equal(record_save("/nonexistent/x", &whole, AT), -ENOENT);
+	assert_int_equal(record_read("/nonexistent/x", &is), -ENOENT);
+	assert_int_equal(record_write("/nonexistent/x", &whole, AT), -ENOENT);
 	/* A path that JSON cannot hold: what is there stays. */
 	struct record latin = whole;
 	(void)snprintf(latin.source, sizeof(latin.source), "/b\xe4r.img");
-	assert_int_equal(record_save(path, &whole, AT), 1);
-	assert_int_equal(record_save(path, &latin, AT), -EINVAL);
-	assert_int_equal(record_load(path, &is), 0);
+	assert_int_equal(record_write(path, &whole, AT), 1);
+	assert_int_equal(record_write(path, &latin, AT), -EINVAL);
+	assert_int_equal(record_read(path, &is), 0);
 	assert_string_equal(is.source, whole.source);
 }
 
@@ -208,7 +208,7 @@ static void attempt_load(void *userdata)
 	(void)userdata;
 	is.inode = 77;
 	alloc_arm();
-	int r = record_load(path, &is);
+	int r = record_read(path, &is);
 	bool failed = alloc_disarm();
 	assert_int_equal(r, failed ? -ENOMEM : 0);
 	assert_int_equal(is.inode, failed ? 77 : 2);
@@ -222,12 +222,12 @@ static void attempt_save(void *userdata)
 	(void)userdata;
 	is = whole;
 	is.inode = 99;
-	(void)record_save(path, &whole, AT);
+	(void)record_write(path, &whole, AT);
 	alloc_arm();
-	int r = record_save(path, &is, AT);
+	int r = record_write(path, &is, AT);
 	bool failed = alloc_disarm();
 	assert_true(r == 1 || (failed && r < 0));
-	assert_int_equal(record_load(path, &is), 0);
+	assert_int_equal(record_read(path, &is), 0);
 	/* The last step is the directory's, when the new one is in its place. */
 	assert_true(is.inode == 99 || (r < 0 && is.inode == 2));
 }
@@ -235,7 +235,7 @@ static void attempt_save(void *userdata)
 static void test_without_memory(void **state)
 {
 	(void)state;
-	assert_int_equal(record_save(path, &whole, AT), 1);
+	assert_int_equal(record_write(path, &whole, AT), 1);
 	alloc_sweep(attempt_load, NULL, 10);
 	alloc_sweep(attempt_save, NULL, 20);
 }

@@ -2,7 +2,7 @@
 /* The workers' calls against a libvirt that the test plays: what it answers, refuses, and cuts off
  * in the middle; and the serial line, whose bytes are the guest's. */
 /* clang-format off */
-/* LINK: base model/utf8 io/reach virt/calls virt/calls_start virt/console virt/mailbox virt/facts virt/hint */
+/* LINK: base model/utf8 io/reach virt/shares virt/calls virt/calls_start virt/console virt/mailbox virt/facts virt/hint */
 /* clang-format on */
 /* LIBS: libsystemd */
 #include "alloc_fail.h"
