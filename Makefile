@@ -97,8 +97,9 @@ $(B)/libexec/mediakitd/mediakitd-metrics: $(B)/obj/cli/exporter.o $(call archive
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(B)/obj/cli/exporter.o -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 		$(call pkg_libs,libmicrohttpd jansson libsystemd) -lpthread
 
-# The compiler takes the page in, but does not tell make of it.
+# The compiler takes these in, but does not tell make of it.
 $(B)/obj/cli/page.o: units/status.html
+$(B)/obj/cli/bakefiles.o: $(addprefix src/bake/,bake image.sh customize init)
 
 clean:
 	rm -rf $(B)

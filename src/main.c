@@ -25,6 +25,7 @@ static const struct verb verbs[] = {
 	{ "provision", "make a guest's disk and seed", verb_exec_offline, NULL },
 	{ "import-predecessor", "take over the disk that a shell script left",
 		verb_exec_offline, NULL },
+	{ "bake", "make a guest's image from packages", verb_exec_offline, NULL },
 	{ "preflight", "tell whether programs would run in a guest", verb_exec_offline, NULL },
 	{ "check", "find every fault of the configuration", verb_exec_offline, NULL },
 	{ "xml", "print a guest as libvirt is told of it", verb_exec_offline, NULL },

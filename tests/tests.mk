@@ -130,6 +130,12 @@ check-metrics: all
 image:
 	@tests/lib/needs-root tests/image/build $(abspath $(B))/image
 
+# Bakes each suite twice, compares, and boots one of the two; some ten minutes a suite, from a mirror. By hand.
+.PHONY: check-bake
+check-bake: all
+	@tests/lib/packages image test
+	@BUILD=$(abspath $(B)) tests/lib/needs-root tests/image/bake $(SUITES)
+
 check-guest: all image
 	@BUILD=$(abspath $(B)) tests/lib/needs-root tests/guest/run
 

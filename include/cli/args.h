@@ -28,6 +28,7 @@ enum {
 	ARG_GUEST = 1 << 16,
 	ARG_GLIBC = 1 << 17,
 	ARG_DISK = 1 << 18,
+	ARG_BAKE = 1 << 19, /* --mirror=, --security=, --keyring= */
 };
 
 #define ARGS_OPERANDS_MAX 64u
@@ -40,10 +41,11 @@ struct args {
 	const char *for_what, *since, *kind, *lines; /* NULL: not given */
 	const char *replay;                          /* NULL: not given */
 	bool dry_run, check_update;
-	const char *guest, *glibc, *disk; /* NULL: not given */
-	const char *record;        /* NULL: not given */
-	usec_t interval;           /* USEC_INFINITY: not given */
-	usec_t timeout;            /* USEC_INFINITY: not given */
+	const char *guest, *glibc, *disk;        /* NULL: not given */
+	const char *record;                      /* NULL: not given */
+	const char *mirror, *security, *keyring; /* NULL: not given */
+	usec_t interval;                         /* USEC_INFINITY: not given */
+	usec_t timeout;                          /* USEC_INFINITY: not given */
 	const char *operands[ARGS_OPERANDS_MAX];
 	unsigned n_operands;
 };

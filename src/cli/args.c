@@ -39,6 +39,9 @@ static const struct option {
 	{ "disk", VALUE_TEXT, ARG_DISK, offsetof(struct args, disk) },
 	{ "guest", VALUE_TEXT, ARG_GUEST, offsetof(struct args, guest) },
 	{ "glibc", VALUE_TEXT, ARG_GLIBC, offsetof(struct args, glibc) },
+	{ "mirror", VALUE_TEXT, ARG_BAKE, offsetof(struct args, mirror) },
+	{ "security", VALUE_TEXT, ARG_BAKE, offsetof(struct args, security) },
+	{ "keyring", VALUE_TEXT, ARG_BAKE, offsetof(struct args, keyring) },
 	{ "timeout", VALUE_SPAN, ARG_TIMEOUT, offsetof(struct args, timeout) },
 };
 

@@ -2,6 +2,7 @@
 /* The program mediakitd-offline: the verbs that need no daemon, and libraries the command does
  * without. */
 #include "base/macro.h"
+#include "cli/bake.h"
 #include "cli/check.h"
 #include "cli/decode.h"
 #include "cli/import.h"
@@ -15,6 +16,7 @@ static const struct verb verbs[] = {
 	{ "provision", "make a guest's disk and seed", verb_provision, usage_provision },
 	{ "import-predecessor", "take over the disk that a shell script left", verb_import,
 		usage_import },
+	{ "bake", "make a guest's image from packages", verb_bake, usage_bake },
 	{ "preflight", "tell whether programs would run in a guest", verb_preflight,
 		usage_preflight },
 	{ "check", "find every fault of the configuration", verb_check, NULL },

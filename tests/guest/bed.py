@@ -78,12 +78,12 @@ class Bed:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    def standin(self):
-        """The keys that put a guest on the stand-in image."""
-        sums = dict(reversed(line.split()) for line in (IMAGE / "SHA256SUMS").read_text().splitlines())
-        return (f"[Guest]\nAccel=tcg\n[Image]\nPath={IMAGE}/standin.qcow2\nSHA256={sums['standin.qcow2']}\n"
-                f"Kernel={IMAGE}/vmlinux\nInitrd={IMAGE}/initrd.img\n"
-                f"Cmdline={(IMAGE / 'cmdline').read_text().strip()}\n"
+    def standin(self, image=IMAGE, name="standin"):
+        """The keys that put a guest on the stand-in image, or on another that was baked."""
+        sums = dict(reversed(line.split()) for line in (image / "SHA256SUMS").read_text().splitlines())
+        return (f"[Guest]\nAccel=tcg\n[Image]\nPath={image}/{name}.qcow2\nSHA256={sums[name + '.qcow2']}\n"
+                f"Kernel={image}/vmlinux\nInitrd={image}/initrd.img\n"
+                f"Cmdline={(image / 'cmdline').read_text().strip()}\n"
                 f"[CloudInit]\nVendorData={self.dir}/vendor-data\n")
 
     def mediakitd(self, *args, timeout=600, **kwargs):
