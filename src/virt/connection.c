@@ -2,7 +2,10 @@
 /* The connection's life, on the main loop: DOWN → (timer) → OPENING → UP → (close, or a call that
  * found it dead) → DOWN. An attempt that passes its deadline wedges the worker: until that call
  * returns the timer goes on and finds it busy, so a stopped libvirtd costs one thread, not one per
- * attempt. */
+ * attempt.
+ *
+ * An old link is given up by a thread of its own that nobody waits for: libvirt's client may never
+ * come back from that (link_retire), and the attempts go on beside it, up to LINKS_MAX. */
 #include "virt/connection.h"
 
 #include "base/macro.h"
@@ -14,6 +17,7 @@
 
 struct connection {
 	struct worker_queue *queue;
+	struct worker_pool *pool;
 	sd_event_source *timer;
 	char *uri;
 	struct links *links;
@@ -27,6 +31,11 @@ struct connection {
 	bool closed_early;   /* it closed before we were told that it opened */
 	usec_t backoff;
 	char message[HV_ERROR_MAX];
+};
+
+struct retirement {
+	struct link *link; /* the thread's; NULL once it has it in hand */
+	bool limbo;
 };
 
 struct attempt {
@@ -48,11 +57,59 @@ static void attempt_run(void *arg)
 		links_open(a->links, a->uri, a->generation, a->mailbox, a->words, sizeof(a->words));
 }
 
+/* Came too late: the next attempt retires it, where there will be one. */
 static void attempt_undo(void *arg)
 {
 	struct attempt *a = arg;
 
-	links_retire(a->links, a->generation);
+	if (links_ended(a->links))
+		link_retire(links_take(a->links, a->generation), false);
+}
+
+static void retirement_run(void *arg)
+{
+	struct retirement *r = arg;
+
+	link_retire(TAKE_PTR(r->link), r->limbo);
+}
+
+static void retirement_done(void *arg, int error, usec_t now)
+{
+	(void)arg;
+	(void)error;
+	(void)now;
+}
+
+/* Its queue is freed at once, so the thread may find it abandoned before it began: then it is the
+ * undoing that closes. Where there is no thread to be had the old link stays in its place. */
+static int retire(struct connection *c, bool limbo)
+{
+	struct worker_job job = { retirement_run, retirement_done, retirement_run, free, NULL,
+		USEC_INFINITY };
+	struct worker_queue *queue = NULL;
+	struct retirement *r;
+	int error;
+
+	if (links_count(c->links) == 0)
+		return 0;
+	r = calloc(1, sizeof(*r));
+	error = r ? worker_queue_new(c->pool, "virt-close", 1, &queue) : -ENOMEM;
+
+	if (error < 0) {
+		free(r);
+		return error;
+	}
+	r->link = links_take(c->links, 0);
+	r->limbo = limbo;
+	job.arg = r;
+	if (r->link)
+		error = worker_submit(queue, &job);
+	if (!r->link || error < 0) {
+		links_place(c->links, r->link);
+		free(r);
+	}
+	worker_queue_free(queue);
+	return error;
 }
 
 static void attempt_free(void *arg)
@@ -182,6 +239,11 @@ int connection_begin(struct connection *c)
 
 	if (c->up || c->opening)
 		return 0;
+	r = retire(c, true);
+	if (r == 0 && links_count(c->links) >= LINKS_MAX)
+		r = -EUSERS;
+	if (r < 0)
+		return r;
 	c->generation++;
 	job.arg = attempt_new(c);
 	if (!job.arg)
@@ -206,7 +268,10 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	r = connection_begin(c);
 	if (r < 0 && sd_event_now(sd_event_source_get_event(source), CLOCK_BOOTTIME, &now) >= 0)
 		connection_down(c,
-			r == -EBUSY ? "libvirt does not answer" : "no worker for the connection",
+			r == -EBUSY    ? "libvirt does not answer"
+			: r == -EUSERS ? "libvirt's client lets go of no connection: restart "
+					 "mediakitd, which leaves the guests alone"
+				       : "no worker for the connection",
 			now);
 	return 0;
 }
@@ -245,6 +310,7 @@ int connection_new(sd_event *event, struct worker_pool *pool, const char *uri, s
 
 	if (!c)
 		return -ENOMEM;
+	c->pool = pool;
 	c->links = links_ref(links);
 	c->mailbox = mailbox_ref(mailbox);
 	c->changed = changed;
@@ -268,31 +334,16 @@ int connection_new(sd_event *event, struct worker_pool *pool, const char *uri, s
 	return 0;
 }
 
-/* The last job of the worker. Its queue is freed at once, so the thread may find it abandoned
- * before it began: then it is the undoing that closes. */
-static void close_run(void *arg)
-{
-	links_retire(((struct attempt *)arg)->links, 0);
-}
-
-static void close_done(void *arg, int error, usec_t now)
-{
-	(void)arg;
-	(void)error;
-	(void)now;
-}
-
 void connection_free(struct connection *c)
 {
-	struct worker_job job = { close_run, close_done, close_run, attempt_free, NULL,
-		USEC_INFINITY };
-
 	if (!c)
 		return;
 	c->timer = sd_event_source_disable_unref(c->timer);
-	/* With an attempt under way, its undoing retires the link. */
-	if (c->up && (job.arg = attempt_new(c)) && worker_submit(c->queue, &job) < 0)
-		attempt_free(job.arg);
+	if (c->links) {
+		/* From here on the undoing of an attempt under way retires what it opened. */
+		links_end(c->links);
+		(void)retire(c, false);
+	}
 	worker_queue_free(c->queue);
 	links_unref(c->links);
 	mailbox_unref(c->mailbox);

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { LINK_EVENTS = 6 };
 
@@ -17,6 +18,7 @@ enum { LINK_EVENTS = 6 };
 struct link_full {
 	struct link link;
 	atomic_uint refs;
+	struct links *links; /* counted */
 	struct mailbox *mailbox;
 	int events[LINK_EVENTS];         /* libvirt's ids, or -1 */
 	bool close_calls, close_destroy; /* there is a close callback */
@@ -24,6 +26,8 @@ struct link_full {
 
 struct links {
 	atomic_uint refs;
+	atomic_uint count;
+	atomic_bool ended;
 	pthread_mutex_t lock; /* over `current` */
 	struct link_full *current;
 };
@@ -195,6 +199,8 @@ void link_put(struct link *link)
 	if (link->calls)
 		(void)virConnectClose(link->calls);
 	mailbox_unref(full->mailbox);
+	(void)atomic_fetch_sub(&full->links->count, 1);
+	links_unref(full->links);
 	free(full);
 }
 
@@ -224,13 +230,21 @@ static int link_open(struct link_full *full, const char *uri)
 	return r;
 }
 
+void links_place(struct links *links, struct link *link)
+{
+	if (!link)
+		return;
+	pthread_mutex_lock(&links->lock);
+	links->current = (struct link_full *)(void *)link;
+	pthread_mutex_unlock(&links->lock);
+}
+
 int links_open(struct links *links, const char *uri, unsigned generation, struct mailbox *mailbox,
 	char *words, size_t size)
 {
 	struct link_full *full;
 	int r;
 
-	links_retire(links, 0);
 	r = event_thread_ensure();
 	full = r < 0 ? NULL : calloc(1, sizeof(*full));
 	if (!full) {
@@ -240,6 +254,8 @@ int links_open(struct links *links, const char *uri, unsigned generation, struct
 	atomic_init(&full->refs, 1);
 	full->link.generation = generation;
 	full->mailbox = mailbox_ref(mailbox);
+	full->links = links_ref(links);
+	(void)atomic_fetch_add(&links->count, 1);
 	memset(full->events, 0xff, sizeof(full->events)); /* -1 */
 
 	virResetLastError();
@@ -253,13 +269,11 @@ int links_open(struct links *links, const char *uri, unsigned generation, struct
 		link_put(&full->link);
 		return r;
 	}
-	pthread_mutex_lock(&links->lock);
-	links->current = full;
-	pthread_mutex_unlock(&links->lock);
+	links_place(links, &full->link);
 	return 0;
 }
 
-void links_retire(struct links *links, unsigned generation)
+struct link *links_take(struct links *links, unsigned generation)
 {
 	struct link_full *full = NULL;
 
@@ -267,10 +281,27 @@ void links_retire(struct links *links, unsigned generation)
 	if (links->current && (generation == 0 || links->current->link.generation == generation))
 		full = TAKE_PTR(links->current);
 	pthread_mutex_unlock(&links->lock);
-	if (!full)
+	return full ? &full->link : NULL;
+}
+
+/* Both checks are local: libvirt's client knows whether its socket is open. */
+static void wait_out_limbo(const struct link *link)
+{
+	usec_t end = usec_add(now_boottime(), LINK_LIMBO);
+
+	while (now_boottime() < end &&
+		(virConnectIsAlive(link->calls) == 1 || virConnectIsAlive(link->destroy) == 1))
+		(void)usleep(100 * USEC_PER_MSEC);
+}
+
+void link_retire(struct link *link, bool limbo)
+{
+	if (!link)
 		return;
-	link_unwatch(full);
-	link_put(&full->link);
+	if (limbo)
+		wait_out_limbo(link);
+	link_unwatch((struct link_full *)(void *)link);
+	link_put(link);
 }
 
 struct link *links_get(struct links *links)
@@ -302,6 +333,8 @@ struct links *links_new(void)
 	if (!links)
 		return NULL;
 	atomic_init(&links->refs, 1);
+	atomic_init(&links->count, 0);
+	atomic_init(&links->ended, false);
 	(void)pthread_mutex_init(&links->lock, NULL);
 	return links;
 }
@@ -318,4 +351,19 @@ void links_unref(struct links *links)
 		return;
 	pthread_mutex_destroy(&links->lock);
 	free(links);
+}
+
+unsigned links_count(struct links *links)
+{
+	return atomic_load(&links->count);
+}
+
+void links_end(struct links *links)
+{
+	atomic_store(&links->ended, true);
+}
+
+bool links_ended(struct links *links)
+{
+	return atomic_load(&links->ended);
 }
