@@ -19,6 +19,9 @@
  * waiting for, because the first guest's accelerator hangs on it; without one it is no. */
 #define CONNECTION_KVM_TIMEOUT (30 * USEC_PER_SEC)
 
+/* What the end of the daemon may wait for libvirt: it takes a few milliseconds where it answers. */
+#define CONNECTION_CLOSE_MAX (1 * USEC_PER_SEC)
+
 struct connection;
 
 /* On the main loop, from its dispatch: up, or down and why (again for each new reason). */
@@ -29,16 +32,16 @@ int connection_new(sd_event *event, struct worker_pool *pool, const char *uri, s
 	struct mailbox *mailbox, connection_changed_t changed, void *userdata,
 	struct connection **ret);
 
-/* Never blocks: a connection that is up is closed by its worker, which nobody waits for. NULL is
- * fine. */
+/* Blocks for at most CONNECTION_CLOSE_MAX: a connection that is up is closed by a thread of its
+ * own, and one that does not close by then is left. NULL is fine. */
 void connection_free(struct connection *connection);
 
 /* Makes the first attempt. 0 or -errno. */
 int connection_begin(struct connection *connection);
 
 /* The mailbox told that this generation is gone. Others than the present one are ignored. */
-void connection_closed(struct connection *connection, unsigned generation, const char *words,
-	usec_t now);
+void connection_closed(
+	struct connection *connection, unsigned generation, const char *words, usec_t now);
 
 bool connection_up(const struct connection *connection);
 

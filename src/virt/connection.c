@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <libvirt/libvirt.h>
 #include <string.h>
+#include <unistd.h>
 
 struct connection {
 	struct worker_queue *queue;
@@ -88,6 +89,7 @@ static int retire(struct connection *c, bool limbo)
 		USEC_INFINITY };
 	struct worker_queue *queue = NULL;
 	struct retirement *r;
+	struct link *link;
 	int error;
 
 	if (links_count(c->links) == 0)
@@ -99,13 +101,14 @@ static int retire(struct connection *c, bool limbo)
 		free(r);
 		return error;
 	}
-	r->link = links_take(c->links, 0);
+	link = links_take(c->links, 0);
+	r->link = link;
 	r->limbo = limbo;
 	job.arg = r;
-	if (r->link)
+	if (link)
 		error = worker_submit(queue, &job);
-	if (!r->link || error < 0) {
-		links_place(c->links, r->link);
+	if (!link || error < 0) {
+		links_place(c->links, link);
 		free(r);
 	}
 	worker_queue_free(queue);
@@ -334,6 +337,16 @@ int connection_new(sd_event *event, struct worker_pool *pool, const char *uri, s
 	return 0;
 }
 
+/* The process is about to end, and libvirt's and its libraries' destructors run into a close that
+ * is under way: "double free or corruption" was seen. */
+static void wait_for_close(struct links *links)
+{
+	usec_t end = usec_add(now_boottime(), CONNECTION_CLOSE_MAX);
+
+	while (links_count(links) > 0 && now_boottime() < end)
+		(void)usleep(2 * USEC_PER_MSEC);
+}
+
 void connection_free(struct connection *c)
 {
 	if (!c)
@@ -343,6 +356,7 @@ void connection_free(struct connection *c)
 		/* From here on the undoing of an attempt under way retires what it opened. */
 		links_end(c->links);
 		(void)retire(c, false);
+		wait_for_close(c->links);
 	}
 	worker_queue_free(c->queue);
 	links_unref(c->links);
