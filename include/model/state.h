@@ -57,6 +57,7 @@ struct state_record {
 	usec_t balloon_learned_until_realtime, balloon_learned_decayed_realtime;
 	usec_t balloon_lesson_at_realtime, balloon_fall_at_realtime;
 	unsigned balloon_lessons;
+	bool balloon_lesson_unseen;
 	struct state_service services[SPEC_SERVICES_MAX];
 	unsigned n_services;
 };

@@ -170,7 +170,7 @@ struct balloon_loan {
 
 /* What is remembered of a guest between decisions. Plain data, zero at the beginning. Worth keeping
  * over a restart of the daemon (same boot of the host): the whole; at least learned_*, lessons,
- * fall_kib_s. */
+ * lesson_unseen, fall_kib_s. */
 struct balloon_memory {
 	/* statistics */
 	uint64_t update_sec;

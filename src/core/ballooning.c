@@ -434,6 +434,7 @@ void ballooning_to_state(const struct guest *g, struct state_record *ret)
 	ret->balloon_learned_decayed_realtime = to_realtime(m->learned_decayed, now);
 	ret->balloon_lesson_at_realtime = to_realtime(m->lesson_at, now);
 	ret->balloon_lessons = m->lessons;
+	ret->balloon_lesson_unseen = m->lesson_unseen;
 	ret->balloon_fall_kib_s = m->fall_kib_s;
 	ret->balloon_fall_at_realtime = to_realtime(m->fall_at, now);
 }
@@ -450,6 +451,7 @@ void ballooning_from_state(struct guest *g, const struct state_record *r, usec_t
 	m->learned_decayed = to_boottime(r->balloon_learned_decayed_realtime, now);
 	m->lesson_at = MIN(to_boottime(r->balloon_lesson_at_realtime, now), now);
 	m->lessons = r->balloon_lessons;
+	m->lesson_unseen = r->balloon_lesson_unseen;
 	m->fall_kib_s = MIN(r->balloon_fall_kib_s, BALLOON_KIB_MAX);
 	m->fall_at = MIN(to_boottime(r->balloon_fall_at_realtime, now), now);
 }

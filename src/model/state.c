@@ -54,6 +54,7 @@ static const struct field guest_fields[] = {
 	FIELD(state_record, USEC, balloon_lesson_at_realtime),
 	FIELD(state_record, USEC, balloon_fall_at_realtime),
 	FIELD(state_record, UINT, balloon_lessons),
+	FIELD(state_record, BOOL, balloon_lesson_unseen),
 	FIELD(state_record, TEXT, ending),
 };
 

@@ -140,6 +140,7 @@ void balloon_rebooted(struct balloon_memory *memory)
 		.learned_until = memory->learned_until,
 		.learned_decayed = memory->learned_decayed,
 		.lessons = memory->lessons,
+		.lesson_unseen = memory->lesson_unseen,
 	};
 
 	*memory = kept;

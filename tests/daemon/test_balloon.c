@@ -377,6 +377,7 @@ static void test_adoption(void **state)
 	m->learned_until = sim->now + USEC_PER_HOUR;
 	m->learned_decayed = sim->now;
 	m->lessons = 3;
+	m->lesson_unseen = true;
 	usec_t until = m->learned_until;
 	sim_stop_daemon(sim);
 	sim_run(sim, 30 * S);
@@ -389,6 +390,7 @@ static void test_adoption(void **state)
 	assert_int_equal(m->learned_kib, 777 * MIB);
 	assert_int_equal(m->learned_until, until);
 	assert_int_equal(m->lessons, 3);
+	assert_true(m->lesson_unseen);
 	assert_true(ballooning(sim, VM)->last.sighted);
 }
 
