@@ -121,7 +121,8 @@ struct balloon_policy {
 	unsigned unseen_permille;
 	uint64_t swap_kib_s; /* swapping faster than this is distress */
 	unsigned faults_s;   /* major faults above three times the guest's usual and this */
-	usec_t latency_more; /* answers slower than twice the usual and this, twice running */
+	usec_t latency_more; /* answers slower than twice the usual and this ... */
+	usec_t latency_for;  /* ... for that long */
 	usec_t stuck_after;  /* without progress; under TCG three times this */
 	usec_t aside_first, aside_max; /* set aside that long, doubled each time */
 	usec_t return_after;           /* host at ease for that long: loans go back, slowly */
@@ -183,7 +184,7 @@ struct balloon_memory {
 	usec_t fall_at;
 	uint64_t faults_usual_milli; /* per second, moving mean */
 	usec_t latency_usual;
-	unsigned latency_high; /* slow answers running */
+	usec_t latency_high_at; /* since when answers are slow; 0: they are not */
 	/* the last order */
 	uint64_t ordered_kib; /* 0: none stands */
 	uint64_t order_from_kib, progress_kib;

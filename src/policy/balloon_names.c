@@ -95,6 +95,9 @@ const struct balloon_policy balloon_policy_default = {
 	.swap_kib_s = 64, /* sixteen pages: below that old pages come back by chance */
 	.faults_s = 30,
 	.latency_more = 50 * USEC_PER_MSEC,
+	/* Interval= of a service: each has been asked once more by then. A burst of work on the
+	 * host made half of them slow for some seconds. */
+	.latency_for = 10 * USEC_PER_SEC,
 	/* squeezed: 5 s without progress; Qubes: 3 s at 100 MB/s. Steps here are smaller, hosts
 	 * busier. */
 	.stuck_after = 10 * USEC_PER_SEC,

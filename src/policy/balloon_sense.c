@@ -175,36 +175,36 @@ static bool many_faults(const struct balloon_policy *p, struct balloon_memory *m
 	return many;
 }
 
-static bool slow_answers(
-	const struct balloon_policy *p, struct balloon_memory *m, usec_t latency, bool on_trial)
+static bool slow_answers(const struct balloon_policy *p, struct balloon_memory *m, usec_t latency,
+	bool on_trial, usec_t now)
 {
-	usec_t now = MIN(latency, USEC_PER_HOUR);
-
-	if (now == 0) {
-		m->latency_high = 0;
+	latency = MIN(latency, USEC_PER_HOUR);
+	if (latency == 0) {
+		m->latency_high_at = 0;
 		return false;
 	}
-	if (m->latency_usual && now > 2 * m->latency_usual + p->latency_more) {
-		m->latency_high = MIN(m->latency_high + 1, 1000u);
+	if (m->latency_usual && latency > 2 * m->latency_usual + p->latency_more) {
+		if (!m->latency_high_at)
+			m->latency_high_at = MAX(now, 1u);
 		/* Not ours: the usual follows, lest a service that became slow for good blocks
 		 * its guest for ever. */
 		if (!on_trial)
-			m->latency_usual = (m->latency_usual * 15 + now) / 16;
-		return m->latency_high >= 2;
+			m->latency_usual = (m->latency_usual * 15 + latency) / 16;
+		return usec_sub(now, m->latency_high_at) >= p->latency_for;
 	}
-	m->latency_high = 0;
+	m->latency_high_at = 0;
 	/* Nor does it follow while a loan is on trial, or a loan given back by inches would hurt
 	 * without anybody noticing. */
 	if (!m->latency_usual)
-		m->latency_usual = now;
+		m->latency_usual = latency;
 	else if (!on_trial)
-		m->latency_usual = (m->latency_usual * 7 + now) / 8;
+		m->latency_usual = (m->latency_usual * 7 + latency) / 8;
 	return false;
 }
 
 /* Why the guest needs memory, the surest sign first. */
 static enum balloon_reason read_signs(const struct balloon_policy *p, struct balloon_seat *s,
-	const struct rates *r, bool on_trial)
+	const struct rates *r, bool on_trial, usec_t now)
 {
 	struct balloon_memory *m = s->memory;
 	struct balloon_work *w = &s->work;
@@ -214,7 +214,7 @@ static enum balloon_reason read_signs(const struct balloon_policy *p, struct bal
 	bool short_of =
 		(on_trial || w->usable < balloon_part(w->max, p->keep_permille, 1000)) && !idle;
 	bool faults = many_faults(p, m, r->faults);
-	bool slow = slow_answers(p, m, s->in.latency, on_trial);
+	bool slow = slow_answers(p, m, s->in.latency, on_trial, now);
 
 	w->hard = true;
 	if (r->swap_in > p->swap_kib_s)
@@ -265,7 +265,7 @@ static void feel(const struct balloon_policy *p, const struct balloon_pool *pool
 
 	count(s, now, counted_at, &r);
 	draw_lines(p, s);
-	w->sign = read_signs(p, s, &r, level != 0);
+	w->sign = read_signs(p, s, &r, level != 0, now);
 	if (r.swap_in > 0 && w->sign != BALLOON_SWAP_IN)
 		m->grown_at = now; /* too little for pain, enough not to be asked */
 	if (w->sign == BALLOON_STEADY)

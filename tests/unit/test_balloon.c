@@ -350,9 +350,12 @@ static void lend_and_hurt(struct table *t, uint64_t swapped, usec_t latency)
 	t->seats[0].in.swap_in_kib += swapped;
 	t->seats[0].in.latency = latency;
 	pass(t);
-	if (latency > 100 * USEC_PER_MSEC) {
+	for (usec_t since = t->pool.now;
+		latency > 100 * USEC_PER_MSEC &&
+		t->pool.now < since + balloon_policy_default.latency_for;) {
+		assert_int_not_equal(t->seats[0].out.action, BALLOON_GROW);
 		obey(t);
-		pass(t); /* twice running */
+		pass(t);
 	}
 	assert_int_equal(t->seats[0].out.action, BALLOON_GROW);
 	obey(t);
@@ -410,6 +413,32 @@ static void test_unseen(void **state)
 		else
 			assert_true(t.seats[0].in.usable_kib >= floor);
 	}
+}
+
+/* A burst of work on the host makes a guest slow for some seconds: no lesson. */
+static void test_burst(void **state)
+{
+	struct table t;
+
+	(void)state;
+	table_init(&t, 1);
+	t.pool.available_kib = 3 * GIB;
+	look(&t);
+	for (unsigned burst = 0; burst < 3; burst++) {
+		t.seats[0].in.latency = 500 * USEC_PER_MSEC;
+		usec_t end = t.pool.now + balloon_policy_default.latency_for;
+
+		while (t.pool.now < end) {
+			obey(&t);
+			pass(&t);
+			assert_int_not_equal(t.seats[0].out.action, BALLOON_GROW);
+		}
+		t.seats[0].in.latency = 10 * USEC_PER_MSEC;
+		obey(&t);
+		pass(&t);
+		assert_int_not_equal(t.seats[0].out.action, BALLOON_GROW);
+	}
+	assert_int_equal(t.memory[0].learned_kib, 0);
 }
 
 /* What slows down by inches while it gives by inches is measured against what it was before. */
@@ -598,6 +627,7 @@ int main(void)
 		cmocka_unit_test(test_near),
 		cmocka_unit_test(test_another),
 		cmocka_unit_test(test_unseen),
+		cmocka_unit_test(test_burst),
 		cmocka_unit_test(test_inches),
 		cmocka_unit_test(test_woken),
 		cmocka_unit_test(test_growth),
