@@ -76,6 +76,19 @@ struct hv_stats {
 	uint64_t cpu_time_nsec;   /* of the vCPU threads */
 };
 
+/* How far the last backup is. */
+enum hv_backup_state {
+	HV_BACKUP_NONE, /* libvirt knows of none */
+	HV_BACKUP_RUNS,
+	HV_BACKUP_DONE, /* the target holds all of it, and QEMU has let go of it */
+	HV_BACKUP_FAILED,
+	HV_BACKUP_STATE_NUM,
+};
+struct hv_backup {
+	enum hv_backup_state state;
+	uint64_t copied, total; /* bytes of the disk */
+};
+
 enum hv_verb {
 	HV_READ,  /* → facts; also (re)opens the console of a running domain */
 	HV_START, /* define `text` (domain XML), create it paused, open the console, resume. Fails
@@ -92,6 +105,12 @@ enum hv_verb {
 	HV_AGENT,    /* guest-agent command `text` → `text`, at most HV_AGENT_BYTES_MAX */
 	HV_CPU_TUNE, /* `weight` and `quota_pct`, live; -EOPNOTSUPP where the driver has no cgroups
 		      */
+	HV_DISK,     /* → backup.total: the size of the guest's own disk, in bytes */
+	HV_BACKUP,   /* begin to copy the disk, as it is at this moment, to the file `text`: a qcow2
+		      * of that size, which is there. 0 once it is begun */
+	HV_BACKUP_LOOK,  /* → backup */
+	HV_BACKUP_ABORT, /* end a backup whose target has `text` in its path. 0: there is none (any
+			  * more); -EINPROGRESS: it was told to end, ask again */
 	HV_VERB_NUM,
 };
 NAME_TABLE_DECLARE(hv_verb, enum hv_verb);
@@ -116,6 +135,7 @@ struct hv_reply {
 	char message[HV_ERROR_MAX]; /* libvirt's words, escaped; "" where there are none */
 	struct hv_facts facts;      /* after HV_READ, HV_START */
 	struct hv_stats stats;      /* after HV_STATS */
+	struct hv_backup backup;    /* after HV_DISK, HV_BACKUP_LOOK */
 	const char *text;           /* after HV_AGENT; valid during the callback only */
 };
 typedef void (*hv_done_t)(void *userdata, const struct hv_reply *reply, usec_t now);

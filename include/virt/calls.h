@@ -79,5 +79,10 @@ int call_refused(struct call *call, int error, const char *format, ...) PRINTF_L
 int call_read(struct call *call, const struct call_on *on);
 /* `dom` is NULL where it was never defined. */
 int call_start(struct call *call, const struct call_on *on);
+int call_disk(struct call *call, const struct call_on *on);
+int call_backup(struct call *call, const struct call_on *on);
+int call_backup_look(struct call *call, const struct call_on *on);
+/* `dom` may be NULL. */
+int call_backup_abort(struct call *call, const struct call_on *on);
 
 #endif

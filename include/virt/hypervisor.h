@@ -21,7 +21,4 @@
  * after. */
 int virt_new(sd_event *event, const char *uri, struct hv **ret);
 
-/* What a verb's timeout is when the request says 0. */
-usec_t virt_timeout(enum hv_verb verb);
-
 #endif

@@ -44,6 +44,10 @@ static const char *const hv_verb_names[] = {
 	[HV_STATS] = "stats",
 	[HV_AGENT] = "agent",
 	[HV_CPU_TUNE] = "cpu-tune",
+	[HV_DISK] = "disk",
+	[HV_BACKUP] = "backup",
+	[HV_BACKUP_LOOK] = "backup-look",
+	[HV_BACKUP_ABORT] = "backup-abort",
 };
 NAME_TABLE_DEFINE(hv_verb, enum hv_verb, HV_VERB_NUM);
 

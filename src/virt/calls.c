@@ -237,6 +237,10 @@ static const struct {
 	[HV_STATS] = { call_stats, false, false },
 	[HV_AGENT] = { call_agent, false, false },
 	[HV_CPU_TUNE] = { call_cpu_tune, false, false },
+	[HV_DISK] = { call_disk, false, false },
+	[HV_BACKUP] = { call_backup, false, false },
+	[HV_BACKUP_LOOK] = { call_backup_look, false, false },
+	[HV_BACKUP_ABORT] = { call_backup_abort, true, false },
 };
 
 static int call_request(struct call *call, struct link *link)

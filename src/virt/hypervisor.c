@@ -10,6 +10,7 @@
 #include "virt/embed.h"
 #include "virt/facts.h"
 #include "virt/guests.h"
+#include "virt/verbs.h"
 
 #include <malloc.h>
 #include <string.h>
@@ -39,34 +40,6 @@ struct request {
 	hv_done_t done;      /* NULL for what is not core's */
 	void *userdata;
 };
-
-static const struct {
-	enum queue queue;
-	usec_t timeout;
-	bool needs_text;
-} verbs[HV_VERB_NUM] = {
-	/* No monitor command but after an adoption; the rest is milliseconds. */
-	[HV_READ] = {QUEUE_CALLS, 5 * USEC_PER_SEC, false},
-	/* 4.5 s under TCG on an idle host, 70 s where libvirt probes QEMU at each look-up. */
-	[HV_START] = {QUEUE_CALLS, 120 * USEC_PER_SEC, true},
-	/* One monitor command each; below libvirt's own 30 s for its lock. */
-	[HV_RESUME] = {QUEUE_CALLS, 5 * USEC_PER_SEC, false},
-	[HV_ACPI] = {QUEUE_CALLS, 5 * USEC_PER_SEC, false},
-	[HV_SETMEM] = {QUEUE_CALLS, 5 * USEC_PER_SEC, false},
-	[HV_STATS] = {QUEUE_CALLS, 5 * USEC_PER_SEC, false},
-	[HV_CPU_TUNE] = {QUEUE_CALLS, 5 * USEC_PER_SEC, false},
-	/* libvirt waits 5 s for the greeting and 5 s for the answer. */
-	[HV_AGENT] = {QUEUE_AGENT, 15 * USEC_PER_SEC, true},
-	[HV_AGENT_SHUTDOWN] = {QUEUE_AGENT, 15 * USEC_PER_SEC, false},
-	/* SIGTERM, 10 s, SIGKILL, and up to 30 s for a process that does not die (virprocess.c). */
-	[HV_QUIT] = {QUEUE_DESTROY, 60 * USEC_PER_SEC, false},
-	[HV_DESTROY] = {QUEUE_DESTROY, 60 * USEC_PER_SEC, false},
-};
-
-usec_t virt_timeout(enum hv_verb verb)
-{
-	return verbs[verb].timeout;
-}
 
 static struct virt *virt_of(struct hv *hv)
 {
@@ -178,7 +151,7 @@ static int virt_submit(struct hv *hv, const struct hv_request *from, hv_done_t d
 	int r;
 
 	if ((unsigned)from->verb >= HV_VERB_NUM || !done || !from->uuid ||
-		!facts_uuid_valid(from->uuid) || (verbs[from->verb].needs_text && !from->text))
+		!facts_uuid_valid(from->uuid) || (verb_rule(from->verb)->needs_text && !from->text))
 		return -EINVAL;
 	if (!virt->connection || !connection_up(virt->connection))
 		return -ENOTCONN;
@@ -200,8 +173,8 @@ static int virt_submit(struct hv *hv, const struct hv_request *from, hv_done_t d
 	}
 	request->done = done;
 	request->userdata = userdata;
-	return request_submit(request, verbs[from->verb].queue,
-		from->timeout ? from->timeout : verbs[from->verb].timeout, request_done);
+	return request_submit(request, verb_rule(from->verb)->queue,
+		from->timeout ? from->timeout : verb_rule(from->verb)->timeout, request_done);
 }
 
 /* The console. */
@@ -228,7 +201,7 @@ static int guest_flush(struct virt *virt, struct guest *guest)
 	request = request_new(virt, guest, CALL_TYPE);
 	if (!request)
 		return -ENOMEM;
-	r = request_submit(request, QUEUE_CALLS, verbs[HV_READ].timeout, typed_done);
+	r = request_submit(request, QUEUE_CALLS, verb_rule(HV_READ)->timeout, typed_done);
 	guest->typing = r == 0;
 	return r;
 }
@@ -380,7 +353,7 @@ static int on_sweep(sd_event_source *source, void *userdata)
 			continue;
 		request = request_new(virt, guest, CALL_CLOSE);
 		if (request)
-			(void)request_submit(request, QUEUE_CALLS, verbs[HV_READ].timeout,
+			(void)request_submit(request, QUEUE_CALLS, verb_rule(HV_READ)->timeout,
 				close_done);
 	}
 	guests_sweep(&virt->guests);

@@ -8,7 +8,7 @@
 BENCH := BUILD=$(abspath $(B)) ROUNDS=$(ROUNDS) OFFSET=$(OFFSET) WATCH=$(WATCH) QUIET=$(QUIET) tests/bench/bench
 
 # The daemon's own archives with the tests' fake hypervisor in libvirt's place.
-BENCH_FAKES := $(addprefix tests/daemon/,fake_hv.c fake_guest.c fake_agent.c timeline.c)
+BENCH_FAKES := $(addprefix tests/daemon/,fake_hv.c fake_guest.c fake_agent.c fake_backup.c timeline.c)
 $(B)/tests/bench/many: tests/bench/many.c $(BENCH_FAKES) $(call archives,bus core io policy model base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)

@@ -171,6 +171,7 @@ static void boot(struct fake_guest *d)
 	d->line = d->panicked ? panicking_boot : d->script;
 	guestmem_boot(&d->mem, d->maximum_kib, 0, true, &d->demand);
 	d->mem_at = hv->timeline->now;
+	d->frozen = false;
 	(void)snprintf(d->boot_id, sizeof(d->boot_id), "%08x-0000-4000-8000-000000000000",
 		++hv->next_boot);
 	pump_anew(d);

@@ -38,6 +38,10 @@ static usec_t default_timeout(enum hv_verb verb)
 	switch (verb) {
 	case HV_START:
 		return 120 * USEC_PER_SEC;
+	case HV_BACKUP:
+		return 30 * USEC_PER_SEC;
+	case HV_BACKUP_ABORT:
+		return 10 * USEC_PER_SEC;
 	case HV_AGENT:
 	case HV_AGENT_SHUTDOWN:
 		return 15 * USEC_PER_SEC;
@@ -169,9 +173,13 @@ static int effect(struct fake_request *r, struct hv_reply *reply)
 		/* libvirt gives an agent that does not answer this long, and no longer. */
 		if (d->agent_told && !fake_guest_runs(d))
 			return -ETIMEDOUT;
-		reply->text = d->agent_told && need_running(d) == 0 ? fake_agent_answer(d, r->text)
-								    : NULL;
-		return reply->text ? 0 : -ENOTCONN;
+		if (!d->agent_told || need_running(d) < 0)
+			return -ENOTCONN;
+		int error = 0;
+		reply->text = fake_freeze_answer(d, r->text, &error);
+		if (!reply->text && error == 0)
+			reply->text = fake_agent_answer(d, r->text);
+		return error;
 	case HV_CPU_TUNE:
 		d->cpu_tunes++;
 		if (d->cpu_tune_error)
@@ -179,6 +187,16 @@ static int effect(struct fake_request *r, struct hv_reply *reply)
 		d->cpu_weight = r->weight;
 		d->cpu_quota_pct = r->quota_pct;
 		return need_running(d);
+	case HV_DISK:
+		reply->backup.total = UINT64_C(20) << 30;
+		return need_running(d);
+	case HV_BACKUP:
+		return need_running(d) < 0 ? -ESRCH : fake_backup_begin(d, r->text);
+	case HV_BACKUP_LOOK:
+		fake_backup_look(d, &reply->backup);
+		return need_running(d) < 0 ? -ESRCH : 0;
+	case HV_BACKUP_ABORT:
+		return fake_backup_abort(d, r->text);
 	case HV_VERB_NUM:
 		break;
 	}
@@ -253,6 +271,8 @@ static usec_t takes(const struct fake_request *r)
 		return d->sigstopped || d->ignores_term ? 12 * USEC_PER_SEC : USEC_PER_SEC;
 	if (r->verb == HV_AGENT || r->verb == HV_AGENT_SHUTDOWN)
 		return d->agent_told && !fake_guest_runs(d) ? 5 * USEC_PER_SEC : 20 * USEC_PER_MSEC;
+	if (r->verb == HV_BACKUP && d->backup_begins)
+		return d->backup_begins;
 	if (r->verb == HV_SETMEM && d->setmem_takes)
 		return d->setmem_takes;
 	return r->verb == HV_READ ? d->read_takes : 5 * USEC_PER_MSEC;

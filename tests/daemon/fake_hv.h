@@ -49,6 +49,12 @@ struct fake_guest {
 	usec_t clock_lost;            /* so far behind is the uptime its services report */
 	const char *cloudinit_status; /* the text of status.json; NULL: there is none */
 	int restart_exit;             /* of systemctl restart */
+	int backup_error, freeze_error; /* these calls fail so */
+	bool freeze_unanswered; /* it freezes, and its answer is lost */
+	unsigned thaws_unanswered; /* the next ones do nothing */
+	bool backup_breaks;        /* in the middle */
+	bool no_snapshot_abort;    /* QEMU does not end the job */
+	usec_t backup_begins, backup_takes; /* the call, and the copying */
 
 	/* What is. */
 	enum hv_domain_state state;
@@ -73,6 +79,14 @@ struct fake_guest {
 		agent_commands, cpu_tunes, unit_restarts;
 	char restarted_unit[64];
 	usec_t first_press_at, last_press_at, destroyed_at, ended_at, started_at;
+
+	/* Of its file systems, and of its backup. */
+	bool frozen, backup_frozen; /* now; when the copy began */
+	usec_t frozen_at, thawed_at;
+	unsigned freezes, thaws, backups, backup_aborts;
+	enum hv_backup_state backup;
+	usec_t backup_at;
+	char backup_target[256];
 
 	/* The machinery's own. */
 	struct fake_queue calls, agent, destroy;
@@ -141,6 +155,13 @@ void fake_guest_wake(struct fake_guest *d);
 void fake_hv_unhang(struct fake_guest *d);
 /* Somebody starts it without us. */
 void fake_guest_start(struct fake_guest *d);
+
+/* fake_backup.c: what the calls do. */
+int fake_backup_begin(struct fake_guest *d, const char *target);
+void fake_backup_look(struct fake_guest *d, struct hv_backup *ret);
+int fake_backup_abort(struct fake_guest *d, const char *marker);
+/* NULL: it is none of the commands about freezing. *ret_error: the command fails so. */
+char *fake_freeze_answer(struct fake_guest *d, const char *command, int *ret_error);
 
 /* fake_agent.c: the guest agent's answer, the caller's to free. */
 char *fake_agent_answer(struct fake_guest *d, const char *command);

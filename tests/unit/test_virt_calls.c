@@ -2,7 +2,7 @@
 /* The workers' calls against a libvirt that the test plays: what it answers, refuses, and cuts off
  * in the middle; and the serial line, whose bytes are the guest's. */
 /* clang-format off */
-/* LINK: base model/utf8 io/reach virt/shares virt/calls virt/calls_start virt/console virt/mailbox virt/facts virt/hint */
+/* LINK: base model/utf8 io/reach virt/shares model/xmlwriter virt/calls virt/calls_start virt/calls_backup virt/console virt/mailbox virt/facts virt/hint */
 /* clang-format on */
 /* LIBS: libsystemd */
 #include "alloc_fail.h"
@@ -37,6 +37,9 @@ static struct {
 	unsigned destroyed, resumed, defined, periods, freed, streams, removed;
 	long long quota;
 	unsigned long long weight;
+	unsigned aborted;
+	int job, job_ended, job_operation; /* that runs; the last one that ended; what they are */
+	const char *job_words;
 	/* The stream. */
 	virStreamEventCallback callback;
 	void *seat;
@@ -252,6 +255,77 @@ int virDomainSetSchedulerParametersFlags(
 	(void)dom, (void)params, (void)flags;
 	assert_true(n >= 2);
 	return answer("cpu");
+}
+
+int virDomainGetBlockInfo(
+	virDomainPtr dom, const char *disk, virDomainBlockInfoPtr info, unsigned flags)
+{
+	(void)dom, (void)flags;
+	assert_string_equal(disk, "vda");
+	*info = (virDomainBlockInfo){ .capacity = 8 << 20 };
+	return answer("block");
+}
+
+int virDomainBackupBegin(
+	virDomainPtr dom, const char *xml, const char *checkpoint, unsigned flags)
+{
+	(void)dom;
+	assert_null(checkpoint);
+	assert_int_equal(flags, VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL);
+	/* A path is text, not markup. */
+	assert_non_null(strstr(xml, "<target file='/s/a&amp;b.part'/>"));
+	assert_non_null(strstr(xml, "mode='push'"));
+	return answer("backup");
+}
+
+char *virDomainBackupGetXMLDesc(virDomainPtr dom, unsigned flags)
+{
+	(void)dom, (void)flags;
+	return answer("describe") < 0 ? NULL : strdup("<target file='/s/vm-1.part'/>");
+}
+
+int virDomainAbortJob(virDomainPtr dom)
+{
+	(void)dom;
+	lv.aborted++;
+	return answer("abort");
+}
+
+int virDomainGetJobStats(
+	virDomainPtr dom, int *type, virTypedParameterPtr *params, int *n, unsigned flags)
+{
+	static virTypedParameter job;
+
+	(void)dom;
+	*params = &job;
+	*n = 1;
+	*type = flags ? lv.job_ended : lv.job;
+	return answer("job");
+}
+
+int virTypedParamsGetULLong(
+	virTypedParameterPtr params, int n, const char *name, unsigned long long *value)
+{
+	(void)params, (void)n;
+	*value = strcmp(name, VIR_DOMAIN_JOB_DISK_TOTAL) == 0 ? 100 : 40;
+	return 1;
+}
+
+int virTypedParamsGetInt(virTypedParameterPtr params, int n, const char *name, int *value)
+{
+	(void)params, (void)n;
+	assert_string_equal(name, VIR_DOMAIN_JOB_OPERATION);
+	*value = lv.job_operation;
+	return 1;
+}
+
+int virTypedParamsGetString(
+	virTypedParameterPtr params, int n, const char *name, const char **value)
+{
+	(void)params, (void)n;
+	assert_string_equal(name, VIR_DOMAIN_JOB_ERRMSG);
+	*value = lv.job_words;
+	return lv.job_words != NULL;
 }
 
 virErrorPtr virGetLastError(void)
@@ -807,6 +881,73 @@ static void test_line_without_memory(void **state)
 	alloc_sweep(attempt_line, NULL, 3);
 }
 
+static void a_backup_is_begun_and_looked_at(void **state)
+{
+	(void)state;
+	assert_int_equal(run(HV_DISK, NULL), 0);
+	assert_int_equal(call.reply.backup.total, 8 << 20);
+	fail_with("block", VIR_ERR_OPERATION_INVALID, "not running");
+	assert_int_equal(run(HV_DISK, NULL), -ESRCH);
+	lv.fails = NULL;
+	assert_int_equal(run(HV_BACKUP, "/s/a&b.part"), 0);
+	assert_int_equal(run(HV_BACKUP, "/s/\x01.part"), -EINVAL);
+	fail_with("backup", VIR_ERR_OPERATION_UNSUPPORTED, "no incremental backup");
+	assert_int_equal(run(HV_BACKUP, "/s/a&b.part"), -EOPNOTSUPP);
+	assert_string_equal(call.reply.message, "no incremental backup");
+
+	static const struct {
+		int runs, ended, operation;
+		enum hv_backup_state is;
+	} rows[] = {
+		{ VIR_DOMAIN_JOB_UNBOUNDED, 0, VIR_DOMAIN_JOB_OPERATION_BACKUP, HV_BACKUP_RUNS },
+		{ 0, VIR_DOMAIN_JOB_COMPLETED, VIR_DOMAIN_JOB_OPERATION_BACKUP, HV_BACKUP_DONE },
+		{ 0, VIR_DOMAIN_JOB_FAILED, VIR_DOMAIN_JOB_OPERATION_BACKUP, HV_BACKUP_FAILED },
+		{ 0, VIR_DOMAIN_JOB_CANCELLED, VIR_DOMAIN_JOB_OPERATION_BACKUP, HV_BACKUP_FAILED },
+		{ 0, 0, VIR_DOMAIN_JOB_OPERATION_BACKUP, HV_BACKUP_NONE },
+		/* A save's or a dump's is not ours. */
+		{ 0, VIR_DOMAIN_JOB_COMPLETED, VIR_DOMAIN_JOB_OPERATION_SAVE, HV_BACKUP_NONE },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		lv.job = rows[i].runs;
+		lv.job_ended = rows[i].ended;
+		lv.job_operation = rows[i].operation;
+		assert_int_equal(run(HV_BACKUP_LOOK, NULL), 0);
+		assert_int_equal(call.reply.backup.state, rows[i].is);
+	}
+	lv.job_operation = VIR_DOMAIN_JOB_OPERATION_BACKUP;
+	lv.job_ended = VIR_DOMAIN_JOB_FAILED;
+	assert_int_equal(run(HV_BACKUP_LOOK, NULL), 0);
+	assert_int_equal(call.reply.backup.copied, 40);
+	assert_int_equal(call.reply.backup.total, 100);
+	assert_string_not_equal(call.reply.message, "");
+	lv.job_words = "No space left on device";
+	assert_int_equal(run(HV_BACKUP_LOOK, NULL), 0);
+	assert_string_equal(call.reply.message, "No space left on device");
+	fail_with("job", VIR_ERR_OPERATION_TIMEOUT, "cannot acquire");
+	assert_int_equal(run(HV_BACKUP_LOOK, NULL), -EBUSY);
+}
+
+static void only_our_backup_is_aborted(void **state)
+{
+	(void)state;
+	assert_int_equal(run(HV_BACKUP_ABORT, "/vm-"), -EINPROGRESS);
+	assert_int_equal(lv.aborted, 1);
+	assert_int_equal(run(HV_BACKUP_ABORT, "/other-"), 0);
+	assert_int_equal(lv.aborted, 1);
+	fail_with("abort", VIR_ERR_OPERATION_INVALID, "no job is active");
+	assert_int_equal(run(HV_BACKUP_ABORT, "/vm-"), -EINPROGRESS);
+	fail_with("abort", VIR_ERR_OPERATION_TIMEOUT, "cannot acquire");
+	assert_int_equal(run(HV_BACKUP_ABORT, "/vm-"), -EBUSY);
+	fail_with("describe", VIR_ERR_NO_DOMAIN_BACKUP, "no domain backup job present");
+	assert_int_equal(run(HV_BACKUP_ABORT, "/vm-"), 0);
+	fail_with("describe", VIR_ERR_OPERATION_TIMEOUT, "cannot acquire");
+	assert_int_equal(run(HV_BACKUP_ABORT, "/vm-"), -EBUSY);
+	lv.active = 0;
+	assert_int_equal(run(HV_BACKUP_ABORT, "/vm-"), 0);
+	lv.absent = true;
+	assert_int_equal(run(HV_BACKUP_ABORT, "/vm-"), 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -822,6 +963,8 @@ int main(void)
 		TEST(test_typing),
 		TEST(test_no_line),
 		TEST(test_line_without_memory),
+		TEST(a_backup_is_begun_and_looked_at),
+		TEST(only_our_backup_is_aborted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #define TICK (20 * USEC_PER_MSEC)
 
 char root_dir[256];
+const char *rig_disk;
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
@@ -132,16 +133,17 @@ static char *domain_xml(const char *uuid, const char *name)
 			    "<on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot>"
 			    "<on_crash>destroy</on_crash>"
 			    "<devices><emulator>/usr/bin/qemu-system-x86_64</emulator>"
-			    "<disk type='file' device='disk'><driver name='qemu' type='raw'/>"
-			    "<source file='%s/boot.img'/><target dev='vda' "
-			    "bus='virtio'/><readonly/></disk>"
+			    "<disk type='file' device='disk'><driver name='qemu' type='%s'/>"
+			    "<source file='%s/%s'/><target dev='vda' "
+			    "bus='virtio'/>%s</disk>"
 			    "<controller type='usb' model='none'/>"
 			    "<serial type='pty'/><console type='pty'/>"
 			    "<channel type='unix'><target type='virtio' "
 			    "name='org.qemu.guest_agent.0'/></channel>"
 			    "<memballoon model='virtio'><stats period='5'/></memballoon>"
 			    "<panic model='isa'/></devices></domain>",
-			    name, uuid, root_dir) > 0);
+			    name, uuid, rig_disk ? "qcow2" : "raw", root_dir,
+			    rig_disk ?: "boot.img", rig_disk ? "" : "<readonly/>") > 0);
 	return xml;
 }
 

@@ -21,6 +21,9 @@
 /* The directory with the guest's disk, boot.img. Set once. */
 extern char root_dir[256];
 
+/* The guest's disk there, a qcow2, instead of boot.img. */
+extern const char *rig_disk;
+
 /* One daemon's worth: a loop, a hypervisor, and what it told. */
 struct rig {
 	sd_event *event;

@@ -12,6 +12,7 @@
 #include <libvirt/libvirt.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "virt/embed.h"
@@ -455,6 +456,110 @@ static void test_adopt(void **state)
 	rig_destroyed(&rig);
 }
 
+static void run_tool(const char *format)
+{
+	char command[1024];
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	(void)snprintf(command, sizeof(command), format, root_dir, root_dir);
+#pragma GCC diagnostic pop
+	assert_int_equal(system(command), 0);
+}
+
+static void make_target(void)
+{
+	run_tool("rm -f %1$s/vm-1.part && qemu-img create -q -f qcow2 %1$s/vm-1.part 8M && "
+		 "chmod 600 %1$s/vm-1.part");
+}
+
+/* Of an overlay: what is on its base comes along, and the copy stands alone. */
+static void test_backup(void **state)
+{
+	char path[sizeof(root_dir) + 16];
+	struct rig rig;
+	struct answer a;
+	struct hv_request r = { .verb = HV_BACKUP, .uuid = UUID, .text = path };
+	struct stat st;
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/vm-1.part", root_dir);
+	run_tool("cp %1$s/boot.img %1$s/base.img && truncate -s 8M %1$s/base.img && "
+		 "qemu-img create -q -f qcow2 -F raw -b base.img %1$s/disk.qcow2 && qemu-io -c "
+		 "'write -P 7 3M 64k' %1$s/disk.qcow2 >/dev/null && chmod 644 %1$s/base.img");
+	make_target();
+	rig_disk = "disk.qcow2";
+	(void)rig_started(&rig, embed_uri);
+	a = ask(&rig, HV_BACKUP_LOOK);
+	assert_int_equal(a.reply.error, 0);
+	assert_int_equal(a.reply.backup.state, HV_BACKUP_NONE);
+	a = ask(&rig, HV_DISK);
+	assert_int_equal(a.reply.error, 0);
+	assert_int_equal(a.reply.backup.total, 8 << 20);
+	a = ask_full(&rig, &r);
+	assert_int_equal(a.reply.error, 0);
+	do
+		a = ask(&rig, HV_BACKUP_LOOK);
+	while (a.reply.error == 0 && a.reply.backup.state == HV_BACKUP_RUNS);
+	assert_int_equal(a.reply.error, 0);
+	assert_int_equal(a.reply.backup.state, HV_BACKUP_DONE);
+	/* The guest runs on, and the copy is ours again. */
+	a = ask(&rig, HV_READ);
+	assert_int_equal(a.reply.facts.state, HV_DOMAIN_RUNNING);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_uid, getuid());
+	assert_int_equal(st.st_mode & 0777, 0600);
+	r.verb = HV_BACKUP_ABORT;
+	r.text = "/vm-";
+	a = ask_full(&rig, &r);
+	assert_int_equal(a.reply.error, 0);
+	rig_destroyed(&rig);
+	rig_disk = NULL;
+	run_tool("qemu-img check -q -f qcow2 %1$s/vm-1.part");
+	run_tool("qemu-img compare -q -f qcow2 -F qcow2 %1$s/disk.qcow2 %1$s/vm-1.part");
+	run_tool("! qemu-img info %1$s/vm-1.part | grep -q backing");
+	run_tool("qemu-io -r -f qcow2 -c 'read -P 7 3M 64k' %1$s/vm-1.part | grep -qv failed");
+}
+
+/* One that does not get anywhere is ended by us, and only by who began it. */
+static void test_backup_aborted(void **state)
+{
+	char path[sizeof(root_dir) + 16];
+	struct rig rig;
+	struct answer a;
+	struct hv_request r = { .verb = HV_BACKUP, .uuid = UUID, .text = path };
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/vm-1.part", root_dir);
+	run_tool("cp %1$s/boot.img %1$s/base.img && truncate -s 8M %1$s/base.img && "
+		 "qemu-img create -q -f qcow2 -F raw -b base.img %1$s/disk.qcow2 && chmod 644 "
+		 "%1$s/base.img && truncate -s 0 %1$s/vm-1.part");
+	rig_disk = "disk.qcow2";
+	a = rig_started(&rig, embed_uri);
+	/* No image: told in libvirt's words, and nothing stays. */
+	a = ask_full(&rig, &r);
+	assert_int_not_equal(a.reply.error, 0);
+	assert_string_not_equal(a.reply.message, "");
+	make_target();
+	a = ask(&rig, HV_READ);
+	a = ask_full(&rig, &r);
+	assert_int_equal(a.reply.error, 0);
+	r.verb = HV_BACKUP_ABORT;
+	r.text = "/another-";
+	a = ask_full(&rig, &r);
+	assert_int_equal(a.reply.error, 0);
+	r.text = "/vm-";
+	do
+		a = ask_full(&rig, &r);
+	while (a.reply.error == -EINPROGRESS);
+	assert_int_equal(a.reply.error, 0);
+	a = ask(&rig, HV_BACKUP_LOOK);
+	assert_int_not_equal(a.reply.backup.state, HV_BACKUP_RUNS);
+	rig_destroyed(&rig);
+	rig_disk = NULL;
+	r.verb = HV_BACKUP_ABORT;
+}
+
 /* The daemon that gets killed. An embedded driver's root has one process at a time, so this cannot
  * be a thread. */
 static int first_daemon(int fd)
@@ -491,6 +596,8 @@ int main(int argc, char **argv)
 		CASE(test_resume),
 		CASE(test_flood),
 		CASE(test_adopt),
+		CASE(test_backup),
+		CASE(test_backup_aborted),
 	};
 	char err[256] = "";
 
