@@ -202,6 +202,7 @@ struct balloon_memory {
 	usec_t lesson_at;
 	uint64_t lesson_usable_kib; /* usable memory when that lesson hurt */
 	uint64_t lesson_used_kib;   /* and the rest of what it had */
+	usec_t swapped_at;          /* when it last swapped something out; 0: never */
 	bool lesson_unseen;         /* no counter moved, only the answers told of it */
 	unsigned again;             /* lessons in a row with about that much */
 	unsigned lessons;

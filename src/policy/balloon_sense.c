@@ -202,6 +202,11 @@ static bool slow_answers(const struct balloon_policy *p, struct balloon_memory *
 	return false;
 }
 
+static bool recent(usec_t at, usec_t now, usec_t span)
+{
+	return at && usec_sub(now, at) < span;
+}
+
 /* Why the guest needs memory, the surest sign first. */
 static enum balloon_reason read_signs(const struct balloon_policy *p, struct balloon_seat *s,
 	const struct rates *r, bool on_trial, usec_t now)
@@ -266,6 +271,8 @@ static void feel(const struct balloon_policy *p, const struct balloon_pool *pool
 	count(s, now, counted_at, &r);
 	draw_lines(p, s);
 	w->sign = read_signs(p, s, &r, level != 0, now);
+	if (r.swap_out > 0)
+		m->swapped_at = MAX(now, 1u);
 	if (r.swap_in > 0 && w->sign != BALLOON_SWAP_IN)
 		m->grown_at = now; /* too little for pain, enough not to be asked */
 	if (w->sign == BALLOON_STEADY)
@@ -273,7 +280,10 @@ static void feel(const struct balloon_policy *p, const struct balloon_pool *pool
 	w->grow_to = grow_to(p, s, level);
 	if (!w->hard)
 		return;
-	if (level) {
+	/* What comes back and went out before this loan was made says nothing of the loan. */
+	bool residue = w->sign == BALLOON_SWAP_IN && s->in.swap_out_kib != BALLOON_ABSENT &&
+		       !recent(m->swapped_at, now, p->watch);
+	if (level && !residue) {
 		m->lesson_unseen =
 			w->sign == BALLOON_LATENCY && !r.swap_in && !r.swap_out && !r.faults;
 		balloon_learn(p, s, level, now);
@@ -342,11 +352,6 @@ static enum balloon_reason block_of_phase(enum balloon_phase phase)
 	default:
 		return BALLOON_GUEST_AWAY;
 	}
-}
-
-static bool recent(usec_t at, usec_t now, usec_t span)
-{
-	return at && usec_sub(now, at) < span;
 }
 
 /* Left in peace: for long after a lesson, and after growth unless the host is about to fail. */

@@ -287,6 +287,7 @@ static void test_trial(void **state)
 	}
 	uint64_t before = t.seats[0].in.actual_kib, half = before + (6 * GIB - before) / 2;
 	assert_true(before < 6 * GIB);
+	t.seats[0].in.swap_out_kib += 4096;
 	t.seats[0].in.swap_in_kib += 4096;
 	pass(&t);
 	expect(&t, 0, BALLOON_GROW, BALLOON_SWAP_IN);
@@ -348,6 +349,7 @@ static void lend_and_hurt(struct table *t, uint64_t swapped, usec_t latency)
 	}
 	assert_true(t->seats[0].in.actual_kib < 6 * GIB);
 	t->seats[0].in.swap_in_kib += swapped;
+	t->seats[0].in.swap_out_kib += swapped;
 	t->seats[0].in.latency = latency;
 	pass(t);
 	for (usec_t since = t->pool.now;
@@ -412,6 +414,38 @@ static void test_unseen(void **state)
 			assert_true(t.seats[0].in.usable_kib < floor / 2);
 		else
 			assert_true(t.seats[0].in.usable_kib >= floor);
+	}
+}
+
+/* Pages that come back and went out before the loan was made: the loan goes back, and is no lesson.
+ * Where nobody counts what goes out, it is one. */
+static void test_residue(void **state)
+{
+	for (unsigned counted = 0; counted < 2; counted++) {
+		struct table t;
+
+		(void)state;
+		table_init(&t, 1);
+		t.pool.available_kib = 3 * GIB;
+		t.seats[0].in.swap_out_kib = counted ? 64 * MIB : BALLOON_ABSENT;
+		look(&t);
+		for (unsigned i = 0; i < 5; i++) {
+			obey(&t);
+			pass(&t);
+		}
+		assert_true(t.seats[0].in.actual_kib < 6 * GIB);
+		t.seats[0].in.swap_in_kib += 4096;
+		pass(&t);
+		expect(&t, 0, BALLOON_GROW, BALLOON_SWAP_IN);
+		assert_true(t.seats[0].out.rolled_back);
+		assert_int_equal(t.memory[0].learned_kib == 0, counted);
+		obey(&t);
+		pass(&t);
+		expect(&t, 0, BALLOON_HOLD, BALLOON_RECOVERING);
+		for (usec_t end = t.pool.now + balloon_policy_default.recover; t.pool.now < end;)
+			pass(&t);
+		expect(&t, 0, counted ? BALLOON_SHRINK : BALLOON_HOLD,
+			counted ? BALLOON_HOST_NEED : BALLOON_RECOVERING);
 	}
 }
 
@@ -627,6 +661,7 @@ int main(void)
 		cmocka_unit_test(test_near),
 		cmocka_unit_test(test_another),
 		cmocka_unit_test(test_unseen),
+		cmocka_unit_test(test_residue),
 		cmocka_unit_test(test_burst),
 		cmocka_unit_test(test_inches),
 		cmocka_unit_test(test_woken),
