@@ -13,11 +13,15 @@
  *       disk.qcow2              0600  the guest's own disk, an overlay on a base; libvirt gives it
  *                                     to QEMU's user at the start
  *       disk.qcow2.old-<time>         disks put aside by --replace-disk
- *       seed.iso                0644
+ *       seed.iso                0600  the guest's own SSH key is in it; libvirt gives it to QEMU's
+ *                                     user as it does the disk, and leaves it there
  *       vmlinuz, initrd         0644  copies for direct kernel boot
  *       lock                          held while the guest is provisioned and while it is started
  *   STATE/private/GUEST/        0700  what only we open
  *       ssh_key, ssh_key.pub    0600  made once where the configuration gives no key
+ *       host_key, host_key.pub  0600  the guest's own SSH key, handed over in the seed
+ *       known_hosts                   its public half, under the guest's name
+ *       deploy.lock                   held by the one deploy at a time
  *       provision.json                what the base was made of, and when
  *       libraries                     those of the image, one a line, where its manifest lists them
  *       state.json              0600  what the daemon keeps of the guest (io/filestore)
@@ -50,6 +54,10 @@ enum layout_file {
 	LAYOUT_PRIVATE_DIR,
 	LAYOUT_SSH_KEY,
 	LAYOUT_SSH_KEY_PUB,
+	LAYOUT_HOST_KEY,
+	LAYOUT_HOST_KEY_PUB,
+	LAYOUT_KNOWN_HOSTS,
+	LAYOUT_DEPLOY_LOCK,
 	LAYOUT_RECORD,
 	LAYOUT_LIBRARIES,
 	LAYOUT_STATE,

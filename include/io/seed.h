@@ -26,7 +26,7 @@ int seed_build(const struct seed_file *files, size_t n, void **ret, size_t *ret_
  * their times. -ENOMEM. */
 int seed_matches(const char *path, const struct seed_file *files, size_t n);
 
-/* Writes the image atomically, mode 0644, unless it matches already. 1: written, 0: unchanged, or
+/* Writes the image atomically, mode 0600, unless it matches already. 1: written, 0: unchanged, or
  * -errno with a reason. */
 int seed_write(const char *path, const struct seed_file *files, size_t n, struct reason *reason);
 

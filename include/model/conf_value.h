@@ -36,6 +36,9 @@ extern const struct conf_type conf_type_word; /* an enum's word */
 bool conf_name_valid(const char *name);
 #define CONF_NAME_ALLOWED "1 to 40 of a-z, 0-9 and '-', a letter or digit first and last"
 
+/* Whether it is an SSH public key, its type first and a comment behind it, without options. */
+bool conf_ssh_key_valid(const char *s);
+
 /* Puts the value (not empty) into its field of `object`. Lists grow. 0; -EINVAL (not of the type);
  * -ERANGE (outside the bounds); -E2BIG (list full); -ENOMEM. On failure a scalar keeps what it had,
  * a list what it had before the item that failed; *ret_bad is then that item, for the message: it

@@ -5,6 +5,7 @@
 #include "io/copy.h"
 #include "io/program.h"
 #include "io/seed.h"
+#include "model/conf_value.h"
 #include "model/utf8.h"
 
 #include <errno.h>
@@ -66,6 +67,20 @@ int provision_boot_files(struct provision *p)
 	return r;
 }
 
+/* A line of authorized_keys may have options before the key, with blanks in quotes: sshd(8). */
+static bool authorized_key_valid(const char *line, size_t len)
+{
+	CLEANUP_FREE char *copy = strndup(line, len);
+	bool quoted = false;
+	char *s = copy;
+
+	if (!copy || conf_ssh_key_valid(copy))
+		return copy != NULL;
+	for (; *s && (quoted || *s != ' '); s++)
+		quoted ^= *s == '"' && (s == copy || s[-1] != '\\');
+	return conf_ssh_key_valid(s + strspn(s, " "));
+}
+
 /* A public key is one line; `where` is for the message. */
 static int add_key(
 	struct provision *p, struct keys *keys, const char *line, size_t len, const char *where)
@@ -79,6 +94,10 @@ static int add_key(
 	if (!utf8_printable(line, len))
 		return reason_set(
 			&p->reason, -EINVAL, "%s: a key with unprintable characters", where);
+	if (!authorized_key_valid(line, len))
+		return reason_set(&p->reason, -EINVAL,
+			"%s: '%.*s' is no SSH public key: a type such as ssh-ed25519, then the key",
+			where, (int)MIN(len, (size_t)60), line);
 	if (keys->n == KEYS_MAX)
 		return reason_set(&p->reason, -E2BIG, "%s: more than %u keys", where, KEYS_MAX);
 	keys->list[keys->n] = strndup(line, len);
@@ -127,8 +146,7 @@ static int run_keygen(struct provision *p, const char *temporary)
 
 	if (r == -ENOENT)
 		return reason_set(&p->reason, r,
-			"ssh-keygen is not there: install the package openssh-client, or set "
-			"AuthorizedKeys=");
+			"ssh-keygen is not there: install the package openssh-client");
 	if (r < 0)
 		return reason_set(&p->reason, r, "ssh-keygen: %s", strerror(-r));
 	if (result.signal || result.exit_status)
@@ -138,7 +156,7 @@ static int run_keygen(struct provision *p, const char *temporary)
 
 /* The public half is put in place first: the private one, whose presence says that there is a key,
  * comes last. */
-static int make_key(struct provision *p, const char *key, const char *pub)
+static int make_pair(struct provision *p, const char *key, const char *pub)
 {
 	CLEANUP_FREE char *temporary = NULL, *temporary_pub = NULL;
 
@@ -148,8 +166,13 @@ static int make_key(struct provision *p, const char *key, const char *pub)
 	int r = run_keygen(p, temporary);
 	if (r >= 0)
 		r = provision_rename(temporary_pub, pub, &p->reason);
-	if (r >= 0)
-		r = provision_rename(temporary, key, &p->reason);
+	return r < 0 ? r : provision_rename(temporary, key, &p->reason);
+}
+
+static int make_key(struct provision *p, const char *key, const char *pub)
+{
+	int r = make_pair(p, key, pub);
+
 	if (r >= 0)
 		stageline_note(&p->line,
 			"SSH key made, since no AuthorizedKeys= is set: ssh -p %u -i %s %s@%s",
@@ -184,6 +207,57 @@ static int collect_keys(struct provision *p, struct keys *keys)
 		return reason_set(
 			&p->reason, -EINVAL, "%s holds no key", guest->authorized_keys_file);
 	return r < 0 || keys->n > 0 ? r : own_key(p, keys);
+}
+
+/* The guest's own key, by which the host knows it again: nobody is trusted for being there first. */
+struct host_key {
+	char *private, *public;
+};
+
+static void cleanup_host_key(struct host_key *key)
+{
+	free(key->private);
+	free(key->public);
+}
+
+/* The guest's name stands for its address, which may change. */
+static int write_known_hosts(struct provision *p, const char *public)
+{
+	CLEANUP_FREE char *path = layout_path(p->state_dir, p->guest->name, LAYOUT_KNOWN_HOSTS);
+	CLEANUP_FREE char *text = NULL, *old = NULL;
+
+	if (!path || asprintf(&text, "%s %s", p->guest->name, public) < 0)
+		return -ENOMEM;
+	if (file_read_nofollow(path, KEYS_FILE_MAX, &old, NULL) >= 0 && strcmp(old, text) == 0)
+		return 0;
+	int r = file_write_atomic(path, text, strlen(text), 0600);
+	return r < 0 ? reason_set(&p->reason, r, "cannot write %s: %s", path, strerror(-r)) : 0;
+}
+
+static int read_half(struct provision *p, const char *path, char **ret)
+{
+	int r = file_read_nofollow(path, KEYS_FILE_MAX, ret, NULL);
+
+	return r < 0 ? reason_set(&p->reason, r, "cannot read the guest's own key %s: %s", path,
+			       strerror(-r))
+		     : 0;
+}
+
+static int own_host_key(struct provision *p, struct host_key *ret)
+{
+	CLEANUP_FREE char *key = layout_path(p->state_dir, p->guest->name, LAYOUT_HOST_KEY);
+	CLEANUP_FREE char *pub = layout_path(p->state_dir, p->guest->name, LAYOUT_HOST_KEY_PUB);
+	int r = 0;
+
+	if (!key || !pub)
+		return -ENOMEM;
+	if (access(key, F_OK) < 0)
+		r = make_pair(p, key, pub);
+	if (r >= 0)
+		r = read_half(p, key, &ret->private);
+	if (r >= 0)
+		r = read_half(p, pub, &ret->public);
+	return r < 0 ? r : write_known_hosts(p, ret->public);
 }
 
 /* The templates as read, and what was rendered from them last. */
@@ -260,12 +334,15 @@ static size_t list_files(const struct texts *texts, struct seed_file *files)
 }
 
 /* Rendered twice: without an id for the hash that makes the id, then with it. */
-static int render_texts(struct provision *p, struct texts *texts, const struct keys *keys)
+static int render_texts(struct provision *p, struct texts *texts, const struct keys *keys,
+	const struct host_key *host_key)
 {
 	struct cloudinit_input in = {
 		.guest = p->guest,
 		.keys = (const char *const *)keys->list,
 		.n_keys = keys->n,
+		.host_key = host_key->private,
+		.host_key_pub = host_key->public,
 		.instance_id = "",
 	};
 	struct seed_file files[SEED_FILES_MAX];
@@ -284,25 +361,38 @@ static int render_texts(struct provision *p, struct texts *texts, const struct k
 	return render(p, texts, &in);
 }
 
+/* Once the guest was started the seed is QEMU's user's, and only its name can be read. That name
+ * says what is in it. */
+static bool is_kept(const struct provision *p, const char *path, const char *old_id)
+{
+	return strcmp(old_id, p->record.instance_id) == 0 && access(path, F_OK) == 0 &&
+	       access(path, R_OK) < 0;
+}
+
 int provision_seed(struct provision *p)
 {
 	CLEANUP_FREE char *path = layout_seed(p->state_dir, p->guest->name);
 	CLEANUP(cleanup_texts) struct texts texts = { 0 };
 	CLEANUP(cleanup_keys) struct keys keys = { 0 };
+	CLEANUP(cleanup_host_key) struct host_key host_key = { NULL, NULL };
 	struct seed_file files[SEED_FILES_MAX];
+	char old_id[sizeof(p->record.instance_id)];
 
 	if (!path)
 		return -ENOMEM;
 	if (!guest_spec_has_disk(p->guest))
 		return 0; /* nothing in such a guest reads it */
+	memcpy(old_id, p->record.instance_id, sizeof(old_id));
 	int r = collect_keys(p, &keys);
+	if (r >= 0)
+		r = own_host_key(p, &host_key);
 	if (r >= 0)
 		r = read_texts(p, &texts);
 	if (r >= 0)
-		r = render_texts(p, &texts, &keys);
+		r = render_texts(p, &texts, &keys, &host_key);
 	if (r < 0)
 		return r;
-	r = seed_write(path, files, list_files(&texts, files), &p->reason);
+	r = is_kept(p, path, old_id) ? 0 : seed_write(path, files, list_files(&texts, files), &p->reason);
 	if (r < 0)
 		return r;
 	if (r == 0)

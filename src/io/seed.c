@@ -144,7 +144,7 @@ int seed_write(const char *path, const struct seed_file *files, size_t n, struct
 	r = seed_build(files, n, &image, &len, reason);
 	if (r < 0)
 		return r;
-	r = file_write_atomic(path, image, len, 0644);
+	r = file_write_atomic(path, image, len, 0600);
 	if (r < 0)
 		return reason_set(reason, r, "cannot write %s: %s", path, strerror(-r));
 	return 1;

@@ -120,6 +120,19 @@ static int put_keys(FILE *f, const struct cloudinit_input *in)
 	return r < 0 ? r : in->n_keys > 0;
 }
 
+/* A text of several lines stays one scalar: its newlines are written as escapes. */
+static int put_host_key(FILE *f, const struct cloudinit_input *in)
+{
+	int r = cloudinit_write_scalar(f, in->host_key ?: "");
+	return r < 0 ? r : in->host_key != NULL;
+}
+
+static int put_host_key_pub(FILE *f, const struct cloudinit_input *in)
+{
+	int r = cloudinit_write_scalar(f, in->host_key_pub ?: "");
+	return r < 0 ? r : in->host_key_pub != NULL;
+}
+
 /* Without a way out nothing can be installed, and apt would only wait for its time-outs. */
 static int put_packages(FILE *f, const struct cloudinit_input *in)
 {
@@ -172,6 +185,8 @@ static const struct variable {
 	{ "USER", IN(CLOUDINIT_USER_DATA), put_user },
 	{ "USER_SHELL", 0, put_user_shell },
 	{ "AUTHORIZED_KEYS", IN(CLOUDINIT_USER_DATA), put_keys },
+	{ "HOST_KEY", 0, put_host_key },
+	{ "HOST_KEY_PUBLIC", 0, put_host_key_pub },
 	{ "PACKAGES", 0, put_packages },
 	{ "OFFLINE", 0, put_offline },
 	{ "INSTANCE_ID", IN(CLOUDINIT_META_DATA), put_instance_id },

@@ -215,7 +215,7 @@ static int base64_head(const char *s, size_t len, unsigned char *buf, size_t roo
 /* RFC 4253 section 6.6 and sshd(8): the type in words, then in base64 a blob that begins with the
  * type's length (four bytes, big endian) and the type again. That it repeats it catches cut and
  * mixed lines. */
-static int valid_ssh_key(const struct conf_key *key, const char *s)
+bool conf_ssh_key_valid(const char *s)
 {
 	static const char *const types[] = { "ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256",
 		"ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "sk-ssh-ed25519@openssh.com",
@@ -227,14 +227,17 @@ static int valid_ssh_key(const struct conf_key *key, const char *s)
 		(strlen(types[i]) != type_len || memcmp(types[i], s, type_len) != 0))
 		i++;
 	if (i == ARRAY_SIZE(types) || !s[type_len])
-		return -EINVAL;
+		return false;
 	const char *blob = s + type_len + strspn(s + type_len, " ");
 	/* The smallest key blob of all types, ed25519's, has 51 bytes. */
 	int n = base64_head(blob, strcspn(blob, " "), head, sizeof(head));
-	if (n < 51 || head[0] || head[1] || head[2] || head[3] != type_len ||
-		memcmp(head + 4, s, type_len) != 0)
-		return -EINVAL;
-	return valid_text(key, s);
+	return n >= 51 && !head[0] && !head[1] && !head[2] && head[3] == type_len &&
+	       memcmp(head + 4, s, type_len) == 0;
+}
+
+static int valid_ssh_key(const struct conf_key *key, const char *s)
+{
+	return conf_ssh_key_valid(s) ? valid_text(key, s) : -EINVAL;
 }
 
 const struct conf_type conf_type_uri = { .noun = "libvirt URI", .valid = valid_uri };

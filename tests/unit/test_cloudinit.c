@@ -34,7 +34,12 @@ static int render(
 	const struct guest_spec *g, const char *template, char **ret, struct reason *reason)
 {
 	static const char required[] = "@USER@@AUTHORIZED_KEYS@@FINISHED_MESSAGE@";
-	const struct cloudinit_input in = { g, keys, ARRAY_SIZE(keys), "iid-1" };
+	const struct cloudinit_input in = { .guest = g,
+		.keys = keys,
+		.n_keys = ARRAY_SIZE(keys),
+		.host_key = "-----BEGIN\nkey\n",
+		.host_key_pub = "ssh-ed25519 AAAA\n",
+		.instance_id = "iid-1" };
 	CLEANUP_FREE char *whole = NULL;
 
 	assert_true(asprintf(&whole, "%s\n%s", template, required) > 0);
@@ -55,6 +60,8 @@ static void test_golden(void **state)
 		{ "h: @HOSTNAME@", "h: \"vm-test\"" },
 		{ "k: @AUTHORIZED_KEYS@", "k: [\"ssh-ed25519 AAAA a@b\", \"ssh-rsa BBBB\"]" },
 		{ "u=@USER_SHELL@", "u='foundry'" },
+		{ "@?HOST_KEY@k: @HOST_KEY@\np: @HOST_KEY_PUBLIC@",
+			"k: \"-----BEGIN\\u000akey\\u000a\"\np: \"ssh-ed25519 AAAA\\u000a\"" },
 		{ "a@@b", "a@b" },
 		{ "@@?X", "@?X" },
 		{ "a\n@# gone @NOT_A_NAME@\nb", "a\nb" },
@@ -114,7 +121,7 @@ static void test_faults(void **state)
 static void test_missing(void **state)
 {
 	const struct guest_spec g = guest();
-	struct cloudinit_input in = { &g, keys, ARRAY_SIZE(keys), NULL };
+	struct cloudinit_input in = { .guest = &g, .keys = keys, .n_keys = ARRAY_SIZE(keys) };
 	struct reason reason = { "" };
 	char *text = NULL;
 

@@ -116,10 +116,15 @@ static int write_userdata(char **ret)
 {
 	static const char template[] =
 		"h: @HOSTNAME@\n@?PACKAGES@p: @PACKAGES@\nu: @USER@ @USER_SHELL@\n"
-		"k: @AUTHORIZED_KEYS@\nf: @FINISHED_MESSAGE@\n";
+		"k: @AUTHORIZED_KEYS@\nf: @FINISHED_MESSAGE@\n@?HOST_KEY@h: @HOST_KEY@\n";
 	static const char *const keys[] = { "ssh-ed25519 AAAA a@b" };
 	const struct guest_spec g = guest();
-	const struct cloudinit_input in = { &g, keys, ARRAY_SIZE(keys), "iid-1" };
+	const struct cloudinit_input in = { .guest = &g,
+		.keys = keys,
+		.n_keys = ARRAY_SIZE(keys),
+		.host_key = "private\n",
+		.host_key_pub = "public\n",
+		.instance_id = "iid-1" };
 	struct reason reason = { "" };
 
 	return cloudinit_render(CLOUDINIT_USER_DATA, "t", template, &in, ret, &reason);

@@ -71,7 +71,7 @@ static void test_written_once(void **state)
 	(void)state;
 	assert_int_equal(seed_write(path, files, ARRAY_SIZE(files), NULL), 1);
 	assert_int_equal(stat(path, &before), 0);
-	assert_int_equal(before.st_mode & 07777, 0644);
+	assert_int_equal(before.st_mode & 07777, 0600);
 	assert_int_equal(seed_write(path, files, ARRAY_SIZE(files), NULL), 0);
 	assert_int_equal(stat(path, &after), 0);
 	assert_int_equal(before.st_ino, after.st_ino);
