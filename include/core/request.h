@@ -24,6 +24,12 @@ struct request {
 int guest_request(struct guest *g, const struct request *request, usec_t now,
 	char message[static REQUEST_MESSAGE_MAX], struct operation **ret_op);
 
+/* Its unit was restarted in the guest by who says so (a deploy): what it was judged to be before
+ * counts no more, and it is asked at once. 0; -ESRCH the guest does not run, with the reason in
+ * `message`. */
+int service_restarted(struct service *s, const char *who, usec_t now,
+	char message[static REQUEST_MESSAGE_MAX]);
+
 /* Clears the latch and the history of faults. */
 void guest_reset_failed(struct guest *g, const char *who, usec_t now);
 

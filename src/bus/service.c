@@ -15,7 +15,11 @@
  * Restored b           the verdict is from before the daemon's last start
  * Proven b             nonce, name and boot id were echoed and right
  * Successes u, Failures u   judged in a row, and Rise u, Fall u, as many as change the state
- * ReportVersion s      the service's own version, "" where it told none */
+ * ReportVersion s      the service's own version, "" where it told none
+ *
+ * Restarted()          its unit was restarted in the guest by the caller: it is starting, and is
+ *                      judged anew. Error NotRunning */
+#include "bus/call.h"
 #include "bus/object.h"
 
 #include <string.h>
@@ -79,6 +83,16 @@ static int get_depends(sd_bus *connection, const char *path, const char *interfa
 	return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
+static int method_restarted(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	const struct bus_target *t = userdata;
+	char message[REQUEST_MESSAGE_MAX] = "", who[64];
+	int r = service_restarted(
+		t->service, caller_words(t->server, m, who, sizeof(who)), now_boottime(), message);
+
+	return r < 0 ? bus_error_set(error, r, message) : sd_bus_reply_method_return(m, NULL);
+}
+
 #define CONSTANT(name, type, getter)                                                               \
 	SD_BUS_PROPERTY(name, type, getter, 0, SD_BUS_VTABLE_PROPERTY_CONST)
 #define CHANGING(name, type, getter)                                                               \
@@ -109,5 +123,6 @@ const sd_bus_vtable service_vtable[] = {
 	CHANGING("Restored", "b", get_restored),
 	CHANGING("Proven", "b", get_proven),
 	CHANGING("ReportVersion", "s", get_version),
+	SD_BUS_METHOD("Restarted", "", "", method_restarted, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_VTABLE_END,
 };

@@ -5,6 +5,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "core/probing.h"
 #include "core/starting.h"
 #include "core/stopping.h"
 #include "core/supervisor.h"
@@ -213,6 +214,19 @@ int guest_request(struct guest *g, const struct request *request, usec_t now,
 
 	note_request(g, operation_kind_to_string(request->kind), request->who, r, message);
 	return r;
+}
+
+int service_restarted(struct service *s, const char *who, usec_t now,
+	char message[static REQUEST_MESSAGE_MAX])
+{
+	struct guest *g = s->guest;
+
+	if (!guest_state_probes(g->state) || g->state == GUEST_STOPPING)
+		return say(message, -ESRCH, "%s is %s: its services are not asked", g->spec->name,
+			guest_state_to_string(g->state));
+	event_note(g, EVENT_REQUEST, s, LOG_NOTICE, "its unit was restarted by %s", who);
+	probing_renew(s, now);
+	return 0;
 }
 
 void guest_reset_failed(struct guest *g, const char *who, usec_t now)

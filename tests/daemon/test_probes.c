@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core/probing.h"
+#include "core/request.h"
 #include "sim.h"
 
 #define ONE "local-proofreader"
@@ -40,6 +41,38 @@ static const struct {
 	{ MANNER_CUT_OFF, VERDICT_UNREACHABLE, SERVICE_DOWN, false, "127.0.0.1:19092" },
 	{ MANNER_NO_ROOM, VERDICT_INCONCLUSIVE, SERVICE_UP, false, "could not ask" },
 };
+
+/* What is deployed is judged by what it says itself, not by what was there before. */
+static void test_restarted(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_service *f = sim_fake_service(sim, VM, ONE);
+	struct service *s = sim_service(sim, VM, ONE);
+	char message[REQUEST_MESSAGE_MAX] = "";
+
+	sim_run(sim, 15 * S);
+	assert_int_equal(s->probe.state, SERVICE_UP);
+	/* A question of before, whose answer comes later, counts for nothing. */
+	f->manner = MANNER_REFUSE;
+	assert_int_equal(service_restarted(s, "uid 0, pid 1", sim->now, message), 0);
+	assert_int_equal(s->probe.state, SERVICE_STARTING);
+	assert_int_equal(s->probe.last.verdict, VERDICT_NONE);
+	sim_run(sim, 10 * S);
+	assert_int_equal(s->probe.state, SERVICE_STARTING);
+	assert_int_equal(s->probe.last.verdict, VERDICT_REFUSED);
+	/* The first good answer is enough, and comes within a FastInterval. */
+	f->manner = MANNER_OK;
+	sim_run(sim, 2 * S);
+	assert_int_equal(s->probe.state, SERVICE_UP);
+	assert_int_equal(s->probe.last.verdict, VERDICT_OK);
+
+	struct guest *g = sim_guest(sim, VM);
+	enum guest_state was = g->state;
+	g->state = GUEST_STOPPING;
+	assert_int_equal(service_restarted(s, "uid 0, pid 1", sim->now, message), -ESRCH);
+	assert_non_null(strstr(message, "is stopping"));
+	g->state = was;
+}
 
 static void test_manners(void **state)
 {
@@ -352,6 +385,7 @@ int main(void)
 #define FRESH(f)   cmocka_unit_test_setup_teardown(f, sim_setup, sim_teardown)
 #define HEALTHY(f) cmocka_unit_test_setup_teardown(f, sim_setup_healthy, sim_teardown)
 	const struct CMUnitTest tests[] = {
+		HEALTHY(test_restarted),
 		HEALTHY(test_manners),
 		HEALTHY(test_down_in_time),
 		HEALTHY(test_killed_in_time),

@@ -39,6 +39,7 @@ static struct {
 	usec_t span;
 	char who[64];
 	unsigned resets;
+	const struct service *restarted;
 	int reload;
 	unsigned reloads;
 	bool removes;  /* a reload takes the second guest away */
@@ -75,6 +76,16 @@ void guest_reset_failed(struct guest *g, const char *who, usec_t now)
 {
 	(void)g, (void)who, (void)now;
 	core.resets++;
+}
+
+int service_restarted(struct service *s, const char *who, usec_t now,
+	char message[static REQUEST_MESSAGE_MAX])
+{
+	(void)who, (void)now;
+	core.restarted = s;
+	if (core.result < 0)
+		(void)snprintf(message, REQUEST_MESSAGE_MAX, "%s", core.message);
+	return MIN(core.result, 0);
 }
 
 void supervisor_observe(struct supervisor *s, const struct supervisor_observer *observer)

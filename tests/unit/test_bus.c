@@ -6,6 +6,7 @@
 #include "unit/bus_world.h"
 
 #include "bus/memory.h"
+#include "bus/object.h"
 
 static unsigned mode_of(const char *door)
 {
@@ -157,6 +158,10 @@ static void the_status_socket_only_reads(void **state)
 	assert_error(&box, BUS_ERROR_READ_ONLY, NULL);
 	ask(b, &box, BUS_PATH, BUS_IFACE_MANAGER, "Reload", "", 0);
 	assert_error(&box, BUS_ERROR_READ_ONLY, NULL);
+	CLEANUP_FREE char *path = service_path(&world->guests[0].services[0]);
+	ask(b, &box, path, BUS_IFACE_SERVICE, "Restarted", "", 0);
+	assert_error(&box, BUS_ERROR_READ_ONLY, NULL);
+	assert_null(core.restarted);
 	/* Nor for who does not want to hear that it was refused. */
 	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
 		tell(b, guest_object, BUS_IFACE_GUEST, methods[i]);
@@ -217,6 +222,19 @@ static void a_request_is_answered_when_it_is_done(void **state)
 	assert_int_equal(box.n, 1);
 	assert_int_equal(core.resets, 1);
 	sd_bus_message_unref(box.m);
+
+	const struct guest *g = &world->guests[0];
+	CLEANUP_FREE char *path = service_path(&g->services[1]);
+	core.result = 0;
+	ask(b, &box, path, BUS_IFACE_SERVICE, "Restarted", "", 0);
+	assert_int_equal(box.n, 1);
+	assert_null(sd_bus_message_get_error(box.m));
+	assert_ptr_equal(core.restarted, &g->services[1]);
+	sd_bus_message_unref(box.m);
+	core.result = -ESRCH;
+	core.message = "it is stopped: its services are not asked";
+	ask(b, &box, path, BUS_IFACE_SERVICE, "Restarted", "", 0);
+	assert_error(&box, BUS_ERROR_NOT_RUNNING, core.message);
 	hang_up(b);
 }
 
