@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fork, exec, and one poll loop over two pipes and a pidfd. */
+/* fork, exec, and one poll loop over two pipes, a socket and a pidfd. */
 #include "io/program.h"
 
 #include "base/macro.h"
@@ -13,13 +13,20 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+
+/* At most this much is asked of the feed at a time. */
+#define FEED_BYTES (64u * 1024u)
 
 enum { PIPE_OUT, PIPE_ERR, PIPE_EXEC, PIPE_NUM };
 
 struct run {
 	const struct program *program;
 	int pipes[PIPE_NUM][2]; /* read end, write end */
+	int in[2]; /* our end, the program's: a socket, whose loss is an error and no signal */
+	char *feed;
+	size_t feed_at, feed_len;
 	int pidfd;
 	pid_t pid;
 	char *output;
@@ -35,6 +42,13 @@ static void close_pipe(struct run *run, unsigned i, unsigned end)
 	run->pipes[i][end] = -1;
 }
 
+static void close_in(struct run *run, unsigned end)
+{
+	if (run->in[end] >= 0)
+		(void)close(run->in[end]);
+	run->in[end] = -1;
+}
+
 static void cleanup_run(struct run *run)
 {
 	if (run->pid > 0) {
@@ -47,8 +61,11 @@ static void cleanup_run(struct run *run)
 		close_pipe(run, i, 0);
 		close_pipe(run, i, 1);
 	}
+	close_in(run, 0);
+	close_in(run, 1);
 	if (run->pidfd >= 0)
 		(void)close(run->pidfd);
+	free(run->feed);
 	free(run->output);
 }
 
@@ -61,7 +78,7 @@ child(const struct run *run, char *const *argv, char *const *env, pid_t parent)
 	struct rlimit memory = { .rlim_cur = program->memory_max_kib * 1024,
 		.rlim_max = program->memory_max_kib * 1024 };
 	sigset_t none;
-	int null = open("/dev/null", O_RDWR);
+	int null = run->in[1] >= 0 ? run->in[1] : open("/dev/null", O_RDWR);
 
 	/* And no execvpe(): gcov writes down what ran here only before the others of its family. */
 	environ = (char **)(uintptr_t)env;
@@ -99,6 +116,13 @@ static int start(struct run *run)
 	for (unsigned i = 0; i < PIPE_NUM; i++)
 		if (pipe2(run->pipes[i], O_CLOEXEC) < 0)
 			return -errno;
+	if (run->program->feed) {
+		run->feed = malloc(FEED_BYTES);
+		if (!run->feed)
+			return -ENOMEM;
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, run->in) < 0)
+			return -errno;
+	}
 	run->pid = fork();
 	if (run->pid < 0)
 		return -errno;
@@ -106,6 +130,7 @@ static int start(struct run *run)
 		child(run, argv, env, parent);
 	for (unsigned i = 0; i < PIPE_NUM; i++)
 		close_pipe(run, i, 1);
+	close_in(run, 1);
 
 	/* The write end closes by exec, or brings the reason why there was none. */
 	int error = 0;
@@ -141,6 +166,30 @@ static int read_pipe(struct run *run, unsigned i)
 	return n > 0;
 }
 
+/* Passes on what there is, and closes the socket behind the last of it. */
+static int feed(struct run *run)
+{
+	if (run->feed_at == run->feed_len) {
+		ssize_t n = run->program->feed(run->program->userdata, run->feed, FEED_BYTES);
+
+		if (n <= 0)
+			close_in(run, 0);
+		if (n <= 0)
+			return (int)n;
+		run->feed_at = 0;
+		run->feed_len = (size_t)n;
+	}
+	ssize_t n = send(run->in[0], run->feed + run->feed_at, run->feed_len - run->feed_at,
+		MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n >= 0)
+		run->feed_at += (size_t)n;
+	else if (errno == EPIPE || errno == ECONNRESET)
+		close_in(run, 0); /* it reads no more; its exit status says why */
+	else if (errno != EAGAIN && errno != EINTR)
+		return -errno;
+	return 0;
+}
+
 static int drain(struct run *run)
 {
 	/* Not to the end of file: a grandchild may hold the pipe for ever. */
@@ -165,6 +214,7 @@ static int follow(struct run *run)
 			{ .fd = run->pipes[PIPE_OUT][0], .events = POLLIN },
 			{ .fd = run->pipes[PIPE_ERR][0], .events = POLLIN },
 			{ .fd = run->pidfd, .events = POLLIN },
+			{ .fd = run->in[0], .events = POLLOUT },
 		};
 		usec_t now = now_boottime();
 		int r = tick_call(run->program->tick);
@@ -183,6 +233,9 @@ static int follow(struct run *run)
 			if (r < 0)
 				return r;
 		}
+		r = p[3].revents ? feed(run) : 0;
+		if (r < 0)
+			return r;
 	}
 }
 
@@ -222,6 +275,7 @@ int program_run(const struct program *program, struct program_result *ret)
 	struct run run = {
 		.program = program,
 		.pipes = { { -1, -1 }, { -1, -1 }, { -1, -1 } },
+		.in = { -1, -1 },
 		.pidfd = -1,
 	};
 

@@ -207,6 +207,58 @@ static void test_program_limits(void **state)
 	program_result_clear(&result);
 }
 
+struct food {
+	size_t left;
+	int error; /* at its end */
+};
+
+static ssize_t give(void *userdata, void *buf, size_t size)
+{
+	struct food *food = userdata;
+	size_t n = MIN(food->left, size);
+
+	n = MIN(n, (size_t)10007);
+	memset(buf, 'x', n);
+	food->left -= n;
+	return n > 0 ? (ssize_t)n : food->error;
+}
+
+static void test_program_feed(void **state)
+{
+	static const struct {
+		const char *script;
+		size_t food;
+		int error, r, exit_status;
+		const char *output;
+	} rows[] = {
+		{ "wc -c", 3000000, 0, 0, 0, "3000000\n" },
+		{ "wc -c", 0, 0, 0, 0, "0\n" },
+		/* It need not take all of it, and says itself how it went. */
+		{ "head -c 5; exec <&-; sleep 0.1; exit 7", 3000000, 0, 0, 7, "xxxxx" },
+		{ "exit 7", 3000000, 0, 0, 7, "" },
+		{ "cat >/dev/null; sleep 30", 100, -EIO, -EIO, 0, NULL },
+		{ "sleep 30", 3000000, 0, -ETIMEDOUT, 0, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(program_result_clear) struct program_result result = { 0 };
+		struct food food = { rows[i].food, rows[i].error };
+		const char *const argv[] = { "sh", "-c", rows[i].script, NULL };
+		const struct program program = { .argv = argv,
+			.timeout = rows[i].r == -ETIMEDOUT ? USEC_PER_SEC / 2 : 10 * USEC_PER_SEC,
+			.output_max = 64,
+			.feed = give,
+			.userdata = &food };
+
+		assert_int_equal(program_run(&program, &result), rows[i].r);
+		if (!rows[i].output)
+			continue;
+		assert_int_equal(result.exit_status, rows[i].exit_status);
+		assert_string_equal(result.output, rows[i].output);
+	}
+}
+
 static void attempt_program(void *userdata)
 {
 	struct program_result result = { 0 };
@@ -461,6 +513,7 @@ int main(void)
 		cmocka_unit_test(test_header),
 		cmocka_unit_test(test_program),
 		cmocka_unit_test(test_program_limits),
+		cmocka_unit_test(test_program_feed),
 		cmocka_unit_test(test_program_without),
 		cmocka_unit_test(test_qemu_img),
 		cmocka_unit_test(test_inspect),
