@@ -281,8 +281,15 @@ void probing_boot(struct guest *g, usec_t now)
 void probing_renew(struct service *s, usec_t now)
 {
 	struct probe_act act;
+	bool out = s->probe.in_flight;
 
-	drop_question(s);
+	/* A unit asked about by the agent stays in its list, whose answer is a line for each; that
+	 * line is void then, since the boot outdates it. Any other question is never answered. */
+	if (!s->unit_asked) {
+		drop_question(s);
+		if (out)
+			step(s, PROBE_EV_CANCELLED, NULL, s->probe.asked_at, &act);
+	}
 	step(s, PROBE_EV_BOOT, NULL, now, &act);
 }
 

@@ -66,12 +66,45 @@ static void test_restarted(void **state)
 	assert_int_equal(s->probe.state, SERVICE_UP);
 	assert_int_equal(s->probe.last.verdict, VERDICT_OK);
 
+	/* Nor does it matter that one was on its way: it is void, and asked again. */
+	f->manner = MANNER_HANG;
+	while (!s->probe.in_flight)
+		sim_run(sim, 100 * MS);
+	f->manner = MANNER_OK;
+	assert_int_equal(service_restarted(s, "uid 0, pid 1", sim->now, message), 0);
+	sim_run(sim, 2 * S);
+	assert_int_equal(s->probe.state, SERVICE_UP);
+
 	struct guest *g = sim_guest(sim, VM);
 	enum guest_state was = g->state;
 	g->state = GUEST_STOPPING;
 	assert_int_equal(service_restarted(s, "uid 0, pid 1", sim->now, message), -ESRCH);
 	assert_non_null(strstr(message, "is stopping"));
 	g->state = was;
+}
+
+/* One command of the agent asks about all units. What was asked of one that is judged anew is void,
+ * and the others' lines stay theirs. */
+static void test_restarted_unit(void **state)
+{
+	struct sim *sim = *state;
+	struct service *core = sim_service(sim, VM, "system-core");
+	const struct service *ledger = sim_service(sim, VM, "system-ledger");
+	char message[REQUEST_MESSAGE_MAX] = "";
+
+	sim_fake(sim, VM)->inactive_unit = "system-ledger.service";
+	sim_wait_service(sim, VM, "system-ledger", SERVICE_DOWN, 60 * S);
+	for (unsigned i = 0; i < 20; i++) {
+		while (!core->unit_asked)
+			sim_run(sim, MS);
+		assert_int_equal(service_restarted(core, "uid 0, pid 1", sim->now, message), 0);
+		for (unsigned j = 0; j < 20; j++) {
+			sim_run(sim, 100 * MS);
+			assert_int_equal(ledger->probe.state, SERVICE_DOWN);
+		}
+		sim_run(sim, 3 * S);
+		assert_int_equal(core->probe.state, SERVICE_UP);
+	}
 }
 
 static void test_manners(void **state)
@@ -386,6 +419,7 @@ int main(void)
 #define HEALTHY(f) cmocka_unit_test_setup_teardown(f, sim_setup_healthy, sim_teardown)
 	const struct CMUnitTest tests[] = {
 		HEALTHY(test_restarted),
+		HEALTHY(test_restarted_unit),
 		HEALTHY(test_manners),
 		HEALTHY(test_down_in_time),
 		HEALTHY(test_killed_in_time),
