@@ -7,6 +7,7 @@
 
 #include "io/tick.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -24,6 +25,10 @@ struct program {
 	 * program that stops reading early is not at fault by that. */
 	ssize_t (*feed)(void *userdata, void *buf, size_t size);
 	void *userdata;
+	/* Run as this user, with its group and no other; only root may ask for it. */
+	bool as_user;
+	uid_t uid;
+	gid_t gid;
 };
 
 struct program_result {
@@ -39,12 +44,12 @@ void program_result_clear(struct program_result *result);
 
 /* 0 when the program ended by itself or by a signal that is not ours, whatever its exit status:
  * *ret is the caller's to clear. -ENOENT or -EACCES where it cannot be executed; -ETIMEDOUT; -EFBIG
- * (stdout over its limit); what the tick or the feed returned; -errno. In these cases the program is dead and
- * reaped, and *ret untouched.
+ * (stdout over its limit); what the tick or the feed returned; -errno. In these cases the program
+ * is dead and reaped, and *ret untouched.
  *
  * The program gets LC_ALL=C, PATH and HOME and no other variable, its feed or /dev/null as stdin, a
- * process group of its own (so that Ctrl-C reaches only us), which does not outlive the call, and SIGKILL
- * should we die. */
+ * process group of its own (so that Ctrl-C reaches only us), which does not outlive the call, and
+ * SIGKILL should we die. */
 int program_run(const struct program *program, struct program_result *ret);
 
 #endif

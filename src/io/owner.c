@@ -79,6 +79,18 @@ int owner_give(const char *state_dir, const char *dir, struct reason *reason)
 		     : 0;
 }
 
+int owner_find(const char *state_dir, uid_t *ret_uid, gid_t *ret_gid, struct reason *reason)
+{
+	struct stat owner;
+	int r = find_owner(state_dir, &owner, reason);
+
+	if (r <= 0)
+		return r;
+	*ret_uid = owner.st_uid;
+	*ret_gid = owner.st_gid;
+	return 1;
+}
+
 int owner_become(const char *state_dir, struct reason *reason)
 {
 	struct stat owner;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -83,15 +84,20 @@ child(const struct run *run, char *const *argv, char *const *env, pid_t parent)
 	/* And no execvpe(): gcov writes down what ran here only before the others of its family. */
 	environ = (char **)(uintptr_t)env;
 	(void)setpgid(0, 0);
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (int sig = 1; sig < NSIG; sig++)
 		(void)sigaction(sig, &standard, NULL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	/* Whatever we were given without close-on-exec is not the program's either. */
 	(void)close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+	bool user = !program->as_user ||
+		    (setgroups(0, NULL) == 0 &&
+			    setresgid(program->gid, program->gid, program->gid) == 0 &&
+			    setresuid(program->uid, program->uid, program->uid) == 0);
+	/* The kernel forgets it where the user changes. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* A parent that was gone before it could take us along reads no error either. */
-	if (getppid() == parent && null >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
+	if (user && getppid() == parent && null >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
 		dup2(run->pipes[PIPE_OUT][1], STDOUT_FILENO) >= 0 &&
 		dup2(run->pipes[PIPE_ERR][1], STDERR_FILENO) >= 0 &&
 		(program->memory_max_kib == 0 || setrlimit(RLIMIT_AS, &memory) == 0))
