@@ -32,8 +32,8 @@ struct cloudinit_input {
 	/* Public keys that open the guest: those of the spec, of its file, or a generated one. */
 	const char *const *keys;
 	size_t n_keys;
-	/* The guest's own SSH key, both halves as ssh-keygen writes them; NULL: it makes one itself,
-	 * which nobody knows. */
+	/* The guest's own SSH key, both halves as ssh-keygen writes them; NULL: it makes one
+	 * itself, which nobody knows. */
 	const char *host_key, *host_key_pub;
 	/* "" while the texts are rendered in order to be hashed; NULL: a template that uses it is
 	 * refused. */
