@@ -99,6 +99,7 @@ $(B)/libexec/mediakitd/mediakitd-metrics: $(B)/obj/cli/exporter.o $(call archive
 
 # The compiler takes these in, but does not tell make of it.
 $(B)/obj/cli/page.o: units/status.html
+$(B)/obj/cli/deploy_guest.o: src/deploy/guest
 $(B)/obj/cli/bakefiles.o: $(addprefix src/bake/,bake image.sh customize init)
 
 clean:

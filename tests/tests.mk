@@ -57,7 +57,7 @@ check: check-packages
 check-all: check-style check-layers check-xml
 	@$(MAKE) --no-print-directory -j$$(nproc) tests
 	@$(MAKE) --no-print-directory check-unit check-fuzz check-daemon check-balloon check-metrics check-install
-	@$(MAKE) --no-print-directory check-provision check-virt check-programs check-faults
+	@$(MAKE) --no-print-directory check-provision check-deploy check-virt check-programs check-faults
 	@$(MAKE) --no-print-directory check-guest
 	@$(MAKE) --no-print-directory check-host
 
@@ -80,6 +80,12 @@ check-xml:
 check-provision: all
 	@tests/lib/needs-root tests/provision/run $(abspath $(B))
 	@tests/lib/needs-root tests/provision/fetch $(abspath $(B))
+
+# Deploys to a directory in the place of a guest, over a script in the place of ssh, with every step broken off.
+.PHONY: check-deploy
+$(eval $(call test_rule,$(B)/tests/deploy/daemon,tests/deploy/daemon.c,))
+check-deploy: all $(B)/tests/deploy/daemon
+	@tests/deploy/run $(abspath $(B))
 
 # The libvirt floor on a real QEMU without an OS.
 check-virt: all

@@ -29,6 +29,7 @@ enum {
 	ARG_GLIBC = 1 << 17,
 	ARG_DISK = 1 << 18,
 	ARG_BAKE = 1 << 19, /* --mirror=, --security=, --keyring= */
+	ARG_DEPLOY = 1 << 22, /* --binary=, --unit=, --data=, --identity=, --list, --rollback */
 };
 
 #define ARGS_OPERANDS_MAX 64u
@@ -44,6 +45,8 @@ struct args {
 	const char *guest, *glibc, *disk;        /* NULL: not given */
 	const char *record;                      /* NULL: not given */
 	const char *mirror, *security, *keyring; /* NULL: not given */
+	const char *binary, *unit, *data, *identity; /* NULL: not given */
+	bool list, rollback;
 	usec_t interval;                         /* USEC_INFINITY: not given */
 	usec_t timeout;                          /* USEC_INFINITY: not given */
 	const char *operands[ARGS_OPERANDS_MAX];

@@ -14,6 +14,16 @@ struct preflight_target {
 	char *libraries; /* see manifest_libraries(); NULL: it is not known which there are */
 };
 
+/* What is known of a guest: its processor, C library and libraries. `spec` and `guest` must outlive
+ * it. `glibc` stays "" where the image had no manifest. 0, or the exit status after a line on
+ * stderr. */
+int preflight_target_read(const struct spec *spec, const struct guest_spec *guest,
+	struct preflight_target *ret);
+
+/* As below, of what was read already; `path` is for messages. */
+int preflight_bytes(const char *path, const void *bytes, size_t len,
+	const struct preflight_target *target);
+
 /* Reads the file and tells, on stdout, what it needs or what it would miss. 0: it would run, as far
  * as that can be known; 1: it would not; -errno: it cannot be read, told on stderr. */
 int preflight_file(const char *path, const struct preflight_target *target);

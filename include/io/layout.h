@@ -22,6 +22,7 @@
  *       host_key, host_key.pub  0600  the guest's own SSH key, handed over in the seed
  *       known_hosts                   its public half, under the guest's name
  *       deploy.lock                   held by the one deploy at a time
+ *       ssh.sock                      the connection of the deploy under way
  *       provision.json                what the base was made of, and when
  *       libraries                     those of the image, one a line, where its manifest lists them
  *       state.json              0600  what the daemon keeps of the guest (io/filestore)
@@ -58,6 +59,7 @@ enum layout_file {
 	LAYOUT_HOST_KEY_PUB,
 	LAYOUT_KNOWN_HOSTS,
 	LAYOUT_DEPLOY_LOCK,
+	LAYOUT_SSH_SOCKET,
 	LAYOUT_RECORD,
 	LAYOUT_LIBRARIES,
 	LAYOUT_STATE,

@@ -42,6 +42,12 @@ static const struct option {
 	{ "mirror", VALUE_TEXT, ARG_BAKE, offsetof(struct args, mirror) },
 	{ "security", VALUE_TEXT, ARG_BAKE, offsetof(struct args, security) },
 	{ "keyring", VALUE_TEXT, ARG_BAKE, offsetof(struct args, keyring) },
+	{ "binary", VALUE_TEXT, ARG_DEPLOY, offsetof(struct args, binary) },
+	{ "unit", VALUE_TEXT, ARG_DEPLOY, offsetof(struct args, unit) },
+	{ "data", VALUE_TEXT, ARG_DEPLOY, offsetof(struct args, data) },
+	{ "identity", VALUE_TEXT, ARG_DEPLOY, offsetof(struct args, identity) },
+	{ "list", VALUE_FLAG, ARG_DEPLOY, offsetof(struct args, list) },
+	{ "rollback", VALUE_FLAG, ARG_DEPLOY, offsetof(struct args, rollback) },
 	{ "timeout", VALUE_SPAN, ARG_TIMEOUT, offsetof(struct args, timeout) },
 };
 

@@ -5,6 +5,7 @@
 #include "cli/bake.h"
 #include "cli/check.h"
 #include "cli/decode.h"
+#include "cli/deploy.h"
 #include "cli/import.h"
 #include "cli/preflight.h"
 #include "cli/provision.h"
@@ -17,6 +18,7 @@ static const struct verb verbs[] = {
 	{ "import-predecessor", "take over the disk that a shell script left", verb_import,
 		usage_import },
 	{ "bake", "make a guest's image from packages", verb_bake, usage_bake },
+	{ "deploy", "take a service's program to a guest", verb_deploy, usage_deploy },
 	{ "preflight", "tell whether programs would run in a guest", verb_preflight,
 		usage_preflight },
 	{ "check", "find every fault of the configuration", verb_check, NULL },

@@ -162,22 +162,31 @@ static int judge(
 	return 0;
 }
 
-int preflight_file(const char *path, const struct preflight_target *target)
+static int cannot_read(const char *path, int error, const struct reason *reason)
+{
+	fprintf(stderr, "mediakitd preflight: %s: %s\n", path,
+		reason->text[0] ? reason->text : strerror(-error));
+	return error;
+}
+
+int preflight_bytes(
+	const char *path, const void *bytes, size_t len, const struct preflight_target *target)
 {
 	CLEANUP_FREE struct elf_info *info = malloc(sizeof(*info));
-	CLEANUP_FREE char *bytes = NULL;
 	struct reason reason = { "" };
-	size_t len = 0;
-	int r = info ? file_read(path, ELF_FILE_MAX, &bytes, &len) : -ENOMEM;
+	int r = info ? elf_read(bytes, len, info, &reason) : -ENOMEM;
 
-	if (r >= 0)
-		r = elf_read(bytes, len, info, &reason);
-	if (r < 0) {
-		fprintf(stderr, "mediakitd preflight: %s: %s\n", path,
-			reason.text[0] ? reason.text : strerror(-r));
-		return r;
-	}
-	return judge(path, info, target);
+	return r < 0 ? cannot_read(path, r, &reason) : judge(path, info, target);
+}
+
+int preflight_file(const char *path, const struct preflight_target *target)
+{
+	CLEANUP_FREE char *bytes = NULL;
+	size_t len = 0;
+	int r = file_read(path, ELF_FILE_MAX, &bytes, &len);
+
+	return r < 0 ? cannot_read(path, r, &(struct reason){ "" })
+		     : preflight_bytes(path, bytes, len, target);
 }
 
 static int find_guest(const struct args *args, const struct spec *spec,
@@ -204,7 +213,7 @@ static int read_record(const struct spec *spec, struct preflight_target *target)
 	CLEANUP_FREE struct record *record = calloc(1, sizeof(*record));
 	int r = path && record ? record_read(path, record) : -ENOMEM;
 
-	if (r >= 0 && record->glibc[0]) {
+	if (r >= 0) {
 		memcpy(target->glibc, record->glibc, sizeof(target->glibc));
 		return 0;
 	}
@@ -214,7 +223,7 @@ static int read_record(const struct spec *spec, struct preflight_target *target)
 			target->name, target->name);
 	else
 		fprintf(stderr, "mediakitd preflight: the glibc of %s is not known: %s",
-			target->name, r < 0 ? strerror(-r) : "its image had no manifest");
+			target->name, strerror(-r));
 	fprintf(stderr, "; say it with --glibc=\n");
 	return CLI_FAILED;
 }
@@ -230,6 +239,15 @@ static int read_libraries(const struct spec *spec, struct preflight_target *targ
 		return 0;
 	fprintf(stderr, "mediakitd preflight: cannot read %s: %s\n", path ?: "", strerror(-r));
 	return CLI_FAILED;
+}
+
+int preflight_target_read(const struct spec *spec, const struct guest_spec *guest,
+	struct preflight_target *ret)
+{
+	*ret = (struct preflight_target){ .name = guest->name, .arch = guest->arch };
+	int r = read_record(spec, ret);
+
+	return r ? r : read_libraries(spec, ret);
 }
 
 static int judge_all(const struct args *args, const struct preflight_target *target)
@@ -260,12 +278,15 @@ static int for_guest(const struct args *args)
 	if (r < 0)
 		return CLI_USAGE;
 	r = find_guest(args, spec, &target, &guest);
-	if (r == 0) {
-		target.name = guest->name;
-		r = read_record(spec, &target);
-	}
 	if (r == 0)
-		r = read_libraries(spec, &target);
+		r = preflight_target_read(spec, guest, &target);
+	if (r == 0 && !target.glibc[0]) {
+		fprintf(stderr,
+			"mediakitd preflight: the glibc of %s is not known: its image had no "
+			"manifest; say it with --glibc=\n",
+			target.name);
+		r = CLI_FAILED;
+	}
 	if (r == 0)
 		r = judge_all(args, &target);
 	free(target.libraries);

@@ -209,7 +209,8 @@ static int collect_keys(struct provision *p, struct keys *keys)
 	return r < 0 || keys->n > 0 ? r : own_key(p, keys);
 }
 
-/* The guest's own key, by which the host knows it again: nobody is trusted for being there first. */
+/* The guest's own key, by which the host knows it again: nobody is trusted for being there
+ * first. */
 struct host_key {
 	char *private, *public;
 };
@@ -392,7 +393,8 @@ int provision_seed(struct provision *p)
 		r = render_texts(p, &texts, &keys, &host_key);
 	if (r < 0)
 		return r;
-	r = is_kept(p, path, old_id) ? 0 : seed_write(path, files, list_files(&texts, files), &p->reason);
+	if (!is_kept(p, path, old_id))
+		r = seed_write(path, files, list_files(&texts, files), &p->reason);
 	if (r < 0)
 		return r;
 	if (r == 0)

@@ -36,6 +36,7 @@ static const struct place {
 	[LAYOUT_HOST_KEY_PUB] = { "private", "host_key.pub" },
 	[LAYOUT_KNOWN_HOSTS] = { "private", "known_hosts" },
 	[LAYOUT_DEPLOY_LOCK] = { "private", "deploy.lock" },
+	[LAYOUT_SSH_SOCKET] = { "private", "ssh.sock" },
 	[LAYOUT_RECORD] = { "private", "provision.json" },
 	[LAYOUT_LIBRARIES] = { "private", "libraries" },
 	[LAYOUT_STATE] = { "private", "state.json" },

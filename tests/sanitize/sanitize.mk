@@ -70,7 +70,7 @@ coverage:
 
 coverage-run: tests
 	@find $(B) -name '*.gcda' -delete
-	@$(MAKE) --no-print-directory check-unit check-daemon check-fuzz check-provision check-metrics
+	@$(MAKE) --no-print-directory check-unit check-daemon check-fuzz check-provision check-deploy check-metrics
 	@tests/sanitize/daemon $(abspath $(B))
 	@tests/lib/needs-root tests/programs/run $(abspath $(B)) usage faults decode replay daemons
 	@$(PYTHON) tests/sanitize/coverage $(B)

@@ -61,6 +61,7 @@ static void test_paths(void **state)
 		{ LAYOUT_HOST_KEY_PUB, "/s/private/g/host_key.pub" },
 		{ LAYOUT_KNOWN_HOSTS, "/s/private/g/known_hosts" },
 		{ LAYOUT_DEPLOY_LOCK, "/s/private/g/deploy.lock" },
+		{ LAYOUT_SSH_SOCKET, "/s/private/g/ssh.sock" },
 		{ LAYOUT_RECORD, "/s/private/g/provision.json" },
 		{ LAYOUT_LIBRARIES, "/s/private/g/libraries" },
 		{ LAYOUT_STATE, "/s/private/g/state.json" },

@@ -73,9 +73,9 @@ static void test_facts(void **state)
 static void test_hostile_facts(void **state)
 {
 	static const char *const bad[] = { "free", "free -1", "free 99999999999999999999",
-		"free 18014398509481984", "current ../x", "current ?", "release ", "release " ONE " x",
-		"exec \033[2J", "exec \xff", "glibc none", "glibc 2.41\033[2J", "pid x",
-		"pid 4294967296" };
+		"free 18014398509481984", "current ../x", "current ?", "release ",
+		"release " ONE " x", "exec \033[2J", "exec \xff", "glibc none", "glibc 2.41\033[2J",
+		"pid x", "pid 4294967296" };
 	struct release_facts f;
 	char text[RELEASES_MAX * 64 + 128] = "", line[1024];
 
@@ -128,20 +128,23 @@ static void test_units(void **state)
 		const char *text, *says; /* NULL: it is as it should be */
 	} rows[] = {
 		{ "[Service]\nExecStart=" PATH "\n", NULL },
-		{ "[Unit]\nA=b\n\n[Service]\n# x\nExecStart = -" PATH " --a \\\n  --b\nUser=x\n", NULL },
+		{ "[Unit]\nA=b\n\n[Service]\n# x\nExecStart = -" PATH " --a \\\n  --b\nUser=x\n",
+			NULL },
 		{ "[Service]\r\nExecStart=\"" PATH "\" x\r\n", NULL },
 		{ "[Service]\nExecStart=/bin/other\nExecStart=\nExecStart=" PATH, NULL },
 		{ "[Service]\nExecStart=" PATH "\nExecStart=\nExecStart=@" PATH " a\n", NULL },
 		{ "[Service]\nExecStartPre=/bin/other\nExecStart=!!" PATH "\n", NULL },
-		{ "[Service]\n\nExecStart=/usr/bin/python3 x\n", "u:3: ExecStart= must run " PATH
-							       ", it runs: /usr/bin/python3" },
+		{ "[Service]\n\nExecStart=/usr/bin/python3 x\n",
+			"u:3: ExecStart= must run " PATH ", it runs: /usr/bin/python3" },
 		{ "[Service]\nExecStart=" PATH "-other\n", "u:2: " },
 		{ "[Service]\nExecStart=\033[2J\n", "\\x1b[2J" },
 		{ "[Service]\nUser=x\n", "u: has no ExecStart= in [Service]" },
 		{ "[Unit]\nExecStart=" PATH "\n", "u: has no [Service]" },
 		{ "[Service]\nUser=x\\\nExecStart=" PATH "\n", "has no ExecStart=" },
-		{ "[Service]\nUser=x\\\n# a comment inside\nExecStart=" PATH "\n", "has no ExecStart=" },
-		{ "[Service]\nExecStart=" PATH "\nExecStart=" PATH "\n", "u:3: a second ExecStart=" },
+		{ "[Service]\nUser=x\\\n# a comment inside\nExecStart=" PATH "\n",
+			"has no ExecStart=" },
+		{ "[Service]\nExecStart=" PATH "\nExecStart=" PATH "\n",
+			"u:3: a second ExecStart=" },
 		{ "[Service\nExecStart=" PATH "\n", "u:1: a section that is not closed" },
 		{ "#!/bin/sh\nexec x\n", "u:2: neither a section nor an assignment: exec x" },
 		{ "[Service]\nExecStart=\n", "has no ExecStart=" },
