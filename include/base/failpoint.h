@@ -47,6 +47,11 @@ enum failpoint {
 	FAILPOINT_AGENT_SHUTDOWN_DONE,
 	FAILPOINT_AGENT,
 	FAILPOINT_AGENT_ANSWERED,
+	FAILPOINT_SAVE,              /* w: QEMU's memory */
+	FAILPOINT_SAVE_DONE,         /* w: QEMU is gone, nobody wrote down what the save fits */
+	FAILPOINT_TICKET_TAKE,       /* w: the save is about to be used, or thrown away */
+	FAILPOINT_TICKET_TAKEN,      /* w: nothing says any more that it may be */
+	FAILPOINT_SAVE_DROP,         /* w: libvirt's own file of it */
 	FAILPOINT_PROVISION_STAGE,   /* p: each of them */
 	FAILPOINT_PROVISION_RENAME,  /* p: a finished file, to its name */
 	FAILPOINT_PROVISION_RENAMED, /* p */

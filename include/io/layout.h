@@ -27,6 +27,8 @@
  *       libraries                     those of the image, one a line, where its manifest lists them
  *       state.json              0600  what the daemon keeps of the guest (io/filestore)
  *       state.json.bad                the last one that could not be used, as it was found
+ *       saved.json              0600  what the save fits that the next start may go on from, once
+ *                                     (io/saves)
  *       console.log, .log.1     0600  what the guest said on its serial line
  *
  * A file that is being made is called "….tmp" (or "….tmp.pub", which is ssh-keygen's doing);
@@ -64,6 +66,7 @@ enum layout_file {
 	LAYOUT_LIBRARIES,
 	LAYOUT_STATE,
 	LAYOUT_STATE_BAD,
+	LAYOUT_SAVED,
 	LAYOUT_CONSOLE,
 	LAYOUT_CONSOLE_OLD,
 	LAYOUT_EVENTS,

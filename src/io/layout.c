@@ -40,6 +40,7 @@ static const struct place {
 	[LAYOUT_RECORD] = { "private", "provision.json" },
 	[LAYOUT_LIBRARIES] = { "private", "libraries" },
 	[LAYOUT_STATE] = { "private", "state.json" },
+	[LAYOUT_SAVED] = { "private", "saved.json" },
 	[LAYOUT_STATE_BAD] = { "private", "state.json.bad" },
 	[LAYOUT_CONSOLE] = { "private", "console.log" },
 	[LAYOUT_CONSOLE_OLD] = { "private", "console.log.1" },

@@ -66,6 +66,7 @@ static void test_paths(void **state)
 		{ LAYOUT_LIBRARIES, "/s/private/g/libraries" },
 		{ LAYOUT_STATE, "/s/private/g/state.json" },
 		{ LAYOUT_STATE_BAD, "/s/private/g/state.json.bad" },
+		{ LAYOUT_SAVED, "/s/private/g/saved.json" },
 		{ LAYOUT_CONSOLE, "/s/private/g/console.log" },
 		{ LAYOUT_CONSOLE_OLD, "/s/private/g/console.log.1" },
 		{ LAYOUT_EVENTS, "/s/private/g/events.jsonl" },
