@@ -30,6 +30,7 @@ enum {
 	ARG_DISK = 1 << 18,
 	ARG_BAKE = 1 << 19, /* --mirror=, --security=, --keyring= */
 	ARG_DEPLOY = 1 << 22, /* --binary=, --unit=, --data=, --identity=, --list, --rollback */
+	ARG_SAVE = 1 << 25, /* --save, --host-shutdown */
 };
 
 #define ARGS_OPERANDS_MAX 64u
@@ -42,6 +43,7 @@ struct args {
 	const char *for_what, *since, *kind, *lines; /* NULL: not given */
 	const char *replay;                          /* NULL: not given */
 	bool dry_run, check_update;
+	bool save, host_shutdown;
 	const char *guest, *glibc, *disk;        /* NULL: not given */
 	const char *record;                      /* NULL: not given */
 	const char *mirror, *security, *keyring; /* NULL: not given */

@@ -67,6 +67,8 @@ struct view_guest {
 	char cpu_tune[16], cpu_tune_reason[320];
 	int64_t pid;
 	char exit_cause[24], exit_words[320];
+	char last_start[16], last_start_reason[320];
+	usec_t saved_at;
 	usec_t exit_at;
 	char fs_word[16], fs_words[320];
 	char glibc[64], glibc_min[24];

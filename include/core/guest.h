@@ -16,6 +16,7 @@
 #include "core/image.h"
 #include "core/operation.h"
 #include "core/remedy.h"
+#include "core/saving.h"
 #include "core/starving.h"
 #include "core/tally.h"
 #include "io/hv.h"
@@ -46,6 +47,9 @@ enum guest_news {
 				      answered before it returned */
 	NEWS_ASKED_STOP = 1 << 10,
 	NEWS_ASKED_KILL = 1 << 11,
+	NEWS_ASKED_SAVE = 1 << 15,
+	NEWS_SAVED = 1 << 16,  /* its save is over, one way or the other */
+	NEWS_TICKET = 1 << 17, /* what was recorded of its save, for the start that waits */
 	NEWS_IMAGE = 1 << 14, /* the look at the base that a start waits for is over */
 };
 
@@ -129,6 +133,7 @@ struct guest {
 	struct cputune cputune;
 	struct guest_diskpause diskpause;
 	struct guest_image image;
+	struct guest_saving saving;
 
 	/* Timers; USEC_INFINITY when off. */
 	usec_t read_due, stats_due, retry_due, boot_due, ready_due, ladder_due, agent_due, save_due;
@@ -164,6 +169,10 @@ void guest_set_state(struct guest *g, enum guest_state next, usec_t now);
 /* Why it is in its state, or what it waits for; "" for nothing to tell. */
 void guest_set_reason(struct guest *g, const char *text);
 void guest_set_healthy(struct guest *g, bool healthy);
+/* The start that waited for its save's record goes on; and one whose save the hypervisor would not
+ * restore, once more. */
+void guest_ticket_seen(struct guest *g, usec_t now);
+void guest_start_cold(struct guest *g, usec_t now);
 /* The look at its base that the start waited for is over: the start goes on, or is refused. */
 void guest_image_seen(struct guest *g, usec_t now);
 /* It runs without our start: watch it, and ask its services, whose states stand. */

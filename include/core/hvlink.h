@@ -10,8 +10,12 @@
 void hvlink_read(struct guest *g, usec_t now);
 void hvlink_stats(struct guest *g, usec_t now);
 /* 0, or -errno with NEWS_START not to come. `xml` is copied. */
-int hvlink_start(struct guest *g, const char *xml);
-/* HV_RESUME, HV_AGENT_SHUTDOWN, HV_ACPI or HV_QUIT. Failure is no news: the ladder asks again. 0,
+int hvlink_start(struct guest *g, const char *xml, bool restore);
+/* 0, or -errno with `done` not to come. Whoever puts them counts guest->hv_in_flight down. */
+int hvlink_save(struct guest *g, hv_done_t done);
+int hvlink_agent(struct guest *g, const char *command, hv_done_t done);
+/* HV_RESUME, HV_AGENT_SHUTDOWN, HV_ACPI, HV_QUIT or HV_SAVE_ABORT. Failure is no news: the ladder
+ * asks again. 0,
  * or -errno where it could not even be asked. */
 int hvlink_stop(struct guest *g, enum hv_verb verb);
 /* A call is out that ends QEMU: nothing else is asked meanwhile. */

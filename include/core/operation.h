@@ -14,12 +14,13 @@ enum operation_kind {
 	OPERATION_RESTART,
 	OPERATION_KILL,
 	OPERATION_BALLOON,
+	OPERATION_SAVE,
 	OPERATION_KIND_NUM,
 };
 NAME_TABLE_DECLARE(operation_kind, enum operation_kind);
 
 /* Sets of kinds: those answered by a guest that is down, and by one that runs. */
-#define OPERATIONS_STOP  (1u << OPERATION_STOP | 1u << OPERATION_KILL)
+#define OPERATIONS_STOP  (1u << OPERATION_STOP | 1u << OPERATION_KILL | 1u << OPERATION_SAVE)
 #define OPERATIONS_START (1u << OPERATION_START | 1u << OPERATION_RESTART)
 
 #define OPERATIONS_MAX 32u /* waiting on one guest; one more is refused with -EBUSY */

@@ -8,6 +8,7 @@
 #include "core/guest.h"
 #include "io/bases.h"
 #include "io/hostmem.h"
+#include "io/saves.h"
 #include "io/store.h"
 #include "model/conf.h"
 
@@ -32,6 +33,7 @@ struct supervisor_config {
 	struct prober *prober;   /* borrowed */
 	struct store *store;     /* borrowed */
 	struct bases *bases;     /* borrowed; NULL: nothing is known of what disks stand on */
+	struct saves *saves;     /* borrowed; NULL: no guest is saved */
 	bool (*kvm_works)(void); /* is KVM seen to work here? called at most once */
 	/* Is the port free to be bound? 0, or -EADDRINUSE with the owner's words ("pid 123
 	 * (nginx)", "" unknown). */
@@ -46,6 +48,7 @@ struct supervisor_config {
 	/* Free space where the file lies, for who is not root (io/room). 0 or -errno; NULL: never
 	 * known. */
 	int (*disk_room)(const char *path, uint64_t *ret_free_kib);
+	void (*digest)(const void *data, size_t len, char ret[static DIGEST_TEXT]);
 	void (*nonce)(char ret[static 17]);
 	const char *qmp_dir; /* where each guest gets a second QMP monitor, NAME.qmp, for tests;
 				NULL: none */

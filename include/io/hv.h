@@ -92,7 +92,10 @@ struct hv_backup {
 enum hv_verb {
 	HV_READ,  /* → facts; also (re)opens the console of a running domain */
 	HV_START, /* define `text` (domain XML), create it paused, open the console, resume. Fails
-		   * with -EEXIST if it runs already, which is told before anything is redefined */
+		   * with -EEXIST if it runs already, which is told before anything is redefined.
+		   * It boots, and a managed save that is there is removed first; with `restore`
+		   * it goes on from that save, or fails with -ESTALE and words why it cannot:
+		   * then nothing runs, and the save may be gone */
 	HV_ACPI,  /* press the power button once */
 	HV_AGENT_SHUTDOWN, /* ask the guest agent; fails with -ENOTCONN without one */
 	HV_RESUME, /* let the vCPUs of a paused domain run; 0 too where they run */
@@ -111,6 +114,9 @@ enum hv_verb {
 	HV_BACKUP_LOOK,  /* → backup */
 	HV_BACKUP_ABORT, /* end a backup whose target has `text` in its path. 0: there is none (any
 			  * more); -EINPROGRESS: it was told to end, ask again */
+	HV_SAVE, /* write the guest's memory into libvirt's managed save and end QEMU. Where that
+		  * fails the guest runs on. On the queue of the other calls, which all wait */
+	HV_SAVE_ABORT, /* have an HV_SAVE that is under way fail; on the agent's queue */
 	HV_VERB_NUM,
 };
 NAME_TABLE_DECLARE(hv_verb, enum hv_verb);
@@ -126,7 +132,9 @@ struct hv_request {
 	const char *text; /* copied before hv_submit returns; or NULL */
 	uint64_t kib;
 	unsigned weight, quota_pct;
-	usec_t timeout; /* relative; 0: the verb's default */
+	bool restore;     /* HV_START: from the managed save, */
+	uint64_t version; /* which a QEMU of this version made, as hv_reply had it */
+	usec_t timeout;   /* relative; 0: the verb's default */
 };
 
 struct hv_reply {
@@ -134,6 +142,8 @@ struct hv_reply {
 	int error;                  /* 0 or -errno */
 	char message[HV_ERROR_MAX]; /* libvirt's words, escaped; "" where there are none */
 	struct hv_facts facts;      /* after HV_READ, HV_START */
+	uint64_t version; /* after HV_START: of QEMU, as libvirt counts it (1000000 * major + 1000 *
+			   * minor + release); 0: not known */
 	struct hv_stats stats;      /* after HV_STATS */
 	struct hv_backup backup;    /* after HV_DISK, HV_BACKUP_LOOK */
 	const char *text;           /* after HV_AGENT; valid during the callback only */

@@ -6,12 +6,20 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* {"execute":"guest-exec",…} that runs argv[0] with its arguments and keeps its standard output.
  * The caller's to free; NULL with no memory. */
 char *agent_exec_text(const char *const argv[]);
 /* {"execute":"guest-exec-status",…} */
 char *agent_status_text(long pid);
+
+/* {"execute":"guest-get-time"} and {"execute":"guest-set-time",…} with nanoseconds since
+ * 1970. As above. */
+char *agent_get_time_text(void);
+char *agent_set_time_text(int64_t nsec);
+/* The answer to guest-get-time, above 0. 0, or -EBADMSG. */
+int agent_parse_time(const char *json, int64_t *ret_nsec);
 
 /* The pid in the answer to guest-exec. 0, or -EBADMSG. */
 int agent_parse_exec(const char *json, long *ret_pid);

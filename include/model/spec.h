@@ -64,6 +64,8 @@ NAME_TABLE_DECLARE(restart, enum spec_restart); /* stay restart */
 /* What is done about a boot that stands still once its disk may be written to. */
 enum spec_on_stuck { ON_STUCK_SHOW, ON_STUCK_RESTART, ON_STUCK_NUM };
 NAME_TABLE_DECLARE(on_stuck, enum spec_on_stuck); /* show restart */
+enum spec_on_host { ON_HOST_SHUTDOWN, ON_HOST_SAVE, ON_HOST_NUM };
+NAME_TABLE_DECLARE(on_host, enum spec_on_host); /* shutdown save */
 
 struct service_spec {
 	char *name;
@@ -138,6 +140,8 @@ struct guest_spec {
 	usec_t shutdown_timeout; /* for the guest, however it is asked */
 	usec_t shutdown_agent;   /* of which for the agent alone; at most all of it */
 	usec_t shutdown_quit;    /* for QEMU after SIGTERM */
+	usec_t shutdown_save;    /* for its memory to be saved, before it is shut down instead */
+	enum spec_on_host on_host; /* what its unit's stop does, so the host's shutdown */
 
 	/* [Restart] restarts before the guest is given up, inside a window; forgotten once it was
 	 * well for stable_after */

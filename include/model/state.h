@@ -58,6 +58,12 @@ struct state_record {
 	usec_t balloon_lesson_at_realtime, balloon_fall_at_realtime;
 	unsigned balloon_lessons;
 	bool balloon_lesson_unseen;
+	/* What the present run was started with ("" and 0: unknown), and how; that a save waits. */
+	char xml_sha256[65];
+	uint64_t qemu_version;
+	char start_kind[STATE_WORD], start_words[STATE_REASON];
+	usec_t saved_realtime;
+	bool clock_wrong;
 	struct state_service services[SPEC_SERVICES_MAX];
 	unsigned n_services;
 };

@@ -44,6 +44,8 @@ enum guest_event {
 	GUEST_EV_START,        /* want became up, or is up and nothing runs */
 	GUEST_EV_STOP,         /* want became down, or a restart begins */
 	GUEST_EV_KILL,         /* the operator wants it gone now */
+	GUEST_EV_SAVE, /* want became down, and its memory is to be kept; where that cannot be, as
+			  GUEST_EV_STOP */
 	GUEST_EV_RESET_FAILED, /* the operator clears the latch */
 	GUEST_EV_SEEN_ABSENT,  /* the domain was read: not defined */
 	GUEST_EV_SEEN_RUNNING, /* the domain was read: vCPUs run */
@@ -53,7 +55,9 @@ enum guest_event {
 	GUEST_EV_EXIT_CLEAN,    /* no QEMU, and the cause is no fault */
 	GUEST_EV_EXIT_FAULT,    /* no QEMU, and the cause is a fault */
 	GUEST_EV_STARTED,       /* the start succeeded */
+	GUEST_EV_RESTORED, /* the same, and it goes on from a save: its OS is up */
 	GUEST_EV_START_FAILED,
+	GUEST_EV_SAVE_FAILED,
 	GUEST_EV_REFUSED, /* the start was refused before QEMU ran, and the operator was told */
 	GUEST_EV_REBOOT,  /* the guest reset itself */
 	GUEST_EV_OS_UP,
@@ -69,8 +73,10 @@ enum guest_action {
 	GUEST_ACT_NONE,
 	GUEST_ACT_START,   /* preflight, then ask the hypervisor to start */
 	GUEST_ACT_BOOT,    /* a boot begins: watch it, reset the services */
+	GUEST_ACT_RESTORE, /* it goes on where it was saved: services and clock are asked anew */
 	GUEST_ACT_ADOPT,   /* it runs without our start: watch it, keep verdicts */
 	GUEST_ACT_LADDER,  /* begin the shutdown ladder */
+	GUEST_ACT_SAVE,    /* ask the hypervisor to save it */
 	GUEST_ACT_DESTROY, /* end QEMU now */
 	GUEST_ACT_SETTLE,  /* it is down: record how, then start again where want is up */
 	GUEST_ACT_RETRY,   /* ask policy/restart when to start again, or whether to give up */
@@ -78,6 +84,15 @@ enum guest_action {
 	GUEST_ACT_NUM,
 };
 NAME_TABLE_DECLARE(guest_action, enum guest_action);
+
+/* How the present run began, or the last one. */
+enum start_kind {
+	START_UNKNOWN, /* not by us, or before these were kept */
+	START_COLD,    /* it booted */
+	START_WARM,    /* it went on where it was saved */
+	START_KIND_NUM,
+};
+NAME_TABLE_DECLARE(start_kind, enum start_kind); /* unknown cold warm */
 
 struct lifecycle_step {
 	enum guest_state next; /* with `back`: ignored */

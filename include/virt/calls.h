@@ -49,6 +49,8 @@ struct call {
 	char *name, *text;
 	uint64_t kib;
 	unsigned weight, quota_pct;
+	bool restore;
+	uint64_t version;
 	struct links *links;
 	struct memo *memo;
 	/* Written by call_run. reply.text points at `answer`. */
@@ -84,5 +86,12 @@ int call_backup(struct call *call, const struct call_on *on);
 int call_backup_look(struct call *call, const struct call_on *on);
 /* `dom` may be NULL. */
 int call_backup_abort(struct call *call, const struct call_on *on);
+int call_save(struct call *call, const struct call_on *on);
+int call_save_abort(struct call *call, const struct call_on *on);
+/* Of the QEMU that libvirt would start, or started last; 0: it does not say. */
+uint64_t call_version(const struct call_on *on);
+/* What makes the domain, which is off, go on from its managed save or not: flags for its creation,
+ * or -errno with words. -ESTALE: there is no save, or one of another QEMU. */
+int call_save_flags(struct call *call, const struct call_on *on, unsigned *ret_flags);
 
 #endif

@@ -47,6 +47,10 @@
  * recovered errors), FileSystemWords s   what the guest says it found at this boot: its own word
  * Glibc s, GlibcMin s  the C library in its image, as the manifest had it at `provision`
  *                      ("" unknown), and what [Image] asks for: a start with less is refused
+ * LastStart s          unknown, cold (it booted) or warm (it went on where it was saved): of the
+ *                      present run, or the last
+ * LastStartReason s    why a save was not used; "" where nothing is to be told
+ * SavedAt t            when the save was made that the next start may go on from; 0: there is none
  * SSHPort q (0: none)
  * Bind s, Egress s (none, all)
  * AgentConnected b, ConsoleOpen b
@@ -57,6 +61,8 @@
  * Wedged b             a call into the hypervisor about it does not return (no change signal)
  *
  * Start() Stop() Restart() Kill() -> s message    answered when it is done
+ * Save() -> s message             likewise: its memory is saved, or it is stopped where that fails
+ * HostShutdown() -> s message     likewise: Save() or Stop(), as OnHostShutdown= says
  * SetBalloon(t kib; 0 automatic) -> s message      likewise
  * SetBalloonFor(t kib, t span) -> s message        the same, until the span is over (0: for ever)
  * DryRunBalloon() -> (ssttttt)    what the pool would decide by itself; bus/memory.h
@@ -173,6 +179,9 @@ GETTER_TEXT(fs_word, fs_word_to_string(t->guest->hearing.fs.word))
 GETTER_TEXT(fs_words, t->guest->hearing.fs_words)
 GETTER_TEXT(glibc, t->guest->image.glibc)
 GETTER_TEXT(glibc_min, t->guest->spec->glibc_min ?: "")
+GETTER_TEXT(last_start, start_kind_to_string(t->guest->saving.kind))
+GETTER_TEXT(last_start_reason, t->guest->saving.start_words)
+GETTER_U64(saved_at, t->guest->saving.kept_at_realtime)
 GETTER_PORT(ssh_port, t->guest->spec->ssh_port)
 GETTER_TEXT(bind, t->guest->spec->bind)
 GETTER_TEXT(egress, egress_to_string(t->guest->spec->egress))
@@ -228,6 +237,15 @@ METHOD_OPERATION(start, OPERATION_START)
 METHOD_OPERATION(stop, OPERATION_STOP)
 METHOD_OPERATION(restart, OPERATION_RESTART)
 METHOD_OPERATION(kill, OPERATION_KILL)
+METHOD_OPERATION(save, OPERATION_SAVE)
+
+static int method_host_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	const struct bus_target *t = userdata;
+	bool save = t->guest->spec->on_host == ON_HOST_SAVE;
+
+	return call_begin(m, t, save ? OPERATION_SAVE : OPERATION_STOP, 0, 0, error);
+}
 
 static int method_set_balloon(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
@@ -394,6 +412,9 @@ const sd_bus_vtable guest_vtable[] = {
 	CHANGING("FileSystemWords", "s", get_fs_words),
 	CHANGING("Glibc", "s", get_glibc),
 	CHANGING("GlibcMin", "s", get_glibc_min),
+	CHANGING("LastStart", "s", get_last_start),
+	CHANGING("LastStartReason", "s", get_last_start_reason),
+	CHANGING("SavedAt", "t", get_saved_at),
 	CHANGING("SSHPort", "q", get_ssh_port),
 	CHANGING("Bind", "s", get_bind),
 	CHANGING("Egress", "s", get_egress),
@@ -409,6 +430,8 @@ const sd_bus_vtable guest_vtable[] = {
 	OPERATION("Stop", method_stop),
 	OPERATION("Restart", method_restart),
 	OPERATION("Kill", method_kill),
+	OPERATION("Save", method_save),
+	OPERATION("HostShutdown", method_host_shutdown),
 	SD_BUS_METHOD_WITH_NAMES("SetBalloon", "t", SD_BUS_PARAM(kib), "s", SD_BUS_PARAM(message),
 		method_set_balloon, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_NAMES("SetBalloonFor", "tt", SD_BUS_PARAM(kib) SD_BUS_PARAM(span), "s",

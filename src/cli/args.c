@@ -23,6 +23,8 @@ static const struct option {
 	{ "runtime", VALUE_TEXT, 0, offsetof(struct args, runtime) },
 	{ "json", VALUE_FLAG, ARG_JSON, offsetof(struct args, json) },
 	{ "watch", VALUE_FLAG, ARG_WATCH, offsetof(struct args, watch) },
+	{ "save", VALUE_FLAG, ARG_SAVE, offsetof(struct args, save) },
+	{ "host-shutdown", VALUE_FLAG, ARG_SAVE, offsetof(struct args, host_shutdown) },
 	{ "yes", VALUE_FLAG, ARG_YES, offsetof(struct args, yes) },
 	{ "tail", VALUE_FLAG, ARG_TAIL, offsetof(struct args, tail) },
 	{ "openmetrics", VALUE_FLAG, ARG_OPENMETRICS, offsetof(struct args, openmetrics) },

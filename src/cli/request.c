@@ -19,15 +19,23 @@ const char usage_start[] =
 	"start GUEST\n"
 	"\n"
 	"Starts the guest and waits until the daemon says how that went. What passes is shown on\n"
-	"stderr. Use `wait` for a guest that is healthy. Ctrl-C stops the\n"
-	"waiting; the daemon goes on.\n" EXIT_NOTE;
+	"stderr. A guest that was saved goes on where it was, \"running (warm, …)\", if its disk,\n"
+	"its configuration and QEMU are still those of the save; otherwise it boots, and why is\n"
+	"said. Use `wait` for a guest that is healthy. Ctrl-C stops the waiting; the daemon goes\n"
+	"on.\n" EXIT_NOTE;
 const char usage_stop[] =
-	"stop GUEST\n"
+	"stop GUEST [--save | --host-shutdown]\n"
 	"\n"
 	"Shuts the guest down. A paused one is resumed; the guest agent is asked, where one\n"
 	"answers; then the power button is pressed every few seconds. After [Shutdown] Timeout=\n"
 	"the power is cut: QEMU writes out its caches and ends, and is killed after QuitTimeout=.\n"
-	"Prints how it ended. Ctrl-C stops the waiting, not the shutdown.\n" EXIT_NOTE;
+	"Prints how it ended. Ctrl-C stops the waiting, not the shutdown.\n"
+	"\n"
+	"  --save            keeps its memory on disk, and the next start goes on from there. One\n"
+	"                    that cannot be saved, or not within SaveTimeout=, is shut down as\n"
+	"                    above, and that is said\n"
+	"  --host-shutdown   one of the two, as OnHostShutdown= says: what its unit's stop does\n"
+	EXIT_NOTE;
 const char usage_restart[] = "restart GUEST\n"
 			     "\n"
 			     "Stops the guest as `stop` does and starts it again.\n" EXIT_NOTE;
@@ -105,12 +113,22 @@ static int request(
 	return term_exit();
 }
 
-static int simple(int argc, char **argv, const char *method)
+/* `options`: that the verb takes. */
+static int simple(int argc, char **argv, const char *method, unsigned options)
 {
-	static const struct args_rule rule = { 0, 1, 1, "GUEST" };
+	const struct args_rule rule = { options, 1, 1, "GUEST" };
 	struct session s;
 
 	int r = session_open(&s, argc, argv, &rule, CLIENT_CONTROL);
+	if (r == 0 && s.args.save && s.args.host_shutdown) {
+		fprintf(stderr, "mediakitd %s: --save and --host-shutdown exclude one another\n",
+			argv[0]);
+		r = CLI_USAGE;
+	}
+	if (r == 0 && s.args.save)
+		method = "Save";
+	else if (r == 0 && s.args.host_shutdown)
+		method = "HostShutdown";
 	if (r == 0)
 		r = request(&s, method, NULL, 0);
 	session_close(&s);
@@ -119,22 +137,22 @@ static int simple(int argc, char **argv, const char *method)
 
 int verb_start(int argc, char **argv)
 {
-	return simple(argc, argv, "Start");
+	return simple(argc, argv, "Start", 0);
 }
 
 int verb_stop(int argc, char **argv)
 {
-	return simple(argc, argv, "Stop");
+	return simple(argc, argv, "Stop", ARG_SAVE);
 }
 
 int verb_restart(int argc, char **argv)
 {
-	return simple(argc, argv, "Restart");
+	return simple(argc, argv, "Restart", 0);
 }
 
 int verb_reset_failed(int argc, char **argv)
 {
-	return simple(argc, argv, "ResetFailed");
+	return simple(argc, argv, "ResetFailed", 0);
 }
 
 /* 0, or the exit status of who did not mean it. */

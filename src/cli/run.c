@@ -14,6 +14,7 @@
 #include "core/supervisor.h"
 #include "io/confdir.h"
 #include "io/filebases.h"
+#include "io/filesaves.h"
 #include "io/filestore.h"
 #include "io/hostmem.h"
 #include "io/http.h"
@@ -70,6 +71,7 @@ struct daemon {
 	struct prober *prober;
 	struct store *store;
 	struct bases *bases;
+	struct saves *saves;
 	struct supervisor *supervisor;
 	struct bus *bus;
 	char status[128]; /* as last told to systemd */
@@ -309,6 +311,8 @@ static int make_parts(struct daemon *d, struct spec *spec, const char *config_di
 	if (r >= 0)
 		r = filebases_new(d->pool, spec->state_dir, &d->bases);
 	if (r >= 0)
+		r = filesaves_new(d->pool, spec->state_dir, &d->saves);
+	if (r >= 0)
 		r = watch_logs(d, spec->connection);
 	if (r < 0) {
 		spec_free(spec);
@@ -321,6 +325,7 @@ static int make_parts(struct daemon *d, struct spec *spec, const char *config_di
 		.prober = d->prober,
 		.store = d->store,
 		.bases = d->bases,
+		.saves = d->saves,
 		.kvm_works = kvm_works,
 		.port_check = ports_check,
 		.oomkill = &oomkill_kernel,
@@ -328,6 +333,7 @@ static int make_parts(struct daemon *d, struct spec *spec, const char *config_di
 		.pressure = pressure_cpu,
 		.host_memory = hostmem_read,
 		.disk_room = room_free,
+		.digest = digest_buffer,
 		.nonce = make_nonce,
 		.qmp_dir = getenv("MEDIAKIT_TEST_QMP"),
 	};
@@ -373,6 +379,8 @@ static void take_apart(struct daemon *d)
 		d->hv->vtable->destroy(d->hv);
 	if (d->bases)
 		d->bases->vtable->destroy(d->bases);
+	if (d->saves)
+		d->saves->vtable->destroy(d->saves);
 	supervisor_free(d->supervisor);
 	if (d->prober)
 		d->prober->vtable->destroy(d->prober);

@@ -224,6 +224,24 @@ static void print_exit(FILE *f, const struct view_guest *g, const struct style *
 	print_fact(f, style, "last exit", COLOR_NONE, text);
 }
 
+static void print_start(FILE *f, const struct view_guest *g, const struct style *style)
+{
+	char text[LINE_MAX], age[AGE_TEXT_MAX];
+
+	if (view_runs(g) && strcmp(g->last_start, "warm") == 0)
+		print_fact(f, style, "last start", COLOR_NONE, "warm: it went on from its save");
+	else if (view_runs(g) && g->last_start_reason[0]) {
+		(void)snprintf(text, sizeof(text), "cold, though it was saved: %s",
+			g->last_start_reason);
+		print_fact(f, style, "last start", COLOR_YELLOW, text);
+	}
+	if (g->saved_at == 0)
+		return;
+	(void)snprintf(text, sizeof(text), "%s ago; the next start goes on from there",
+		age_text(age, sizeof(age), g->saved_at, style->now_realtime));
+	print_fact(f, style, "saved", COLOR_NONE, text);
+}
+
 static void print_worries(FILE *f, const struct view_guest *g, const struct style *style)
 {
 	char text[LINE_MAX];
@@ -289,6 +307,7 @@ static void print_guest(FILE *f, const struct view_guest *g, const struct style 
 	}
 	print_image(f, g, style);
 	print_exit(f, g, style);
+	print_start(f, g, style);
 	print_fs(f, g, style);
 	print_services(f, g, style);
 }

@@ -41,6 +41,8 @@ const char usage_status[] =
 	"     cpu: {weight, quota_percent, effect, words},\n"
 	"     boot: {stage, stage_since_usec, hint, cloud_init_errors, attempts},\n"
 	"     last_exit: null or {cause, words, at_usec},\n"
+	"     last_start (unknown cold warm), last_start_reason (why a save was not used),\n"
+	"     saved_at_usec (a save waits for the next start),\n"
 	"     file_system (unknown clean recovered errors: the guest's own word at this boot),\n"
 	"     file_system_words,\n"
 	"     glibc (of its image), glibc_min (what the configuration asks for),\n"

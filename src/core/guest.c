@@ -8,6 +8,7 @@
 #include "core/hvlink.h"
 #include "core/probing.h"
 #include "core/restarting.h"
+#include "core/setclock.h"
 #include "core/starting.h"
 #include "core/stopping.h"
 #include "core/supervisor.h"
@@ -117,13 +118,39 @@ static void submit_start(struct guest *g, usec_t now)
 	int r = starting_submit(g, &reason);
 
 	if (r < 0) {
+		/* Nobody was offered the save. */
+		saving_put_back(g);
 		refuse_start(g, r, &reason, now);
 		return;
 	}
-	/* Its first serial bytes come before the answer that it was started. */
-	hearing_boot(g, true);
+	/* Its first serial bytes come before the answer that it was started. What was heard of the
+	 * boot that is gone on with stands. */
+	if (g->saving.kind != START_WARM)
+		hearing_boot(g, true);
 	boot_begin(&g->boot, now);
 	bootwatch_begin(g, true, now);
+}
+
+/* All that could refuse the start is behind us. */
+static void take_ticket(struct guest *g, usec_t now)
+{
+	g->saving.start_began = now;
+	g->saving.began = 0;
+	if (saving_take(g) == 0)
+		submit_start(g, now);
+}
+
+void guest_ticket_seen(struct guest *g, usec_t now)
+{
+	if (!g->saving.take_waits)
+		return;
+	g->saving.take_waits = false;
+	submit_start(g, now);
+}
+
+void guest_start_cold(struct guest *g, usec_t now)
+{
+	submit_start(g, now);
 }
 
 static void act_start(struct guest *g, usec_t now)
@@ -136,7 +163,7 @@ static void act_start(struct guest *g, usec_t now)
 	if (r == 0)
 		r = image_check(g, &reason);
 	if (r == 0)
-		submit_start(g, now);
+		take_ticket(g, now);
 	else if (r > 0)
 		guest_set_reason(g, "the base of its disk is looked at");
 	else
@@ -155,7 +182,7 @@ void guest_image_seen(struct guest *g, usec_t now)
 	if (r < 0)
 		refuse_start(g, r, &reason, now);
 	else
-		submit_start(g, now);
+		take_ticket(g, now);
 }
 
 /* `begun`: by our own start, so that the serial line has been read since then. */
@@ -185,6 +212,31 @@ static void act_boot(struct guest *g, bool begun, usec_t now)
 	cputune_begin(g, now);
 }
 
+/* Everything of the host's side is new, the guest is what it was. */
+static void act_restore(struct guest *g, usec_t now)
+{
+	agent_drop(g);
+	remedy_drop(g);
+	starving_reset(g);
+	evidence_begin(g);
+	g->boot_id_by_agent = false;
+	boot_begin(&g->boot, now);
+	bootwatch_begin(g, false, now);
+	g->boot.root_writable = g->boot.unseen = true;
+	g->boot.stage = BOOT_SERVICES;
+	g->boots++;
+	g->started_at_realtime = now_realtime();
+	g->boot_due = g->agent_due = now;
+	g->stats_due = usec_add(now, FIRST_STATS);
+	guest_set_reason(g, "");
+	probing_boot(g, now);
+	ballooning_boot(g);
+	cputune_begin(g, now);
+	setclock_begin(g, now);
+	g->news |= NEWS_HEALTH;
+	event_note(g, EVENT_BOOT, NULL, LOG_NOTICE, "it goes on where it was saved");
+}
+
 void guest_adopt(struct guest *g, usec_t now)
 {
 	boot_begin(&g->boot, now);
@@ -202,15 +254,26 @@ void guest_adopt(struct guest *g, usec_t now)
 /* It is down. */
 static void act_settle(struct guest *g, enum guest_state old, usec_t now)
 {
-	char message[320];
+	char message[640], span[TIMESPAN_TEXT_MAX];
+	const struct guest_saving *saving = &g->saving;
 
 	g->retry_due = USEC_INFINITY;
-	if (old == GUEST_STOPPING || g->last_exit.cause == CAUSE_OPERATOR)
+	if (g->last_exit.cause == CAUSE_SAVED && saving->began)
+		(void)snprintf(message, sizeof(message), "saved in %s%s%s",
+			format_timespan(span, sizeof(span), usec_sub(now, saving->began)),
+			saving->kept ? "; the next start goes on from there"
+				     : ", but the next start boots: ",
+			saving->kept ? "" : saving->words);
+	else if (old == GUEST_STOPPING && saving->began)
+		(void)snprintf(message, sizeof(message), "stopped: %s; it was not saved: %s",
+			g->last_exit.words, saving->words);
+	else if (old == GUEST_STOPPING || g->last_exit.cause == CAUSE_OPERATOR)
 		(void)snprintf(message, sizeof(message), "stopped: %s", g->last_exit.words);
 	else
 		(void)snprintf(message, sizeof(message), "it is not running");
 	g->ladder = (struct shutdown){ 0 };
 	g->kill_asked = false;
+	g->saving.began = 0;
 	guest_set_reason(g, "");
 	operations_answer(&g->operations, OPERATIONS_STOP, 0, message);
 	/* A restart, or a start that came while it was being stopped. */
@@ -244,7 +307,11 @@ void guest_event(struct guest *g, enum guest_event event, usec_t now)
 		act_boot(g, old == GUEST_STARTING, now);
 		g->tally.boots++;
 		break;
+	case GUEST_ACT_RESTORE:
+		act_restore(g, now);
+		break;
 	case GUEST_ACT_ADOPT:
+		saving_adopt(g, now);
 		guest_adopt(g, now);
 		hearing_boot(g, false);
 		/* A run that began without us, perhaps just now: its services get their time. */
@@ -252,6 +319,9 @@ void guest_event(struct guest *g, enum guest_event event, usec_t now)
 		break;
 	case GUEST_ACT_LADDER:
 		stopping_begin(g, now);
+		break;
+	case GUEST_ACT_SAVE:
+		saving_begin(g, now);
 		break;
 	case GUEST_ACT_DESTROY:
 		stopping_force(g, now);

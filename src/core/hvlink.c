@@ -21,12 +21,12 @@ static struct hv_request request_for(const struct guest *g, enum hv_verb verb)
  * wait, too. The end of the destroy has everything read again. */
 bool hvlink_is_ending(const struct guest *g)
 {
-	return g->destroy_in_flight || (g->stop_in_flight & 1u << HV_QUIT);
+	return g->destroy_in_flight || g->saving.in_flight || (g->stop_in_flight & 1u << HV_QUIT);
 }
 
 static int put(struct guest *g, const struct hv_request *request, hv_done_t done)
 {
-	if (hvlink_is_ending(g) && request->verb != HV_DESTROY)
+	if (hvlink_is_ending(g) && request->verb != HV_DESTROY && request->verb != HV_SAVE_ABORT)
 		return -EBUSY;
 	int r = hv_submit(g->supervisor->config.hv, request, done, g);
 
@@ -105,15 +105,38 @@ static void start_done(void *userdata, const struct hv_reply *reply, usec_t now)
 	g->start_error = reply->error;
 	memcpy(g->start_message, reply->message, sizeof(g->start_message));
 	g->news |= NEWS_START;
-	if (reply->error == 0)
-		take_facts(g, &reply->facts, now);
+	if (reply->error != 0)
+		return;
+	g->saving.version = reply->version;
+	take_facts(g, &reply->facts, now);
 }
 
-int hvlink_start(struct guest *g, const char *xml)
+/* Beyond the time after which core itself has it given up. */
+#define SAVE_ABORT_TAKES (15 * USEC_PER_SEC)
+
+int hvlink_save(struct guest *g, hv_done_t done)
+{
+	struct hv_request request = request_for(g, HV_SAVE);
+
+	request.timeout = usec_add(g->spec->shutdown_save, SAVE_ABORT_TAKES);
+	return put(g, &request, done);
+}
+
+int hvlink_agent(struct guest *g, const char *command, hv_done_t done)
+{
+	struct hv_request request = request_for(g, HV_AGENT);
+
+	request.text = command;
+	return put(g, &request, done);
+}
+
+int hvlink_start(struct guest *g, const char *xml, bool restore)
 {
 	struct hv_request request = request_for(g, HV_START);
 
 	request.text = xml;
+	request.restore = restore;
+	request.version = g->saving.version;
 	int r = put(g, &request, start_done);
 	g->start_in_flight = r == 0;
 	return r;

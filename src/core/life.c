@@ -117,6 +117,7 @@ usec_t life_run(struct guest *g, usec_t now)
 		cputune_run(g, now),
 		diskpause_run(g, now),
 		restarting_watch(g, now),
+		saving_run(g, now),
 		event_tick(g->supervisor, g, now),
 		g->boot_due,
 		g->ready_due,

@@ -84,7 +84,8 @@ static void take_facts(struct guest *g, usec_t now)
 	enum guest_state was = g->state;
 
 	/* Read before the start that is under way: it says nothing about what comes. */
-	if (g->start_in_flight || g->image.start_waits || starting_resume(g))
+	if (g->start_in_flight || g->image.start_waits || g->saving.take_waits || saving_busy(g) ||
+		g->saving.over || starting_resume(g))
 		return;
 	if (was == GUEST_CRASHED && runs_after_all(g)) {
 		g->retry_due = USEC_INFINITY;
@@ -136,11 +137,20 @@ static void take_start(struct guest *g, usec_t now)
 {
 	/* libvirt says that it runs already: then it is ours to adopt. */
 	if (g->start_error == 0 || g->start_error == -EEXIST) {
+		if (g->start_error != 0)
+			saving_adopt(g, now);
+		bool warm = g->start_error == 0 && g->saving.kind == START_WARM;
+		char words[320];
 		if (g->state == GUEST_STARTING)
-			operations_answer(&g->operations, OPERATIONS_START, 0, "started");
-		guest_event(g, GUEST_EV_STARTED, now);
+			operations_answer(&g->operations, OPERATIONS_START, 0,
+				saving_start_words(g, words, sizeof(words), now));
+		guest_event(g, warm ? GUEST_EV_RESTORED : GUEST_EV_STARTED, now);
 		/* Not by us, and nobody knows how long ago. */
 		g->boot.root_writable |= g->start_error == -EEXIST;
+		return;
+	}
+	if (saving_refused(g)) {
+		guest_start_cold(g, now);
 		return;
 	}
 	starting_release_lock(g);
@@ -194,11 +204,15 @@ static void take_health(struct guest *g, usec_t now)
 	unsigned active, up;
 
 	probing_count(g, &active, &up);
-	bool all_up = active > 0 && up == active;
+	/* A restored guest had its cloud-init long ago. */
+	bool warm = g->saving.kind == START_WARM && g->boot.unseen;
+	bool all_up = (active > 0 || warm) && up == active;
 	if (!all_up || (g->state != GUEST_BOOTING && g->state != GUEST_RUNNING))
 		g->ready_due = USEC_INFINITY;
 	else if (g->ready_due == USEC_INFINITY)
-		g->ready_due = guest_spec_has_disk(g->spec) ? usec_add(now, READY_ANYWAY) : now;
+		g->ready_due = guest_spec_has_disk(g->spec) && !warm
+				       ? usec_add(now, READY_ANYWAY)
+				       : now;
 	/* Paused, saved: what was believed stands. */
 	note_health(g, active, up);
 	if (g->state == GUEST_PAUSED || g->state == GUEST_SAVING)
@@ -266,10 +280,13 @@ void news_take(struct guest *g, usec_t now)
 		call_off(g, now);
 		news &= ~(unsigned)(NEWS_ASKED_STOP | NEWS_ASKED_KILL);
 	}
-	if (news & (NEWS_ASKED_STOP | NEWS_ASKED_KILL) && g->image.start_waits) {
+	if (news & (NEWS_ASKED_STOP | NEWS_ASKED_KILL) &&
+		(g->image.start_waits || g->saving.take_waits)) {
 		/* Nothing was started yet. A restart wants what is under way. */
 		if (g->want == WANT_DOWN) {
-			g->image.start_waits = false;
+			if (g->saving.take_waits && news & NEWS_TICKET)
+				saving_put_back(g);
+			g->image.start_waits = g->saving.take_waits = false;
 			starting_release_lock(g);
 			call_off(g, now);
 		}
@@ -279,12 +296,18 @@ void news_take(struct guest *g, usec_t now)
 		g->start_waits = false;
 	if (news & NEWS_ASKED_STOP)
 		guest_event(g, GUEST_EV_STOP, now);
+	if (news & NEWS_ASKED_SAVE)
+		guest_event(g, GUEST_EV_SAVE, now);
+	if (news & NEWS_SAVED)
+		saving_ended(g, now);
 	if (news & NEWS_ASKED_KILL)
 		guest_event(g, GUEST_EV_KILL, now);
 	if (news & NEWS_ASKED_START)
 		take_asked_start(g, now);
 	if (news & NEWS_IMAGE)
 		guest_image_seen(g, now);
+	if (news & NEWS_TICKET)
+		guest_ticket_seen(g, now);
 	if (news & NEWS_START)
 		take_start(g, now);
 	if (news & NEWS_FACTS)

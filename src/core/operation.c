@@ -10,6 +10,7 @@ static const char *const operation_kind_names[] = {
 	[OPERATION_RESTART] = "restart",
 	[OPERATION_KILL] = "kill",
 	[OPERATION_BALLOON] = "balloon",
+	[OPERATION_SAVE] = "save",
 };
 NAME_TABLE_DEFINE(operation_kind, enum operation_kind, OPERATION_KIND_NUM);
 

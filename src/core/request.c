@@ -104,8 +104,11 @@ static int request_stop(struct guest *g, const struct request *request, usec_t n
 	want(g, WANT_DOWN, operation_kind_to_string(request->kind));
 	if (!guest_state_has_qemu(g->state)) {
 		g->news |= NEWS_ASKED_STOP;
-		return say(message, 0, "%s is %s already", g->spec->name,
-			guest_state_to_string(g->state));
+		return say(message, 0,
+			kill && saving_drop(g)
+				? "%s is %s already; its save is thrown away, the next start boots"
+				: "%s is %s already",
+			g->spec->name, guest_state_to_string(g->state));
 	}
 	int r = accept(g, request, now, usec_add(kill ? 0 : stopping_total(g), REQUEST_GRACE),
 		message, ret_op);
@@ -113,7 +116,34 @@ static int request_stop(struct guest *g, const struct request *request, usec_t n
 		g->kill_asked |= kill;
 		operations_answer(&g->operations, 1u << OPERATION_START | 1u << OPERATION_RESTART,
 			-ECANCELED, "a stop was asked for meanwhile");
-		g->news |= kill ? NEWS_ASKED_KILL : NEWS_ASKED_STOP;
+		/* A save of ours ends it, too. */
+		if (kill || !saving_busy(g))
+			g->news |= kill ? NEWS_ASKED_KILL : NEWS_ASKED_STOP;
+	}
+	return r;
+}
+
+/* As a stop, whose ladder it ends on where it cannot be saved. */
+static int request_save(struct guest *g, const struct request *request, usec_t now, char *message,
+	struct operation **ret_op)
+{
+	const char *refusal = saving_refusal(g);
+
+	if (!guest_state_has_qemu(g->state) || g->state == GUEST_STOPPING || saving_busy(g))
+		return request_stop(g, request, now, message, ret_op);
+	if (refusal) {
+		event_note(g, EVENT_STOP, NULL, LOG_WARNING,
+			"it cannot be saved (%s): it is shut down instead", refusal);
+		return request_stop(g, request, now, message, ret_op);
+	}
+	want(g, WANT_DOWN, "save");
+	int r = accept(g, request, now,
+		usec_add(stopping_total(g), usec_add(g->spec->shutdown_save, REQUEST_GRACE)),
+		message, ret_op);
+	if (r > 0) {
+		operations_answer(&g->operations, OPERATIONS_START, -ECANCELED,
+			"a stop was asked for meanwhile");
+		g->news |= NEWS_ASKED_SAVE;
 	}
 	return r;
 }
@@ -121,7 +151,7 @@ static int request_stop(struct guest *g, const struct request *request, usec_t n
 static int request_restart(struct guest *g, const struct request *request, usec_t now,
 	char *message, struct operation **ret_op)
 {
-	if (!guest_state_has_qemu(g->state) || g->state == GUEST_CRASHED)
+	if (!guest_state_has_qemu(g->state) || g->state == GUEST_CRASHED || saving_busy(g))
 		return request_start(g, request, now, message, ret_op);
 	want(g, WANT_UP, "restart");
 	restart_clear(&g->restart);
@@ -196,6 +226,9 @@ static int take_request(struct guest *g, const struct request *request, usec_t n
 		break;
 	case OPERATION_RESTART:
 		r = request_restart(g, request, now, message, &op);
+		break;
+	case OPERATION_SAVE:
+		r = request_save(g, request, now, message, &op);
 		break;
 	case OPERATION_BALLOON:
 		r = request_balloon(g, request, now, message, &op);

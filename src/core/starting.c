@@ -125,8 +125,9 @@ int starting_submit(struct guest *g, struct reason *reason)
 	int r = domxml_build(g->spec, &paths, use_kvm(g->supervisor, g->spec), &xml);
 	if (r < 0)
 		return reason_set(reason, r, "the domain cannot be described: %s", strerror(-r));
+	bool restore = saving_decide(g, xml);
 	FAILPOINT(START_SUBMIT);
-	r = hvlink_start(g, xml);
+	r = hvlink_start(g, xml, restore);
 	if (r == -ENOTCONN)
 		return reason_set(reason, r, "no connection to libvirt (%s)",
 			g->supervisor->spec->connection);
@@ -135,6 +136,7 @@ int starting_submit(struct guest *g, struct reason *reason)
 			"an earlier call to libvirt about this guest has not returned yet");
 	if (r < 0)
 		return reason_set(reason, r, "the start cannot be asked for: %s", strerror(-r));
+	g->saving.ticket.error = -ENOENT;
 	starting_may_be_cut_short(g);
 	return 0;
 }

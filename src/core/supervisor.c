@@ -54,6 +54,7 @@ static struct guest *guest_new(
 		g->save_due = USEC_INFINITY;
 	g->dirty = true;
 	agent_drop(g);
+	saving_init(g);
 	take_services(g, spec);
 	event_restore(s, g);
 	record_load(g, now);

@@ -30,6 +30,30 @@ char *agent_status_text(long pid)
 	return command ? json_text(command, JSON_COMPACT) : NULL;
 }
 
+char *agent_get_time_text(void)
+{
+	return strdup("{\"execute\":\"guest-get-time\"}");
+}
+
+char *agent_set_time_text(int64_t nsec)
+{
+	CLEANUP_JSON json_t *command = json_pack("{s:s, s:{s:I}}", "execute", "guest-set-time",
+		"arguments", "time", (json_int_t)nsec);
+	return command ? json_text(command, JSON_COMPACT) : NULL;
+}
+
+int agent_parse_time(const char *json, int64_t *ret_nsec)
+{
+	CLEANUP_JSON json_t *root = NULL;
+
+	(void)json_read(json, strlen(json), JSON_REJECT_DUPLICATES, &root);
+	const json_t *answer = json_object_get(root, "return");
+	if (!json_is_integer(answer) || json_integer_value(answer) <= 0)
+		return -EBADMSG;
+	*ret_nsec = json_integer_value(answer);
+	return 0;
+}
+
 /* The "return" object of an answer, borrowed from *ret_root. */
 static json_t *answer_of(const char *json, json_t **ret_root)
 {

@@ -273,6 +273,20 @@ const struct conf_key conf_keys_guest[] = {
 		.allowed = "0s to 1h, such as 15s",
 		.help = "how long QEMU may then take to write out its caches and end",
 	},
+	[CONF_KEY_SAVE_TIMEOUT - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_SHUTDOWN, .name = "SaveTimeout",
+		.type = &conf_type_span, GUEST(shutdown_save),
+		.min = USEC_PER_SEC, .max = USEC_PER_HOUR, .preset = "120s", .effect = CONF_LIVE,
+		.allowed = "1s to 1h, such as 120s",
+		.help = "how long saving its memory may take before it is shut down instead",
+	},
+	[CONF_KEY_ON_HOST_SHUTDOWN - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_SHUTDOWN, .name = "OnHostShutdown",
+		.type = &conf_type_word, GUEST(on_host), .from_string = on_host_from_string,
+		.preset = "shutdown", .effect = CONF_LIVE,
+		.allowed = "shutdown or save",
+		.help = "what its unit's stop does, and so the host's shutdown",
+	},
 	[CONF_KEY_RESTART_LIMIT - CONF_KEY_GUEST_FIRST] = {
 		.section = CONF_SECTION_RESTART, .name = "Limit",
 		.type = &conf_type_number, GUEST(restart_limit), .min = 1,

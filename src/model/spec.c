@@ -62,6 +62,12 @@ static const char *const on_stuck_names[] = {
 };
 NAME_TABLE_DEFINE(on_stuck, enum spec_on_stuck, ON_STUCK_NUM);
 
+static const char *const on_host_names[] = {
+	[ON_HOST_SHUTDOWN] = "shutdown",
+	[ON_HOST_SAVE] = "save",
+};
+NAME_TABLE_DEFINE(on_host, enum spec_on_host, ON_HOST_NUM);
+
 /* wire.md, "From verdicts to state": both defaults are tripled under TCG. */
 #define TCG_FACTOR 3u
 

@@ -56,6 +56,12 @@ static const struct field guest_fields[] = {
 	FIELD(state_record, UINT, balloon_lessons),
 	FIELD(state_record, BOOL, balloon_lesson_unseen),
 	FIELD(state_record, TEXT, ending),
+	FIELD(state_record, TEXT, xml_sha256),
+	FIELD(state_record, USEC, qemu_version),
+	FIELD(state_record, TEXT, start_kind),
+	FIELD(state_record, TEXT, start_words),
+	FIELD(state_record, USEC, saved_realtime),
+	FIELD(state_record, BOOL, clock_wrong),
 };
 
 static const struct field boot_fields[] = {

@@ -241,6 +241,8 @@ static const struct {
 	[HV_BACKUP] = { call_backup, false, false },
 	[HV_BACKUP_LOOK] = { call_backup_look, false, false },
 	[HV_BACKUP_ABORT] = { call_backup_abort, true, false },
+	[HV_SAVE] = { call_save, false, false },
+	[HV_SAVE_ABORT] = { call_save_abort, false, false },
 };
 
 static int call_request(struct call *call, struct link *link)

@@ -152,17 +152,37 @@ static int start_created(struct call *call, const struct call_on *on)
 	return call_read(call, on);
 }
 
+/* A save that libvirt finds incomplete it throws away, and boots instead without a word. What it
+ * restored is paused for a migration, what it booted as a user would have paused it. */
+static int check_restored(struct call *call, const struct call_on *on)
+{
+	int state, reason;
+
+	if (!call->restore || virDomainGetState(on->dom, &state, &reason, 0) < 0 ||
+		state != VIR_DOMAIN_PAUSED || reason != VIR_DOMAIN_PAUSED_USER)
+		return 0;
+	return call_refused(call, -ESTALE, "libvirt could not read it, and threw it away");
+}
+
 static int start_defined(struct call *call, const struct call_on *on)
 {
 	char message[HV_ERROR_MAX];
-	int r;
+	unsigned flags = 0;
+	int r = call_save_flags(call, on, &flags);
 
-	if (virDomainCreateWithFlags(on->dom, VIR_DOMAIN_START_PAUSED) < 0) {
-		r = call_failed(call, on, NULL);
+	if (r < 0)
+		return r;
+	if (virDomainCreateWithFlags(on->dom, VIR_DOMAIN_START_PAUSED | flags) < 0) {
+		r = call_failed(call, on, call->restore ? "libvirt cannot restore it" : NULL);
 		/* Somebody was faster. */
-		return virDomainIsActive(on->dom) == 1 ? -EEXIST : r;
+		if (virDomainIsActive(on->dom) == 1)
+			return -EEXIST;
+		return call->restore && r != -ENOTCONN ? -ESTALE : r;
 	}
-	r = start_created(call, on);
+	call->reply.version = call_version(on);
+	r = check_restored(call, on);
+	if (r == 0)
+		r = start_created(call, on);
 	if (r == 0)
 		return 0;
 	/* Nothing half-started stays, and the first failure's words do. */

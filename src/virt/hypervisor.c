@@ -107,6 +107,8 @@ static int request_fill(struct request *request, const struct hv_request *from)
 	call->kib = from->kib;
 	call->weight = from->weight;
 	call->quota_pct = from->quota_pct;
+	call->restore = from->restore;
+	call->version = from->version;
 	call->name = from->name ? strdup(from->name) : NULL;
 	call->text = from->text ? strdup(from->text) : NULL;
 	return (from->name && !call->name) || (from->text && !call->text) ? -ENOMEM : 0;

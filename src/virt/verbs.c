@@ -18,6 +18,11 @@ static const struct verb_rule verbs[HV_VERB_NUM] = {
 	[HV_DISK] = {QUEUE_CALLS, 5 * USEC_PER_SEC, false},
 	[HV_BACKUP_LOOK] = {QUEUE_CALLS, 5 * USEC_PER_SEC, false},
 	[HV_BACKUP_ABORT] = {QUEUE_CALLS, 10 * USEC_PER_SEC, true},
+	/* Core's own limit goes with the request: memory at the speed of a disk. */
+	[HV_SAVE] = {QUEUE_CALLS, 600 * USEC_PER_SEC, false},
+	/* One monitor command; the job ends by itself then. It may hang, and the way to end QEMU
+	 * must stay free. */
+	[HV_SAVE_ABORT] = {QUEUE_AGENT, 15 * USEC_PER_SEC, false},
 	/* libvirt waits 5 s for the greeting and 5 s for the answer. */
 	[HV_AGENT] = {QUEUE_AGENT, 15 * USEC_PER_SEC, true},
 	[HV_AGENT_SHUTDOWN] = {QUEUE_AGENT, 15 * USEC_PER_SEC, false},

@@ -107,6 +107,17 @@ char *fake_agent_answer(struct fake_guest *d, const char *command)
 
 	/* The real one refuses them then. */
 	assert(!d->frozen);
+	if (strstr(command, "\"guest-get-time\"")) {
+		assert(asprintf(&json, "{\"return\":%llu}",
+			       (unsigned long long)(now_realtime() - d->clock_behind) * 1000) > 0);
+		return json;
+	}
+	if (strstr(command, "\"guest-set-time\"")) {
+		d->clock_sets++;
+		if (!d->clock_stuck)
+			d->clock_behind = 0;
+		return strdup("{\"return\":{}}");
+	}
 	if (strstr(command, "\"guest-exec\""))
 		return exec_answer(d, command);
 	assert(strstr(command, "\"guest-exec-status\"") && pid);

@@ -50,6 +50,7 @@ void fake_guest_init(struct fake_guest *d, struct fake_hv *hv, const char *uuid,
 	d->logind_at = 35 * S;
 	d->cloudinit_at = 43 * S;
 	d->off_takes = 3 * S;
+	d->save_takes = 4 * S;
 	d->maximum_kib = 6 * 1024 * 1024;
 	d->demand = (struct guestmem_input){ .demand_kib = 700 * 1024, .hot_kib = 300 * 1024 };
 	d->state = HV_DOMAIN_ABSENT;
@@ -177,6 +178,20 @@ static void boot(struct fake_guest *d)
 	pump_anew(d);
 }
 
+/* It goes on where it was; only the host's side of it is new. */
+static void restore(struct fake_guest *d)
+{
+	usec_t now = d->hv->timeline->now;
+
+	d->restoring = d->has_save = false;
+	d->restores++;
+	d->booted_at = now - d->saved_age;
+	d->clock_behind += now - d->saved_at;
+	d->n_commands = 0;
+	d->mem_at = now;
+	pump_anew(d);
+}
+
 static void appears(void *userdata, usec_t now)
 {
 	struct fake_guest *d = userdata;
@@ -190,7 +205,10 @@ static void appears(void *userdata, usec_t now)
 	d->started_at = now;
 	d->appeared = d->console_open = true;
 	d->sigstopped = false;
-	boot(d);
+	if (d->restoring)
+		restore(d);
+	else
+		boot(d);
 	tell(d, HV_HINT_CHANGED);
 }
 
@@ -228,6 +246,26 @@ void fake_guest_end(struct fake_guest *d, enum hv_reason reason)
 	fake_hv_unhang(d);
 	d->ended_at = d->hv->timeline->now;
 	tell(d, HV_HINT_CHANGED);
+}
+
+int fake_guest_save(struct fake_guest *d)
+{
+	int error = d->aborted ? -ECANCELED : d->save_error;
+
+	d->saves++;
+	d->aborted = false;
+	if (!fake_guest_has_qemu(d))
+		return -ENOENT;
+	if (error < 0) {
+		fake_guest_resume(d);
+		return error;
+	}
+	d->saved_age = fake_guest_age(d);
+	d->saved_at = d->hv->timeline->now;
+	d->save_version = d->hv->version;
+	d->has_save = true;
+	fake_guest_end(d, HV_REASON_SAVED);
+	return 0;
 }
 
 void fake_guest_starve(struct fake_guest *d, unsigned permille)

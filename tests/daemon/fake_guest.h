@@ -13,6 +13,7 @@ void fake_guest_create(struct fake_guest *d, usec_t takes);
 void fake_guest_go_on(struct fake_guest *d);
 int fake_guest_press(struct fake_guest *d);
 int fake_guest_agent_shutdown(struct fake_guest *d);
+int fake_guest_save(struct fake_guest *d);
 int fake_guest_setmem(struct fake_guest *d, uint64_t kib);
 
 #endif

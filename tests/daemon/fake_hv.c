@@ -17,6 +17,8 @@ struct fake_request {
 	char *text;
 	uint64_t kib;
 	unsigned weight, quota_pct;
+	bool restore;
+	uint64_t version;
 	usec_t timeout;
 	hv_done_t done;
 	void *userdata;
@@ -29,6 +31,8 @@ static struct fake_queue *queue_of(struct fake_guest *d, enum hv_verb verb)
 {
 	if (verb == HV_DESTROY || verb == HV_QUIT)
 		return &d->destroy;
+	if (verb == HV_SAVE_ABORT)
+		return &d->agent;
 	return verb == HV_AGENT || verb == HV_AGENT_SHUTDOWN ? &d->agent : &d->calls;
 }
 
@@ -85,6 +89,7 @@ static void read_facts(const struct fake_guest *d, struct hv_facts *ret)
 		.reason = d->reason,
 		.pid = qemu ? d->pid : 0,
 		.tcg = qemu,
+		.managed_save = d->has_save,
 		.agent_connected = qemu && d->agent_told,
 		.console_open = qemu && d->console_open,
 	};
@@ -117,6 +122,8 @@ static int need_running(const struct fake_guest *d)
 	return fake_guest_has_qemu(d) ? 0 : -ENOENT;
 }
 
+static void abort_save(struct fake_guest *d);
+
 /* What the call does, at the moment at which it returns. */
 static int effect(struct fake_request *r, struct hv_reply *reply)
 {
@@ -129,6 +136,15 @@ static int effect(struct fake_request *r, struct hv_reply *reply)
 		read_facts(d, &reply->facts);
 		return 0;
 	case HV_START:
+		reply->version = d->hv->version;
+		if (d->stale) {
+			d->stale = false;
+			(void)snprintf(reply->message, sizeof(reply->message), "%s",
+				d->save_unreadable ? "libvirt could not read it"
+				: d->has_save      ? "another QEMU made it"
+						   : "libvirt has no such save any more");
+			return -ESTALE;
+		}
 		if (!d->appeared)
 			return d->start_error ? d->start_error : -EEXIST;
 		d->appeared = false;
@@ -146,6 +162,12 @@ static int effect(struct fake_request *r, struct hv_reply *reply)
 		d->resumes++;
 		if (d->state == HV_DOMAIN_PAUSED && !d->stays_paused)
 			fake_guest_resume(d);
+		return 0;
+	case HV_SAVE:
+		return fake_guest_save(d);
+	case HV_SAVE_ABORT:
+		d->aborts++;
+		abort_save(d);
 		return 0;
 	case HV_QUIT:
 		d->quits++;
@@ -259,9 +281,35 @@ static void hung(void *userdata, usec_t now)
 	}
 }
 
+/* Makes a save that is under way return at once. */
+static void abort_save(struct fake_guest *d)
+{
+	struct timeline *t = d->hv->timeline;
+	struct fake_queue *q = &d->calls;
+
+	if (!q->first || q->first->verb != HV_SAVE || !q->timer)
+		return;
+	d->aborted = true;
+	timeline_cancel(t, q->timer);
+	q->timer = timeline_at(t, t->now, returned, q);
+}
+
+static bool restorable(const struct fake_request *r)
+{
+	const struct fake_guest *d = r->d;
+
+	return d->has_save && !d->save_unreadable && d->save_version == d->hv->version &&
+		r->version == d->hv->version;
+}
+
 static usec_t takes(const struct fake_request *r)
 {
 	const struct fake_guest *d = r->d;
+
+	if (r->verb == HV_SAVE)
+		return d->save_takes;
+	if (r->verb == HV_START && r->restore)
+		return 2 * USEC_PER_SEC;
 
 	if (r->verb == HV_START && !fake_guest_has_qemu(d))
 		return d->start_takes;
@@ -299,8 +347,15 @@ static void begin(struct fake_queue *q)
 		q->timer = timeline_at(t, t->now + r->timeout, hung, q);
 		return;
 	}
-	if (r->verb == HV_START)
+	if (r->verb == HV_START && r->restore && !restorable(r)) {
+		r->d->stale = true;
+	} else if (r->verb == HV_START) {
+		r->d->restoring = r->restore;
+		r->d->has_save &= r->restore;
 		fake_guest_create(r->d, takes(r));
+	}
+	if (r->verb == HV_SAVE && fake_guest_runs(r->d))
+		fake_guest_pause(r->d, HV_REASON_SAVING);
 	q->timer = timeline_at(t, t->now + takes(r), returned, q);
 }
 
@@ -327,6 +382,8 @@ static int fake_submit(
 		.kib = request->kib,
 		.weight = request->weight,
 		.quota_pct = request->quota_pct,
+		.restore = request->restore,
+		.version = request->version,
 		.timeout = request->timeout ? request->timeout : default_timeout(request->verb),
 		.done = done,
 		.userdata = userdata,
@@ -366,7 +423,7 @@ void fake_hv_orphan(struct fake_hv *hv)
 		drop_queue(hv, &d->agent);
 		drop_queue(hv, &d->destroy);
 		d->calls.wedged = d->destroy.wedged = false;
-		d->console_open = d->appeared = false;
+		d->console_open = d->appeared = d->stale = d->aborted = false;
 	}
 	hv->observer = (struct hv_observer) { 0 };
 	hv->connected = false;
@@ -486,6 +543,7 @@ struct fake_hv *fake_hv_new(struct timeline *timeline)
 	hv->hv.vtable = &vtable;
 	hv->timeline = timeline;
 	hv->next_pid = 4000;
+	hv->version = 7002022;
 	return hv;
 }
 

@@ -41,6 +41,10 @@ struct fake_guest {
 	bool panic_tells; /* and pvpanic says so */
 	bool ignores_acpi, no_agent, agent_lies, agent_refuses, no_balloon, sigstopped;
 	bool ignores_term, stays_paused; /* QEMU does not end on SIGTERM, or not run on */
+	usec_t save_takes;
+	int save_error;          /* saves fail so */
+	bool save_unreadable;    /* libvirt cannot restore it */
+	bool clock_stuck;        /* the agent cannot set it */
 	int setmem_error, cpu_tune_error; /* these calls fail so */
 	usec_t setmem_takes;
 	const char *inactive_unit;
@@ -87,8 +91,15 @@ struct fake_guest {
 	enum hv_backup_state backup;
 	usec_t backup_at;
 	char backup_target[256];
+	/* Its managed save, and what is in it. */
+	bool has_save;
+	uint64_t save_version;
+	usec_t saved_at, saved_age;
+	usec_t clock_behind; /* the guest's clock */
+	unsigned saves, aborts, restores, clock_sets;
 
 	/* The machinery's own. */
+	bool restoring, stale, aborted;
 	struct fake_queue calls, agent, destroy;
 	const struct fake_line *line;
 	bool agent_told, appeared;
@@ -108,6 +119,7 @@ struct fake_hv {
 	struct hv_observer observer;
 	bool connected;
 	bool kvm; /* libvirt says that KVM works */
+	uint64_t version; /* of QEMU */
 	char message[HV_ERROR_MAX];
 	struct fake_guest *guests;
 	int64_t next_pid;

@@ -130,6 +130,15 @@ static void nonce(char ret[static 17])
 	(void)snprintf(ret, 17, "%016llx", 0xa000000000000000ull + ++n);
 }
 
+static void digest(const void *data, size_t len, char ret[static DIGEST_TEXT])
+{
+	uint64_t hash = 14695981039346656037u;
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ ((const uint8_t *)data)[i]) * 1099511628211u;
+	(void)snprintf(ret, DIGEST_TEXT, "%064llx", (unsigned long long)hash);
+}
+
 static void changed(void *userdata, struct supervisor *s)
 {
 	((struct sim *)userdata)->announced++;
@@ -171,6 +180,7 @@ struct sim *sim_new(void)
 	sim->prober = fake_prober_new(&sim->timeline);
 	sim->store = fake_store_new();
 	sim->bases = fake_bases_new(&sim->timeline);
+	sim->saves = fake_saves_new(&sim->timeline, sim->state_dir);
 	world = sim;
 	log_set_sink(take_line);
 	return sim;
@@ -184,6 +194,7 @@ void sim_free(struct sim *sim)
 	fake_hv_free(sim->hv);
 	fake_store_free(sim->store);
 	fake_bases_free(sim->bases);
+	fake_saves_free(sim->saves);
 	shell("rm -rf '%s'", sim->dir);
 	log_set_sink(NULL);
 	world = NULL;
@@ -217,6 +228,7 @@ void sim_daemon(struct sim *sim)
 		.prober = &sim->prober->prober,
 		.store = &sim->store->store,
 		.bases = &sim->bases->bases,
+		.saves = &sim->saves->saves,
 		.kvm_works = kvm_works,
 		.port_check = port_check,
 		.oomkill = &oomkill,
@@ -224,6 +236,7 @@ void sim_daemon(struct sim *sim)
 		.pressure = pressure,
 		.host_memory = host_memory,
 		.disk_room = disk_room,
+		.digest = digest,
 		.nonce = nonce,
 	};
 
@@ -251,6 +264,7 @@ void sim_stop_daemon(struct sim *sim)
 	fake_prober_orphan(sim->prober);
 	fake_hv_orphan(sim->hv);
 	fake_bases_orphan(sim->bases);
+	fake_saves_orphan(sim->saves);
 }
 
 void sim_kill_daemon(struct sim *sim)

@@ -9,6 +9,7 @@
 #include "fake_bases.h"
 #include "fake_hv.h"
 #include "fake_prober.h"
+#include "fake_saves.h"
 #include "fake_store.h"
 
 #define S  USEC_PER_SEC
@@ -36,6 +37,7 @@ struct sim {
 	struct fake_prober *prober;
 	struct fake_store *store;
 	struct fake_bases *bases;
+	struct fake_saves *saves;
 	struct supervisor *supervisor;
 	usec_t now, next; /* when the supervisor wants to be called again */
 	char dir[64], state_dir[80], config_dir[80];

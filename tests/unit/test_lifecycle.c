@@ -61,6 +61,11 @@ static void test_every_cell(void **state)
 			expect(step.action != GUEST_ACT_DESTROY || step.next == GUEST_STOPPING ||
 				step.next == GUEST_CRASHED || step.next == GUEST_FAILED);
 			expect(step.action != GUEST_ACT_LADDER || step.next == GUEST_STOPPING);
+			expect(step.action != GUEST_ACT_RESTORE || step.next == GUEST_RUNNING);
+			/* A save is asked of a guest whose OS is up, and its end is waited for. */
+			expect(step.action != GUEST_ACT_SAVE ||
+				((s == GUEST_RUNNING || s == GUEST_READY) &&
+					step.next == GUEST_SAVING));
 			expect(step.action != GUEST_ACT_BOOT || step.next == GUEST_BOOTING);
 			expect(step.action != GUEST_ACT_ADOPT || guest_state_has_qemu(step.next));
 			expect(step.action != GUEST_ACT_SETTLE || is_down(step.next));
@@ -80,7 +85,8 @@ static void test_every_cell(void **state)
  * events only these. */
 static void test_who_may_end_it(void **state)
 {
-	const unsigned may = BIT(GUEST_EV_STOP) | BIT(GUEST_EV_KILL) | BIT(GUEST_EV_SEEN_PANICKED);
+	const unsigned may = BIT(GUEST_EV_STOP) | BIT(GUEST_EV_KILL) | BIT(GUEST_EV_SAVE) |
+			     BIT(GUEST_EV_SAVE_FAILED) | BIT(GUEST_EV_SEEN_PANICKED);
 
 	(void)state;
 	for (unsigned si = 0; si < GUEST_STATE_NUM; si++) {
@@ -116,6 +122,13 @@ static void test_operator(void **state)
 		step = lifecycle_step(s, e);
 		expect(step.action == GUEST_ACT_LADDER || step.action == GUEST_ACT_DESTROY ||
 			(is_down(s) && step.action == GUEST_ACT_SETTLE) || s == GUEST_STOPPING);
+		/* Saved, or what a stop would do. */
+		e = GUEST_EV_SAVE;
+		if (lifecycle_step(s, e).action == GUEST_ACT_SAVE)
+			expect(lifecycle_step(GUEST_SAVING, GUEST_EV_SAVE_FAILED).action ==
+				GUEST_ACT_LADDER);
+		else
+			expect(lifecycle_step(s, e).action == step.action || s == GUEST_SAVING);
 		e = GUEST_EV_START;
 		step = lifecycle_step(s, e);
 		expect(step.action == GUEST_ACT_START || step.action == GUEST_ACT_REFUSE ||
@@ -130,7 +143,7 @@ static void test_failed_is_latched(void **state)
 {
 	const unsigned opens = BIT(GUEST_EV_RESET_FAILED) | BIT(GUEST_EV_SEEN_RUNNING) |
 			       BIT(GUEST_EV_SEEN_PAUSED) | BIT(GUEST_EV_SEEN_SAVING) |
-			       BIT(GUEST_EV_STARTED);
+			       BIT(GUEST_EV_STARTED) | BIT(GUEST_EV_RESTORED);
 
 	(void)state;
 	for (unsigned e = 0; e < GUEST_EV_NUM; e++)
@@ -234,7 +247,7 @@ static unsigned closure(enum guest_state from)
 static void test_exits(void **state)
 {
 	const unsigned hands = BIT(GUEST_EV_START) | BIT(GUEST_EV_STOP) | BIT(GUEST_EV_KILL) |
-			       BIT(GUEST_EV_RESET_FAILED);
+			       BIT(GUEST_EV_SAVE) | BIT(GUEST_EV_RESET_FAILED);
 
 	(void)state;
 	for (unsigned s = 0; s < GUEST_STATE_NUM; s++) {
@@ -272,7 +285,8 @@ static void walk(uint64_t seed)
 	for (unsigned i = 0; i < 2000; i++) {
 		enum guest_event e = (enum guest_event)(xorshift(&x) % GUEST_EV_NUM);
 
-		if ((e == GUEST_EV_STARTED || e == GUEST_EV_START_FAILED) && !start_out)
+		bool started = e == GUEST_EV_STARTED || e == GUEST_EV_RESTORED;
+		if ((started || e == GUEST_EV_START_FAILED) && !start_out)
 			continue;
 		if (e >= GUEST_EV_SEEN_RUNNING && e <= GUEST_EV_SEEN_PANICKED && !qemu)
 			continue;
@@ -288,9 +302,9 @@ static void walk(uint64_t seed)
 		if (e == GUEST_EV_EXIT_CLEAN || e == GUEST_EV_EXIT_FAULT ||
 			e == GUEST_EV_SEEN_ABSENT)
 			qemu = false;
-		if (e == GUEST_EV_STARTED)
+		if (started)
 			qemu = true;
-		if (e == GUEST_EV_STARTED || e == GUEST_EV_START_FAILED)
+		if (started || e == GUEST_EV_START_FAILED)
 			start_out = false;
 
 		struct lifecycle_step step = lifecycle_step(s, e);

@@ -85,6 +85,8 @@ struct name_table {
 	TABLE(memory_kill, enum memory_kill, MEMORY_KILL_NUM)                                      \
 	TABLE(operation_kind, enum operation_kind, OPERATION_KIND_NUM)                             \
 	TABLE(on_stuck, enum spec_on_stuck, ON_STUCK_NUM)                                          \
+	TABLE(on_host, enum spec_on_host, ON_HOST_NUM)                                             \
+	TABLE(start_kind, enum start_kind, START_KIND_NUM)                                         \
 	TABLE(probe_kind, enum spec_probe, PROBE_NUM)                                              \
 	TABLE(reclaim, enum spec_reclaim, RECLAIM_NUM)                                             \
 	TABLE(report_error, enum report_error, REPORT_ERROR_NUM)                                   \

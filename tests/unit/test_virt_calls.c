@@ -2,7 +2,7 @@
 /* The workers' calls against a libvirt that the test plays: what it answers, refuses, and cuts off
  * in the middle; and the serial line, whose bytes are the guest's. */
 /* clang-format off */
-/* LINK: base model/utf8 io/reach virt/shares model/xmlwriter virt/calls virt/calls_start virt/calls_backup virt/console virt/mailbox virt/facts virt/hint */
+/* LINK: base model/utf8 io/reach virt/shares model/xmlwriter virt/calls virt/calls_start virt/calls_save virt/calls_backup virt/console virt/mailbox virt/facts virt/hint */
 /* clang-format on */
 /* LIBS: libsystemd */
 #include "alloc_fail.h"
@@ -26,7 +26,7 @@ static struct {
 	bool absent, dead;
 	int state, reason, active, id;
 	const char *xml, *name, *namesake; /* the UUID of one that has our name */
-	bool no_xml, saved;
+	bool no_xml, saved, forced;
 	int disk_error;     /* of the second disk */
 	const char *answer; /* of the agent */
 	int stats;          /* how many records */
@@ -131,6 +131,32 @@ int virDomainHasManagedSaveImage(virDomainPtr dom, unsigned flags)
 	return lv.saved;
 }
 
+int virConnectGetVersion(virConnectPtr c, unsigned long *version)
+{
+	(void)c;
+	*version = 7002022;
+	return answer("version");
+}
+
+int virDomainManagedSave(virDomainPtr dom, unsigned flags)
+{
+	(void)dom;
+	assert_int_equal(flags, 0);
+	if (answer("save") < 0)
+		return -1;
+	lv.saved = 1;
+	return 0;
+}
+
+int virDomainManagedSaveRemove(virDomainPtr dom, unsigned flags)
+{
+	(void)dom, (void)flags;
+	if (answer("save-remove") < 0)
+		return -1;
+	lv.saved = 0;
+	return 0;
+}
+
 int virDomainGetDiskErrors(
 	virDomainPtr dom, virDomainDiskErrorPtr errors, unsigned max, unsigned flags)
 {
@@ -160,7 +186,9 @@ virDomainPtr virDomainDefineXML(virConnectPtr conn, const char *xml)
 int virDomainCreateWithFlags(virDomainPtr dom, unsigned flags)
 {
 	(void)dom;
-	assert_int_equal(flags, VIR_DOMAIN_START_PAUSED);
+	/* What is to boot does, whatever lies there. */
+	lv.forced = flags & VIR_DOMAIN_START_FORCE_BOOT;
+	assert_int_equal(flags & ~(unsigned)VIR_DOMAIN_START_FORCE_BOOT, VIR_DOMAIN_START_PAUSED);
 	if (answer("create") < 0)
 		return -1;
 	lv.state = VIR_DOMAIN_PAUSED;
@@ -472,6 +500,9 @@ static int teardown(void **state)
 }
 
 /* Does it, and returns the error; what failed bears these words. */
+/* The next start is to go on from the managed save. */
+static bool restore;
+
 static int run(enum hv_verb verb, const char *text)
 {
 	free(call.answer);
@@ -482,6 +513,8 @@ static int run(enum hv_verb verb, const char *text)
 		.text = (char *)(uintptr_t)text,
 		.kib = 4096,
 		.links = (struct links *)(uintptr_t)&pair,
+		.restore = restore,
+		.version = restore ? 7002022 : 0,
 		.memo = memo };
 	call_run(&call);
 	assert_int_equal(call.reply.verb, verb);
@@ -709,6 +742,44 @@ static void test_start(void **state)
 	lv.active = 1;
 	assert_int_equal(run(HV_START, domain_xml), -EEXIST);
 	assert_string_equal(call.reply.message, "it runs already");
+}
+
+/* A save is offered once, or removed before a start that boots. */
+static void test_start_saved(void **state)
+{
+	(void)state;
+	lv.active = 0;
+	lv.saved = true;
+	assert_int_equal(run(HV_START, domain_xml), 0);
+	assert_true(lv.forced);
+	assert_false(lv.saved);
+	assert_int_equal(call.reply.version, 7002022);
+	/* One that cannot be removed could be used by the next. */
+	lv.saved = true;
+	lv.active = 0;
+	fail_with("save-remove", VIR_ERR_INTERNAL_ERROR, "no");
+	assert_int_equal(run(HV_START, domain_xml), -EIO);
+	fail_with(NULL, 0, NULL);
+	restore = true;
+	lv.reason = VIR_DOMAIN_PAUSED_MIGRATION;
+	assert_int_equal(run(HV_START, domain_xml), 0);
+	assert_false(lv.forced);
+	/* Booted without a word. */
+	lv.reason = VIR_DOMAIN_PAUSED_USER;
+	lv.destroyed = 0;
+	assert_int_equal(run(HV_START, domain_xml), -ESTALE);
+	assert_int_equal(lv.destroyed, 1);
+	fail_with("create", VIR_ERR_INTERNAL_ERROR, "no");
+	assert_int_equal(run(HV_START, domain_xml), -ESTALE);
+	assert_string_equal(call.reply.message, "libvirt cannot restore it: no");
+	fail_with("version", VIR_ERR_INTERNAL_ERROR, "no");
+	assert_int_equal(run(HV_START, domain_xml), -ESTALE);
+	fail_with(NULL, 0, NULL);
+	lv.saved = false;
+	assert_int_equal(run(HV_START, domain_xml), -ESTALE);
+	restore = false;
+	assert_int_equal(run(HV_SAVE, NULL), 0);
+	assert_true(lv.saved);
 }
 
 /* Between our look and libvirt's. */
@@ -957,6 +1028,7 @@ int main(void)
 		TEST(test_verbs),
 		TEST(test_read),
 		TEST(test_start),
+		TEST(test_start_saved),
 		TEST(test_start_overtaken),
 		TEST(test_flood),
 		TEST(test_line_ends),

@@ -155,6 +155,18 @@ struct answer start(struct rig *rig)
 		&(struct hv_request){ .verb = HV_START, .uuid = UUID, .name = NAME, .text = xml });
 }
 
+struct answer start_restored(struct rig *rig, uint64_t version)
+{
+	CLEANUP_FREE char *xml = domain_xml(UUID, NAME);
+
+	return ask_full(rig, &(struct hv_request){ .verb = HV_START,
+				     .uuid = UUID,
+				     .name = NAME,
+				     .text = xml,
+				     .restore = true,
+				     .version = version });
+}
+
 void rig_connected(struct rig *rig, const char *uri)
 {
 	rig_begin(rig, uri);

@@ -75,6 +75,8 @@ int submit(struct rig *rig, struct answer *answer, const struct hv_request *requ
 struct answer ask_full(struct rig *rig, const struct hv_request *request);
 struct answer ask(struct rig *rig, enum hv_verb verb);
 struct answer start(struct rig *rig);
+/* From its managed save, which a QEMU of this version made. */
+struct answer start_restored(struct rig *rig, uint64_t version);
 
 /* The loop ticks every 20 ms: it never came half a second late. */
 void assert_responsive(const struct rig *rig);

@@ -560,6 +560,127 @@ static void test_backup_aborted(void **state)
 	r.verb = HV_BACKUP_ABORT;
 }
 
+/* What it had in memory is there again: it goes on with its echo, and does not say hello. */
+static void assert_goes_on(struct rig *rig, const char *typed)
+{
+	memset(rig->text, 0, sizeof(rig->text));
+	rig->text_len = 0;
+	assert_int_equal(
+		rig->hv->vtable->console_write(rig->hv, UUID, typed, strlen(typed)), 0);
+	RUN_UNTIL(rig, strstr(rig->text, typed));
+	assert_null(strstr(rig->text, "MEDIAKIT-BOOT"));
+}
+
+static void save(struct rig *rig)
+{
+	struct answer a = ask(rig, HV_SAVE);
+
+	assert_string_equal(a.reply.message, "");
+	assert_int_equal(a.reply.error, 0);
+	a = ask(rig, HV_READ);
+	assert_int_equal(a.reply.facts.state, HV_DOMAIN_OFF);
+	assert_int_equal(a.reply.facts.reason, HV_REASON_SAVED);
+	assert_true(a.reply.facts.managed_save);
+}
+
+static void assert_off(struct rig *rig, bool managed_save)
+{
+	struct answer a = ask(rig, HV_READ);
+
+	assert_int_equal(a.reply.facts.state, HV_DOMAIN_OFF);
+	assert_int_equal(a.reply.facts.managed_save, managed_save);
+}
+
+static void test_save(void **state)
+{
+	struct rig rig;
+	struct answer a = rig_started(&rig, embed_uri);
+	uint64_t version = a.reply.version;
+
+	(void)state;
+	assert_in_range(version, 7000000, 99000000);
+	save(&rig);
+	a = ask(&rig, HV_SAVE);
+	assert_int_equal(a.reply.error, -ESRCH);
+	a = start_restored(&rig, version);
+	assert_string_equal(a.reply.message, "");
+	assert_int_equal(a.reply.error, 0);
+	assert_int_equal(a.reply.version, version);
+	assert_int_equal(a.reply.facts.state, HV_DOMAIN_RUNNING);
+	assert_false(a.reply.facts.managed_save);
+	assert_goes_on(&rig, "warm");
+	/* Once. */
+	a = ask(&rig, HV_DESTROY);
+	a = start_restored(&rig, version);
+	assert_int_equal(a.reply.error, -ESTALE);
+	assert_non_null(strstr(a.reply.message, "no such save any more"));
+	assert_off(&rig, false);
+	a = ask(&rig, HV_SAVE_ABORT);
+	assert_int_equal(a.reply.error, 0);
+	rig_destroyed(&rig);
+}
+
+/* One that does not fit is not touched before somebody decides to boot instead; then it is gone. */
+static void test_save_of_other_qemu(void **state)
+{
+	struct rig rig;
+	struct answer a = rig_started(&rig, embed_uri);
+	uint64_t version = a.reply.version;
+
+	(void)state;
+	save(&rig);
+	a = start_restored(&rig, version - 1);
+	assert_int_equal(a.reply.error, -ESTALE);
+	assert_non_null(strstr(a.reply.message, "made it, and QEMU is "));
+	assert_off(&rig, true);
+	memset(rig.text, 0, sizeof(rig.text));
+	rig.text_len = 0;
+	a = start(&rig);
+	assert_int_equal(a.reply.error, 0);
+	assert_false(a.reply.facts.managed_save);
+	RUN_UNTIL(&rig, strstr(rig.text, "MEDIAKIT-BOOT"));
+	rig_destroyed(&rig);
+}
+
+/* libvirt throws an incomplete one away and would boot without a word. */
+static void test_save_unreadable(void **state)
+{
+	static const char *const dds[] = {
+		"bs=1 seek=0 count=16 if=/dev/zero", /* its magic */
+		"bs=4096 seek=8 count=4000 if=/dev/urandom", /* the guest's memory */
+	};
+
+	(void)state;
+	for (size_t i = 0; i <= ARRAY_SIZE(dds); i++) {
+		char command[512];
+		struct rig rig;
+		struct answer a = rig_started(&rig, embed_uri);
+		uint64_t version = a.reply.version;
+
+		save(&rig);
+		if (i < ARRAY_SIZE(dds))
+			(void)snprintf(command, sizeof(command),
+				"dd %s conv=notrunc status=none of=%s/lib/qemu/save/" NAME ".save",
+				dds[i], root_dir);
+		else
+			(void)snprintf(command, sizeof(command),
+				"truncate -s 100 %s/lib/qemu/save/" NAME ".save", root_dir);
+		assert_int_equal(system(command), 0);
+		a = start_restored(&rig, version);
+		print_message("%s: %s\n", command, a.reply.message);
+		assert_int_equal(a.reply.error, -ESTALE);
+		a = ask(&rig, HV_READ);
+		assert_int_equal(a.reply.facts.state, HV_DOMAIN_OFF);
+		memset(rig.text, 0, sizeof(rig.text));
+		rig.text_len = 0;
+		a = start(&rig);
+		assert_int_equal(a.reply.error, 0);
+		assert_false(a.reply.facts.managed_save);
+		RUN_UNTIL(&rig, strstr(rig.text, "MEDIAKIT-BOOT"));
+		rig_destroyed(&rig);
+	}
+}
+
 /* The daemon that gets killed. An embedded driver's root has one process at a time, so this cannot
  * be a thread. */
 static int first_daemon(int fd)
@@ -598,6 +719,9 @@ int main(int argc, char **argv)
 		CASE(test_adopt),
 		CASE(test_backup),
 		CASE(test_backup_aborted),
+		CASE(test_save),
+		CASE(test_save_of_other_qemu),
+		CASE(test_save_unreadable),
 	};
 	char err[256] = "";
 
