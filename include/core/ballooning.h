@@ -80,8 +80,8 @@ void ballooning_hurry(struct supervisor *s, usec_t now);
 void ballooning_stats(struct guest *g, usec_t now);
 /* The hypervisor answered a setmem. */
 void ballooning_answered(struct guest *g, int error, const char *message, usec_t now);
-/* Another boot begins; the run is over. */
-void ballooning_boot(struct guest *g);
+/* Another boot begins, in the QEMU of the boot before or not; the run is over. */
+void ballooning_boot(struct guest *g, bool same_qemu);
 void ballooning_forget(struct guest *g);
 
 /* An operator's size, until then; 0 KiB: automatic again, and the guest gets back at once what the

@@ -80,6 +80,7 @@ enum balloon_reason {
 	BALLOON_FALLING,   /* it will soon be */
 	BALLOON_UNDER_FLOOR,
 	BALLOON_LOST_SIGHT, /* statistics stopped while a loan was on trial */
+	BALLOON_REBOOTED,   /* an order of before waits for the driver of this boot */
 	BALLOON_RETURN,     /* the host has been at ease for long */
 	BALLOON_REASON_NUM,
 };
@@ -208,6 +209,7 @@ struct balloon_memory {
 	unsigned lessons;
 	/* set aside */
 	usec_t aside_until, aside_span;
+	bool anew; /* rebooted with orders of before; see balloon_rebooted() */
 };
 
 struct balloon_decision {
@@ -276,7 +278,12 @@ void balloon_decide(const struct balloon_policy *policy, const struct balloon_po
 void balloon_ordered(const struct balloon_policy *policy, struct balloon_memory *memory,
 	const struct balloon_decision *decision, usec_t now);
 
-/* The guest booted anew: its counters begin at zero and no order stands. Lessons are kept. */
-void balloon_rebooted(struct balloon_memory *memory);
+/* The guest booted anew: its counters begin at zero and no order of ours stands. Lessons are kept.
+ * `same_qemu`: QEMU went on, and so does what it was told: it calls the balloon as large as it was
+ * though nothing is in it, and the driver will inflate it at once when it is loaded, in the middle
+ * of the boot. So that much is given back before, but for the smallest change: a driver that finds
+ * nothing to do never tells QEMU that the balloon is empty (Linux, virtballoon_probe), and the size
+ * would be wrong until the next order. */
+void balloon_rebooted(struct balloon_memory *memory, bool same_qemu);
 
 #endif

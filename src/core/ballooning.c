@@ -332,11 +332,11 @@ void ballooning_answered(struct guest *g, int error, const char *message, usec_t
 	g->save_due = MIN(g->save_due, usec_add(now, USEC_PER_SEC));
 }
 
-void ballooning_boot(struct guest *g)
+void ballooning_boot(struct guest *g, bool same_qemu)
 {
 	struct ballooning *b = &g->ballooning;
 
-	balloon_rebooted(&b->memory);
+	balloon_rebooted(&b->memory, same_qemu);
 	b->before = b->memory;
 	b->decided = false;
 	b->stats_at = 0;
@@ -347,7 +347,7 @@ void ballooning_boot(struct guest *g)
 
 void ballooning_forget(struct guest *g)
 {
-	ballooning_boot(g);
+	ballooning_boot(g, false);
 	g->ballooning.last = (struct balloon_decision){ 0 };
 }
 

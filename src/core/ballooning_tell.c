@@ -17,11 +17,14 @@ void ballooning_tell_order(struct guest *g, const struct balloon_decision *d)
 	const char *reason = balloon_reason_to_string(d->reason);
 	const struct event_extra extra = { .cause = reason };
 
+	/* -> the same: what it had been asked for is taken back. */
 	event_note_full(g, EVENT_BALLOON, NULL, LOG_INFO, &extra,
 		"memory %s -> %s (%s%s), floor %s",
 		format_size_kib(from, sizeof(from), d->from_kib),
 		format_size_kib(to, sizeof(to), d->target_kib), reason,
-		d->rolled_back ? ", loans returned" : "",
+		d->target_kib == d->from_kib ? ", order taken back"
+		: d->rolled_back             ? ", loans returned"
+					     : "",
 		format_size_kib(floor, sizeof(floor), d->floor_kib));
 }
 

@@ -208,7 +208,7 @@ static void act_boot(struct guest *g, bool begun, usec_t now)
 	g->stats_due = usec_add(now, FIRST_STATS);
 	guest_set_reason(g, "");
 	probing_boot(g, now);
-	ballooning_boot(g);
+	ballooning_boot(g, !begun);
 	cputune_begin(g, now);
 }
 
@@ -230,7 +230,7 @@ static void act_restore(struct guest *g, usec_t now)
 	g->stats_due = usec_add(now, FIRST_STATS);
 	guest_set_reason(g, "");
 	probing_boot(g, now);
-	ballooning_boot(g);
+	ballooning_boot(g, false);
 	cputune_begin(g, now);
 	setclock_begin(g, now);
 	g->news |= NEWS_HEALTH;

@@ -108,6 +108,9 @@ static void decide_override(const struct balloon_policy *p, struct balloon_seat 
 
 	if (held == BALLOON_STEADY || w->sign != BALLOON_STEADY)
 		held = BALLOON_OVERRIDE_HELD;
+	/* A driver that is loaded and has nothing to do does not say so: balloon_rebooted(). */
+	if (s->in.phase == BALLOON_BOOTING && goal > w->actual)
+		goal = MAX(w->actual, MIN(goal, balloon_less(w->max, p->change_min_kib)));
 	if (goal > w->actual) {
 		s->out.action =
 			w->pending && s->memory->ordered_kib == goal ? BALLOON_HOLD : BALLOON_GROW;
@@ -193,7 +196,8 @@ static void finish(struct balloon_seat *s, usec_t now, const struct balloon_poli
 		d->target_kib = w->actual;
 	d->target_kib = balloon_clamp(d->target_kib, w->floor, w->max);
 	d->on_trial = balloon_loan_level(p, s->memory, now) != 0;
-	d->rolled_back = d->action == BALLOON_GROW && d->on_trial && w->hard;
+	d->rolled_back = d->action == BALLOON_GROW && d->target_kib > d->from_kib && d->on_trial &&
+			 w->hard;
 	if (usec_sub(s->memory->aside_until, now) > 0)
 		d->aside_until = s->memory->aside_until;
 }

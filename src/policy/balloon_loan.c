@@ -113,13 +113,15 @@ void balloon_ordered(const struct balloon_policy *policy, struct balloon_memory 
 
 	if (decision->action == BALLOON_HOLD || decision->reason == BALLOON_STUCK)
 		return;
+	/* Growth by nothing takes an order back; by then some more of it may have been followed. */
+	memory->order_from_kib = to == from ? MIN(memory->ordered_kib, to) : from;
 	memory->ordered_kib = to;
-	memory->order_from_kib = from;
-	memory->progress_kib = to > from ? to - from : from - to;
+	memory->progress_kib = MAX(to, memory->order_from_kib) - MIN(to, memory->order_from_kib);
 	memory->progress_at = now;
+	memory->anew = false;
 	if (decision->action == BALLOON_GROW) {
 		memory->grown_at = MAX(now, 1u);
-		memory->n_loans = 0;
+		memory->n_loans = to == from ? memory->n_loans : 0;
 		memory->step_kib = 0;
 		return;
 	}
@@ -131,7 +133,7 @@ void balloon_ordered(const struct balloon_policy *policy, struct balloon_memory 
 	lend(policy, memory, from, now);
 }
 
-void balloon_rebooted(struct balloon_memory *memory)
+void balloon_rebooted(struct balloon_memory *memory, bool same_qemu)
 {
 	struct balloon_memory kept = {
 		.fall_kib_s = memory->fall_kib_s,
@@ -141,6 +143,7 @@ void balloon_rebooted(struct balloon_memory *memory)
 		.learned_decayed = memory->learned_decayed,
 		.lessons = memory->lessons,
 		.lesson_unseen = memory->lesson_unseen,
+		.anew = same_qemu,
 	};
 
 	*memory = kept;

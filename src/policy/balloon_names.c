@@ -50,6 +50,7 @@ static const char *const balloon_reason_names[] = {
 	[BALLOON_FALLING] = "falling",
 	[BALLOON_UNDER_FLOOR] = "under-floor",
 	[BALLOON_LOST_SIGHT] = "lost-sight",
+	[BALLOON_REBOOTED] = "rebooted",
 	[BALLOON_RETURN] = "return",
 };
 NAME_TABLE_DEFINE(balloon_reason, enum balloon_reason, BALLOON_REASON_NUM);
@@ -76,7 +77,9 @@ const struct balloon_policy balloon_policy_default = {
 	.keep_permille = 150,
 	.keep_kib = 512 * 1024,
 	.low_permille = 80,
-	.low_kib = 128 * 1024,
+	/* What is filled until it is seen is the same for a small guest: left with less, the next
+	 * burst swaps before anybody knows of it. */
+	.low_kib = 448 * 1024,
 	.step_first_kib = 64 * 1024,
 	.step_permille = 30, /* MOM: 50 a tick of 10 s */
 	.urgent_permille = 125,

@@ -336,7 +336,7 @@ static void policy_booted(void *state, size_t guest)
 {
 	struct replay_policy *p = state;
 
-	balloon_rebooted(&p->memory[guest]);
+	balloon_rebooted(&p->memory[guest], false);
 }
 
 void replay_policy_init(

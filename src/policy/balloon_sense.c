@@ -152,7 +152,8 @@ static void draw_lines(const struct balloon_policy *p, struct balloon_seat *s)
 	uint64_t fall = MIN(s->memory->fall_kib_s, RATE_MAX) * (w->period / USEC_PER_MSEC) / 1000;
 	uint64_t keep =
 		MAX(balloon_part(w->max, p->keep_permille, 1000), MIN(p->keep_kib, w->max / 4));
-	uint64_t low = MAX(balloon_part(w->max, p->low_permille, 1000), p->low_kib);
+	uint64_t low = MAX(
+		balloon_part(w->max, p->low_permille, 1000), MIN(p->low_kib, w->max / 16 * 3));
 
 	w->keep = balloon_clamp(2 * fall, keep, MAX(keep, w->max / 3));
 	if (w->tight)
@@ -213,13 +214,15 @@ static enum balloon_reason read_signs(const struct balloon_policy *p, struct bal
 {
 	struct balloon_memory *m = s->memory;
 	struct balloon_work *w = &s->work;
-	/* With much free memory nothing was reclaimed: what is read and waited for is read for the
-	 * first time. */
-	bool idle = known(s->in.unused_kib) && s->in.unused_kib > w->max / 16;
+	/* With that much free, twice of where the kernel begins to reclaim, nothing was reclaimed:
+	 * what is read is read for the first time, and where the counters show that something is
+	 * read, that is what the answers wait for. */
+	bool idle = known(s->in.unused_kib) && s->in.unused_kib > w->max / 32;
+	bool reads = idle && r->faults > 0;
 	bool short_of =
 		(on_trial || w->usable < balloon_part(w->max, p->keep_permille, 1000)) && !idle;
 	bool faults = many_faults(p, m, r->faults);
-	bool slow = slow_answers(p, m, s->in.latency, on_trial, now);
+	bool slow = slow_answers(p, m, reads ? 0 : s->in.latency, on_trial, now);
 
 	w->hard = true;
 	if (r->swap_in > p->swap_kib_s)
@@ -233,9 +236,10 @@ static enum balloon_reason read_signs(const struct balloon_policy *p, struct bal
 	w->hard = false;
 	if (w->usable < w->low)
 		return BALLOON_LOW;
-	/* Another two periods like the last one. */
+	/* Another two periods like the last one, and what an order that is on its way takes. */
 	uint64_t ahead = w->fall_kib_s * 2 * (w->period / USEC_PER_MSEC) / 1000;
-	if (ahead > NEAR_KIB && w->usable < w->low + ahead)
+	uint64_t coming = w->pending ? balloon_less(w->actual, m->ordered_kib) : 0;
+	if (ahead > NEAR_KIB && w->usable < w->low + ahead + coming)
 		return BALLOON_FALLING;
 	return BALLOON_STEADY;
 }
@@ -303,6 +307,9 @@ static void follow(const struct balloon_policy *p, struct balloon_seat *s, usec_
 	uint64_t order = MIN(m->ordered_kib, w->max), size = MIN(m->order_from_kib, w->max);
 	uint64_t left = order > w->actual ? order - w->actual : w->actual - order;
 	size = order > size ? order - size : size - order;
+	/* The driver is not loaded yet. */
+	if (s->in.phase == BALLOON_BOOTING)
+		m->progress_at = now;
 	if (left <= MIN(NEAR_KIB, size / 4)) {
 		m->ordered_kib = 0;
 		m->level_kib = w->actual;
@@ -439,6 +446,11 @@ void balloon_sense(const struct balloon_policy *p, const struct balloon_pool *po
 		s->out.sighted) {
 		w->sign = BALLOON_UNDER_FLOOR;
 		w->grow_to = MIN(s->in.min_kib, w->limit);
+	}
+	m->anew &= phase == BALLOON_GUEST_BOOTING;
+	if (m->anew && w->sign == BALLOON_STEADY) {
+		w->sign = BALLOON_REBOOTED;
+		w->grow_to = balloon_less(w->limit, p->change_min_kib);
 	}
 	if (w->block != BALLOON_STEADY)
 		return;

@@ -67,10 +67,21 @@ uint64_t balloon_grant(const struct balloon_policy *p, struct balloon_seat *seat
 		struct balloon_seat *s = &seats[i];
 		uint64_t want = wanted(s);
 
+		/* Nobody need give for that. */
+		if (s->work.sign == BALLOON_REBOOTED) {
+			if (s->out.action != BALLOON_GROW)
+				s->work.sign = BALLOON_STEADY;
+			continue;
+		}
 		s->out.wanted_kib = want ? s->work.actual + want : 0;
 		lack += balloon_less(s->out.wanted_kib, s->out.target_kib);
 		if (s->work.sign == BALLOON_STEADY || s->out.action == BALLOON_GROW)
 			continue;
+		/* What it is being asked for is still its own. */
+		if (s->work.pending && s->memory->ordered_kib < s->work.actual) {
+			give(s, 0);
+			continue;
+		}
 		s->out.reason = want ? BALLOON_POOL_DRY : BALLOON_AT_MAXIMUM;
 	}
 	*ret_granted = before - budget;

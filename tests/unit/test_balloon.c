@@ -475,6 +475,95 @@ static void test_burst(void **state)
 	assert_int_equal(t.memory[0].learned_kib, 0);
 }
 
+/* A guest that reads a new working set faults and answers slowly; with memory free that is no want
+ * of it, and the loan stands. With none free it is. */
+static void test_first_read(void **state)
+{
+	for (unsigned scarce = 0; scarce < 2; scarce++) {
+		struct table t;
+		unsigned grows = 0;
+
+		(void)state;
+		table_init(&t, 1);
+		t.pool.available_kib = 3 * GIB;
+		look(&t);
+		obey(&t);
+		for (unsigned i = 0; i < 10; i++) { /* twenty seconds */
+			t.seats[0].in.major_faults += 400;
+			t.seats[0].in.latency = 500 * USEC_PER_MSEC;
+			t.seats[0].in.unused_kib = scarce ? 90 * MIB : 300 * MIB;
+			t.seats[0].in.caches_kib = t.seats[0].in.usable_kib;
+			pass(&t);
+			grows += t.seats[0].out.action == BALLOON_GROW;
+			obey(&t);
+		}
+		assert_int_equal(grows > 0, scarce);
+		assert_int_equal(t.memory[0].learned_kib > 0, scarce);
+	}
+}
+
+/* A small guest fills memory as fast as a large one, so what it is left with is not in proportion:
+ * at 300 MiB it is given some before anything happens, host need or not. */
+static void test_small_low(void **state)
+{
+	struct table t;
+
+	(void)state;
+	table_init(&t, 1);
+	t.seats[0].in = guest(2 * GIB, 512 * MIB, 300 * MIB);
+	t.seats[0].in.actual_kib = GIB;
+	t.pool.available_kib = 2 * GIB;
+	look(&t);
+	assert_true(t.outcome.pressed);
+	expect(&t, 0, BALLOON_GROW, BALLOON_LOW);
+	for (unsigned i = 0; i < 10; i++) {
+		obey(&t);
+		pass(&t);
+	}
+	assert_in_range(t.seats[0].in.usable_kib, 384 * MIB, 448 * MIB);
+	/* But one that is small altogether is not asked to have what it cannot. */
+	t.seats[0].in = guest(512 * MIB, 128 * MIB, 100 * MIB);
+	t.seats[0].in.actual_kib = 300 * MIB;
+	memset(t.memory, 0, sizeof(t.memory));
+	look(&t);
+	expect(&t, 0, BALLOON_HOLD, BALLOON_NO_SLACK);
+}
+
+/* A guest that fills up while an order to give is on its way, and the host has nothing: the rest of
+ * the order is taken back, for that memory is the guest's still. */
+static void test_taken_back(void **state)
+{
+	struct table t;
+
+	(void)state;
+	table_init(&t, 1);
+	t.seats[0].in.tcg = true;
+	t.pool.available_kib = 400 * MIB;
+	look(&t);
+	expect(&t, 0, BALLOON_SHRINK, BALLOON_HOST_NEED);
+	uint64_t goal = t.seats[0].out.target_kib;
+	balloon_ordered(&balloon_policy_default, &t.memory[0], &t.seats[0].out, t.pool.now);
+	/* 300 MiB a second of its own, 50 of the balloon. */
+	for (unsigned i = 0; i < 5 && t.seats[0].out.action != BALLOON_GROW; i++) {
+		t.seats[0].in.actual_kib -= 100 * MIB;
+		t.seats[0].in.usable_kib -= 700 * MIB;
+		pass(&t);
+	}
+	expect(&t, 0, BALLOON_GROW, BALLOON_FALLING);
+	assert_true(t.seats[0].in.actual_kib > goal);
+	assert_true(t.seats[0].in.usable_kib > GIB);
+	assert_int_equal(t.seats[0].out.target_kib, t.seats[0].in.actual_kib);
+	assert_false(t.seats[0].out.rolled_back);
+	balloon_ordered(&balloon_policy_default, &t.memory[0], &t.seats[0].out, t.pool.now);
+	assert_int_equal(t.memory[0].n_loans, 1);
+	/* It had gone on for a moment; that is no guest that does not follow. */
+	t.seats[0].in.actual_kib -= 4 * MIB;
+	t.seats[0].in.usable_kib -= 604 * MIB;
+	pass(&t);
+	expect(&t, 0, BALLOON_HOLD, BALLOON_POOL_DRY);
+	assert_int_equal(t.memory[0].ordered_kib, 0);
+}
+
 /* What slows down by inches while it gives by inches is measured against what it was before. */
 static void test_inches(void **state)
 {
@@ -663,6 +752,9 @@ int main(void)
 		cmocka_unit_test(test_unseen),
 		cmocka_unit_test(test_residue),
 		cmocka_unit_test(test_burst),
+		cmocka_unit_test(test_first_read),
+		cmocka_unit_test(test_small_low),
+		cmocka_unit_test(test_taken_back),
 		cmocka_unit_test(test_inches),
 		cmocka_unit_test(test_woken),
 		cmocka_unit_test(test_growth),

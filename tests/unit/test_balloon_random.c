@@ -109,7 +109,11 @@ static void random_memory(struct balloon_memory *m)
 	random_bytes(m, sizeof(*m));
 	memset(&m->moving, 0, sizeof(m->moving));
 	memset(&m->counted, 0, sizeof(m->counted));
+	memset(&m->lesson_unseen, 0, sizeof(m->lesson_unseen));
+	memset(&m->anew, 0, sizeof(m->anew));
 	m->moving = below(2);
+	m->lesson_unseen = below(2);
+	m->anew = below(2);
 	m->counted = below(2);
 }
 
@@ -153,6 +157,10 @@ static void check_seat(const struct balloon_seat *s)
 	uint64_t usable = s->in.usable_kib <= BALLOON_KIB_MAX ? s->in.usable_kib : s->in.unused_kib;
 	assert_true(actual - d->target_kib <= usable);
 	assert_true(actual - d->target_kib <= step);
+	/* Where it is told, half of what is free and of the cache: what else might go is in use. */
+	if (d->reason != BALLOON_OVERRIDE && s->in.unused_kib <= BALLOON_KIB_MAX &&
+		s->in.caches_kib <= BALLOON_KIB_MAX)
+		assert_true(actual - d->target_kib <= (s->in.unused_kib + s->in.caches_kib) / 2);
 }
 
 static uint64_t over(uint64_t a, uint64_t b)
