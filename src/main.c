@@ -21,6 +21,7 @@ static const struct verb verbs[] = {
 	{ "reload", "have the daemon read its configuration again", verb_reload, usage_reload },
 	{ "reset-failed", "let a guest that was given up be started again", verb_reset_failed,
 		usage_reset_failed },
+	{ "snapshot", "copy a running guest's disk", verb_snapshot, usage_snapshot },
 	{ "deploy", "take a service's program to a guest", verb_exec_offline, NULL },
 	{ "run", "run the daemon in the foreground", verb_exec_daemon, NULL },
 	{ "provision", "make a guest's disk and seed", verb_exec_offline, NULL },

@@ -30,11 +30,13 @@ define INSTALLED
 0644 units/mediakitd.tmpfiles                       $(PREFIX)/lib/tmpfiles.d/mediakitd.conf
 0644 units/com.pointsav.MediaKit1.conf              $(SYSDATADIR)/dbus-1/system.d/com.pointsav.MediaKit1.conf
 0644 units/com.pointsav.MediaKit1.service           $(SYSDATADIR)/dbus-1/system-services/com.pointsav.MediaKit1.service
+0644 units/com.pointsav.MediaKit1.xml               $(SYSDATADIR)/dbus-1/interfaces/com.pointsav.MediaKit1.xml
 0644 units/com.pointsav.MediaKit1.policy            $(SYSDATADIR)/polkit-1/actions/com.pointsav.MediaKit1.policy
 0644 units/com.pointsav.MediaKit1.rules             $(SYSDATADIR)/polkit-1/rules.d/50-com.pointsav.MediaKit1.rules
 0644 $(B)/units/mediakitd.8                         $(MANDIR)/man8/mediakitd.8
 0644 $(B)/units/mediakitd-metrics.8                 $(MANDIR)/man8/mediakitd-metrics.8
 0644 $(B)/units/mediakitd.conf.5                    $(MANDIR)/man5/mediakitd.conf.5
+0644 $(B)/units/com.pointsav.MediaKit1.5            $(MANDIR)/man5/com.pointsav.MediaKit1.5
 0644 $(B)/units/mediakitd.bash                      $(PREFIX)/share/bash-completion/completions/mediakitd
 0644 $(B)/units/_mediakitd                          $(PREFIX)/share/zsh/vendor-completions/_mediakitd
 0644 README.md                                      $(DOCDIR)/README.md
@@ -60,7 +62,7 @@ $(B)/units/%.service: units/%.service units-for-prefix
 
 # From the usage texts and the table of keys of the programs just built.
 man: $(B)/units/mediakitd.8
-$(B)/units/mediakitd.8: units/manual $(PROGRAMS)
+$(B)/units/mediakitd.8: units/manual units/com.pointsav.MediaKit1.xml $(PROGRAMS)
 	$(Q)$(PYTHON) units/manual $(B)/bin/mediakitd $(B)/units
 
 install: all man $(B)/units/mediakitd.service $(B)/units/mediakitd-metrics.service $(B)/units/mediakit-guest@.service $(B)/units/vm-mediakit.service

@@ -52,6 +52,14 @@ enum failpoint {
 	FAILPOINT_TICKET_TAKE,       /* w: the save is about to be used, or thrown away */
 	FAILPOINT_TICKET_TAKEN,      /* w: nothing says any more that it may be */
 	FAILPOINT_SAVE_DROP,         /* w: libvirt's own file of it */
+	FAILPOINT_SNAPSHOT_TARGET,   /* w: these only with a guest that is up. An empty image is
+				      * about to be made, to copy into */
+	FAILPOINT_SNAPSHOT_BEGIN,    /* w: QEMU is about to copy; the guest may be frozen */
+	FAILPOINT_SNAPSHOT_BEGUN,    /* w: it does */
+	FAILPOINT_SNAPSHOT_SYNC,     /* w: it is over, nothing is synced or checked */
+	FAILPOINT_SNAPSHOT_RENAME,   /* w: the record is written, the copy has not its name */
+	FAILPOINT_SNAPSHOT_RENAMED,  /* w */
+	FAILPOINT_SNAPSHOT_DELETE,   /* w: the oldest, or what is half-made */
 	FAILPOINT_PROVISION_STAGE,   /* p: each of them */
 	FAILPOINT_PROVISION_RENAME,  /* p: a finished file, to its name */
 	FAILPOINT_PROVISION_RENAMED, /* p */

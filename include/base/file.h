@@ -19,6 +19,10 @@ int fd_write_all(int fd, const void *bytes, size_t len);
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len);
 int file_read_nofollow(const char *path, size_t max, char **ret, size_t *ret_len);
 
+/* Words for such an error, which is above 0 or below: "Invalid argument" would say nothing of a
+ * FIFO. */
+const char *file_read_error(int error);
+
 /* Writes a temporary name in the same directory, syncs it, renames it over `path`, syncs the
  * directory. On failure the old file stands and the temporary name is gone. */
 int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode);

@@ -7,7 +7,8 @@
 #include "bus/server.h"
 #include "core/request.h"
 
-/* Puts the request to the guest. The reply, "s" with a line for the operator, or an error, is sent
+/* Puts the request to the guest; `kib` is also the name for OPERATION_DELETE_SNAPSHOT. The
+ * reply, "s" with a line for the operator, or an error, is sent
  * when the operation is done. Returns what a method handler returns. */
 int call_begin(sd_bus_message *m, const struct bus_target *t, enum operation_kind kind,
 	uint64_t kib, usec_t span, sd_bus_error *error);

@@ -31,6 +31,9 @@ enum {
 	ARG_BAKE = 1 << 19, /* --mirror=, --security=, --keyring= */
 	ARG_DEPLOY = 1 << 22, /* --binary=, --unit=, --data=, --identity=, --list, --rollback */
 	ARG_SAVE = 1 << 25, /* --save, --host-shutdown */
+	ARG_SNAPSHOT = 1 << 26, /* --delete=, --cancel */
+	ARG_LIST = 1 << 27,
+	ARG_FROM = 1 << 28,
 };
 
 #define ARGS_OPERANDS_MAX 64u
@@ -44,6 +47,8 @@ struct args {
 	const char *replay;                          /* NULL: not given */
 	bool dry_run, check_update;
 	bool save, host_shutdown;
+	bool cancel;
+	const char *delete_name, *from; /* NULL: not given */
 	const char *guest, *glibc, *disk;        /* NULL: not given */
 	const char *record;                      /* NULL: not given */
 	const char *mirror, *security, *keyring; /* NULL: not given */

@@ -16,10 +16,11 @@ int verb_console(int argc, char **argv);
 int verb_events(int argc, char **argv);
 int verb_why(int argc, char **argv);
 int verb_metrics(int argc, char **argv);
+int verb_snapshot(int argc, char **argv);
 
 extern const char usage_status[], usage_start[], usage_stop[], usage_restart[], usage_kill[],
 	usage_balloon[], usage_reset_failed[], usage_wait[], usage_reload[], usage_console[],
-	usage_events[], usage_why[], usage_metrics[];
+	usage_events[], usage_why[], usage_metrics[], usage_snapshot[];
 
 /* The verbs of the other programs: replaces this process by the daemon or by the offline program,
  * which lie in ../libexec/mediakitd beside the command. */

@@ -7,7 +7,7 @@ extern const char page_html[]; /* a text */
 
 /* What its Content-Security-Policy lets run: its own script and its own style, by their digests,
  * and nothing else. tests/metrics/page tells what they are when the page was changed. */
-#define PAGE_SCRIPT "'sha256-toDNjMcA8oC2RMtk+d7tSFCkoF25bxGGmh2qXLaALdc='"
-#define PAGE_STYLE  "'sha256-86tnSTZqO1ssoPAvayrSQrnjH5WM8+rsnFiy2jP/7DI='"
+#define PAGE_SCRIPT "'sha256-erAvR4/osQI4zj6++GkjOOchb0seDstOKpEMpYxaVnU='"
+#define PAGE_STYLE  "'sha256-CqGqMSHesRUvVwmuXm/EwkhpxisXaSRm9byQga+C2jk='"
 
 #endif

@@ -11,12 +11,13 @@ struct preflight_target {
 	const char *name; /* "vm-mediakit", for messages */
 	enum spec_arch arch;
 	char glibc[GLIBC_TEXT_MAX];
+	bool own_word; /* the glibc is what the guest itself said, at some time */
 	char *libraries; /* see manifest_libraries(); NULL: it is not known which there are */
 };
 
 /* What is known of a guest: its processor, C library and libraries. `spec` and `guest` must outlive
- * it. `glibc` stays "" where the image had no manifest. 0, or the exit status after a line on
- * stderr. */
+ * it. `glibc` stays "" where the image had no manifest and the guest never said. 0, or the exit
+ * status after a line on stderr. */
 int preflight_target_read(const struct spec *spec, const struct guest_spec *guest,
 	struct preflight_target *ret);
 

@@ -13,10 +13,17 @@ struct progress {
 	usec_t began; /* BOOTTIME */
 	usec_t told_systemd;
 	usec_t told_line; /* when `last` was said */
-	bool painted;    /* a live line stands */
-	char last[1024]; /* the plain line said last, without its times */
-	char step[48];   /* and the step that it told: state, rung, press */
+	bool painted;     /* a live line stands */
+	char last[1024];  /* the plain line said last, without its times */
+	char step[48];    /* and the step that it told: state, rung, press */
 };
+
+/* Is this the command of a unit, which systemd listens to? It then has to say again and again that
+ * it goes on, news or not, every PROGRESS_TICK at the latest. */
+bool progress_in_unit(void);
+#define PROGRESS_TICK (USEC_PER_SEC / 2)
+/* Asks systemd for more time, with a sentence for `systemctl status`. */
+void progress_extend(const char *status);
 
 void progress_begin(struct progress *p);
 /* `g` NULL: the guest is gone. */

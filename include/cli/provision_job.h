@@ -33,6 +33,7 @@ struct provision {
 	struct reason reason;
 
 	struct import *import; /* of import-predecessor, or NULL */
+	const char *from;      /* what the disk is made of instead of the image, or NULL */
 
 	char *image_dir, *disk; /* paths */
 	int lock_fd;
@@ -65,6 +66,12 @@ static inline bool provision_is_remote(const struct provision *p)
 {
 	return !p->guest->image_path && p->guest->n_image_urls > 0;
 }
+
+/* Those of --from=: is it an image that fits, then the disk made of it. */
+int provision_find_from(struct provision *p);
+int provision_from(struct provision *p);
+/* Gives the finished file the disk's name; the disk that is there is kept under another. */
+int provision_put_disk(struct provision *p, const char *temporary);
 
 /* The stages, in the order of the table in provision.c. */
 int provision_find_disk(struct provision *p);
@@ -112,6 +119,7 @@ struct provision_options {
 	const char *verb;
 	const char *replace; /* the option's value, "" where it has none, NULL: not given */
 	bool check_update;
+	const char *from;
 	usec_t patience;
 	struct import *import; /* what comes before provisioning, or NULL */
 };

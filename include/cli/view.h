@@ -14,8 +14,8 @@
 #define VIEW_GUESTS_MAX   256u
 #define VIEW_SERVICES_MAX 32u /* of one guest */
 
-/* Field names follow the D-Bus properties (bus/guest.c, bus/service.c document them). Every text is
- * utf8_printable(), whatever the daemon sent; longer ones are cut. */
+/* Field names follow the D-Bus properties (units/com.pointsav.MediaKit1.xml documents them). Every
+ * text is utf8_printable(), whatever the daemon sent; longer ones are cut. */
 struct view_service {
 	char name[64];
 	char purpose[128], unit[96], probe[16], expect[16];
@@ -69,9 +69,14 @@ struct view_guest {
 	char exit_cause[24], exit_words[320];
 	char last_start[16], last_start_reason[320];
 	usec_t saved_at;
+	char snapshot_phase[16], snapshot_result[320];
+	usec_t snapshot_since, snapshot_tried, snapshot_at;
+	uint64_t snapshot_copied, snapshot_total;
+	bool snapshot_failed;
+	uint32_t snapshots;
 	usec_t exit_at;
 	char fs_word[16], fs_words[320];
-	char glibc[64], glibc_min[24];
+	char glibc[64], glibc_min[24], glibc_source[16];
 	uint16_t ssh_port;
 	char bind[48], egress[8];
 	bool agent, console, seen, wedged;

@@ -26,8 +26,8 @@ char *latency_text(char *buf, size_t size, usec_t latency);
 char *service_reason(char *buf, size_t size, const struct view_service *s);
 #define REASON_TEXT_MAX 512u
 
-/* What cloud-init counted in this boot: "degraded, 2 warnings: no key | old"; "" for nothing.
- * Returns buf. */
+/* What cloud-init counted in this boot: "degraded, 2 warnings: no key | old"; or that it was
+ * skipped, and why; "" for nothing. Returns buf. */
 char *cloudinit_words(char *buf, size_t size, const struct view_guest *g);
 
 /* Where a guest is on its way, on one line: "booting 34s: cloud-init, 34s of about 45s; 2 of 6

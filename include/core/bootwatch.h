@@ -4,7 +4,8 @@
  *
  * What is done about a boot that is past its deadline (policy/boottime) depends on what could be
  * lost. A kernel that has spoken and has not come to its first program has no writable disk: such a
- * boot is ended like a dead one, though never sooner than BOOT_SILENT_AFTER. Anything later is
+ * boot is ended like a dead one, though never sooner than BOOT_SILENT_AFTER. So is one that the
+ * serial line calls panicked, once its disk was left alone (policy/boot). Anything later is
  * *stuck*: that is said in the reason, as an event and in the journal, with the stage and the last
  * lines of the console, and nothing is cut off. With OnStuck=restart the guest is asked to power
  * off, by the agent and by the button, for as long as [Shutdown] Timeout=; if it does, that counts
@@ -15,6 +16,8 @@
 
 #include "model/cloudinit_status.h"
 #include "policy/boottime.h"
+
+#include <time.h>
 
 struct guest;
 struct state_record;
@@ -33,6 +36,7 @@ struct bootwatch {
 	unsigned most_up;   /* services that answered at one time in this boot */
 	unsigned cloudinit_steps, cloudinit_told;
 	usec_t looked_at;
+	struct timespec disk_mtime; /* as it was last seen; 0: it was not */
 	usec_t expected; /* from its beginning to its end; 0: unknown, or begun unseen */
 	usec_t deadline; /* as it was last reckoned; USEC_INFINITY: none */
 	bool stuck;

@@ -17,6 +17,7 @@
 #include "core/operation.h"
 #include "core/remedy.h"
 #include "core/saving.h"
+#include "core/snapshotting.h"
 #include "core/starving.h"
 #include "core/tally.h"
 #include "io/hv.h"
@@ -134,6 +135,7 @@ struct guest {
 	struct guest_diskpause diskpause;
 	struct guest_image image;
 	struct guest_saving saving;
+	struct guest_snapshotting snapshotting;
 
 	/* Timers; USEC_INFINITY when off. */
 	usec_t read_due, stats_due, retry_due, boot_due, ready_due, ladder_due, agent_due, save_due;
@@ -143,6 +145,9 @@ struct guest {
 	unsigned news; /* of enum guest_news */
 	int start_error;
 	char start_message[HV_ERROR_MAX];
+	/* The answer to a start was lost, with libvirt or behind a call that does not return: it
+	 * may run all the same. Until the next look. */
+	bool start_lost;
 
 	unsigned hv_in_flight;   /* requests the hypervisor has yet to answer */
 	unsigned stop_in_flight; /* of the ladder's gentle rungs: 1 << enum hv_verb */

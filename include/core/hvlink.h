@@ -14,6 +14,8 @@ int hvlink_start(struct guest *g, const char *xml, bool restore);
 /* 0, or -errno with `done` not to come. Whoever puts them counts guest->hv_in_flight down. */
 int hvlink_save(struct guest *g, hv_done_t done);
 int hvlink_agent(struct guest *g, const char *command, hv_done_t done);
+/* HV_DISK, or about a backup. */
+int hvlink_backup(struct guest *g, enum hv_verb verb, const char *text, hv_done_t done);
 /* HV_RESUME, HV_AGENT_SHUTDOWN, HV_ACPI, HV_QUIT or HV_SAVE_ABORT. Failure is no news: the ladder
  * asks again. 0,
  * or -errno where it could not even be asked. */

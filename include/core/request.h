@@ -10,6 +10,7 @@
 struct request {
 	enum operation_kind kind;
 	uint64_t kib;    /* OPERATION_BALLOON: the size; 0: automatic */
+	usec_t id;       /* OPERATION_DELETE_SNAPSHOT */
 	usec_t span;     /* OPERATION_BALLOON: how long it holds; 0: until taken back */
 	const char *who; /* asks, in words for the log and the events; NULL: unknown */
 	operation_done_t done;
@@ -28,6 +29,11 @@ int guest_request(struct guest *g, const struct request *request, usec_t now,
  * counts no more, and it is asked at once. 0; -ESRCH the guest does not run, with the reason in
  * `message`. */
 int service_restarted(struct service *s, const char *who, usec_t now,
+	char message[static REQUEST_MESSAGE_MAX]);
+
+/* Ends the snapshot that is being made. 0; -ESRCH: there is none to end, with words in
+ * `message`. */
+int guest_cancel_snapshot(struct guest *g, const char *who, usec_t now,
 	char message[static REQUEST_MESSAGE_MAX]);
 
 /* Clears the latch and the history of faults. */

@@ -10,7 +10,8 @@ struct guest;
 /* Of the guest's present configuration. */
 struct restart_policy restarting_policy(const struct guest *g);
 
-/* It is down and nothing is scheduled: schedules a start, gives the guest up, or leaves it down. */
+/* It is down, wanted up, and nothing is scheduled: schedules a start, gives the guest up, or leaves
+ * it down. */
 void restarting_decide(struct guest *g, usec_t now);
 
 /* It is down by its cause and stays so: says which key of the configuration has it so. */

@@ -15,6 +15,7 @@ struct guest;
 struct guest_saving {
 	/* A save is under way: HV_SAVE is out, then its ticket is being written. */
 	bool in_flight, keeping;
+	bool asked; /* by us, or by a daemon before us, of the guest that is in GUEST_SAVING */
 	bool over; /* QEMU is gone, the ticket written or not: take it up */
 	bool kept; /* it is */
 	usec_t began, abort_due;
@@ -26,6 +27,11 @@ struct guest_saving {
 	bool take_waits;
 	bool refused;            /* the hypervisor would not restore it: the next attempt boots */
 	struct save_news ticket; /* as it was taken; error -ENOENT: none */
+	/* Looks and writes for a start that are out. While there are any the guest's lock is kept,
+	 * though nothing runs: a ticket that is put back is written for the files as they are
+	 * then. */
+	unsigned at_disk;
+	bool unlock; /* then it is to be given up */
 
 	/* Of the present run: what it was started with. "" and 0: not known, and then it cannot be
 	 * saved. */

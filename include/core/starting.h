@@ -23,6 +23,6 @@ bool starting_resumable(const struct guest *g);
 void starting_may_be_cut_short(struct guest *g);
 /* The lock that keeps provisioning away while QEMU may run; best effort where it was adopted. */
 void starting_hold_lock(struct guest *g);
-void starting_release_lock(struct guest *g);
+void starting_release_lock(struct guest *g); /* at once, or when its ticket is back in its place */
 
 #endif

@@ -9,6 +9,8 @@
 void stopping_begin(struct guest *g, usec_t now);
 /* Straight to the end of QEMU. */
 void stopping_force(struct guest *g, usec_t now);
+/* What it was to end is gone, or is another run by now. */
+void stopping_over(struct guest *g);
 /* When g->ladder_due is reached. */
 void stopping_climb(struct guest *g, usec_t now);
 /* The agent said no, or did not answer. */

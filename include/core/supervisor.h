@@ -34,6 +34,7 @@ struct supervisor_config {
 	struct store *store;     /* borrowed */
 	struct bases *bases;     /* borrowed; NULL: nothing is known of what disks stand on */
 	struct saves *saves;     /* borrowed; NULL: no guest is saved */
+	struct snapshots *snapshots; /* borrowed; NULL: no disk is copied */
 	bool (*kvm_works)(void); /* is KVM seen to work here? called at most once */
 	/* Is the port free to be bound? 0, or -EADDRINUSE with the owner's words ("pid 123
 	 * (nginx)", "" unknown). */
@@ -72,6 +73,7 @@ struct supervisor {
 	bool kvm_known, kvm;
 	usec_t pressure_at; /* when pressure_usec was read; 0: never */
 	uint64_t pressure_usec;
+	usec_t end_by; /* the daemon is ending, and does at the latest then; USEC_INFINITY: not */
 	bool dirty;
 };
 
@@ -83,6 +85,14 @@ void supervisor_observe(struct supervisor *s, const struct supervisor_observer *
 /* Does all that is due, and returns when to be called next. Also to be called after anything else
  * happened. */
 usec_t supervisor_run(struct supervisor *s, usec_t now);
+
+/* An orderly end begins: what would be left behind for nobody to end is ended, of a copy of a disk
+ * above all the freeze, and no other is begun. supervisor_run() goes on until
+ * supervisor_may_end(), after SUPERVISOR_ENDING_MAX at the latest. */
+#define SUPERVISOR_ENDING_MAX (3 * USEC_PER_SEC)
+void supervisor_end(struct supervisor *s, usec_t now);
+bool supervisor_is_ending(const struct supervisor *s);
+bool supervisor_may_end(const struct supervisor *s, usec_t now);
 
 struct guest *supervisor_find(struct supervisor *s, const char *name);
 

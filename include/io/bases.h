@@ -11,11 +11,14 @@
 
 #include <stdbool.h>
 
+#define BASES_DISK_TEXT 64u
+
 struct base_news {
 	int error;   /* 0: the base is what it was, as far as anybody knows; -EBADMSG: it is not;
 			-ETIMEDOUT: the disk does not answer; -errno */
 	bool hashed; /* it was read whole */
 	char glibc[GLIBC_TEXT_MAX]; /* "" unknown */
+	char disk[BASES_DISK_TEXT]; /* which one it is: another disk has other words here */
 	struct reason reason;       /* of an error; printable where paths are */
 };
 

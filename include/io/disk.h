@@ -55,6 +55,10 @@ int disk_inspect(const char *path, bool bootable, const struct tick *tick, struc
 int disk_check(
 	const char *path, enum disk_format format, const struct tick *tick, struct reason *reason);
 
+/* Makes an empty qcow2 that holds a disk of so many bytes. Mode 0600. */
+int disk_create(
+	const char *path, uint64_t bytes, const struct tick *tick, struct reason *reason);
+
 /* Makes a qcow2 at `path` over `base`, a name in the same directory, and syncs it. Mode 0600. */
 int disk_create_overlay(const char *path, const char *base, enum disk_format base_format,
 	uint64_t size_kib, const struct tick *tick, struct reason *reason);

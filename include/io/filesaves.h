@@ -12,9 +12,11 @@
 /* 0 or -errno. The pool must outlive it. */
 int filesaves_new(struct worker_pool *pool, const char *state_dir, struct saves **ret);
 
-/* What the worker does; both may block. */
+/* What the worker does; all may block. */
 void ticket_keep(const char *state_dir, const char *guest, const struct save_made *made,
 	struct save_news *ret);
 void ticket_take(const char *state_dir, const char *guest, struct save_news *ret);
+/* One that nobody believes in: gone, where it can be. */
+void ticket_drop(const char *state_dir, const char *guest);
 
 #endif

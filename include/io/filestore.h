@@ -30,4 +30,7 @@
  * waits, and is tried again with the next save() or console() of any guest. */
 int filestore_new(struct worker_pool *pool, const char *state_dir, struct store **ret);
 
+/* Nothing is on its way to the disk: all is written, or waits because it failed. */
+bool filestore_idle(const struct store *store);
+
 #endif

@@ -58,6 +58,7 @@ struct hv_facts {
 	enum hv_domain_state state;
 	enum hv_reason reason;
 	int64_t pid;          /* QEMU's, where the driver's pid file can be read; otherwise 0 */
+	usec_t pid_realtime;  /* CLOCK_REALTIME of when QEMU wrote that file; 0 where pid is */
 	bool managed_save;    /* a saved image would be restored by a start */
 	bool tcg;             /* of the running domain */
 	bool agent_connected; /* of the guest-agent channel */

@@ -17,6 +17,10 @@
  *                                     user as it does the disk, and leaves it there
  *       vmlinuz, initrd         0644  copies for direct kernel boot
  *       lock                          held while the guest is provisioned and while it is started
+ *       snapshots/              0711  copies of the disk (io/snapshots); TIME is 20261129T075501Z
+ *           TIME.part           0600  one that is being made; libvirt lends it to QEMU's user
+ *           TIME.qcow2          0600  one that is whole and stands alone
+ *           TIME.json           0600  of what, when and how it was made
  *   STATE/private/GUEST/        0700  what only we open
  *       ssh_key, ssh_key.pub    0600  made once where the configuration gives no key
  *       host_key, host_key.pub  0600  the guest's own SSH key, handed over in the seed
@@ -54,6 +58,7 @@ enum layout_file {
 	LAYOUT_KERNEL,
 	LAYOUT_INITRD,
 	LAYOUT_GUEST_LOCK,
+	LAYOUT_SNAPSHOTS,
 	LAYOUT_PRIVATE_DIR,
 	LAYOUT_SSH_KEY,
 	LAYOUT_SSH_KEY_PUB,
@@ -109,6 +114,13 @@ static inline char *layout_state_lock(const char *state_dir)
 {
 	return layout_path(state_dir, NULL, LAYOUT_STATE_LOCK);
 }
+
+/* One of the files of a copy called so, in the guest's snapshots/; as layout_path(). */
+#define LAYOUT_SNAPSHOT_PART   ".part"
+#define LAYOUT_SNAPSHOT_IMAGE  ".qcow2"
+#define LAYOUT_SNAPSHOT_RECORD ".json"
+char *layout_snapshot(
+	const char *state_dir, const char *guest, const char *name, const char *suffix);
 
 /* "base-<first digits of the image's SHA-256>.<format>", in the guest's image directory. -EINVAL
  * where one of the two cannot be. */

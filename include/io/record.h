@@ -40,6 +40,13 @@ int record_read(const char *path, struct record *ret);
  * -errno. */
 int record_write(const char *path, const struct record *record, usec_t now_realtime_usec);
 
+/* Which disk a guest has: the same words for as long as it is the same file on the same base. Its
+ * inode alone may be the next disk's once it was deleted; without a record, or a disk, what is
+ * known is in it. */
+#define RECORD_DISK_TEXT 64u
+void record_disk(
+	const struct record *record, const char *disk_path, char ret[static RECORD_DISK_TEXT]);
+
 /* "2026-11-23T19:09:02Z"; with `compact` "20261123T190902Z", which can stand in a file's name. */
 #define RECORD_TIME_TEXT 24u
 void record_time(usec_t realtime, bool compact, char ret[static RECORD_TIME_TEXT]);

@@ -14,6 +14,10 @@ char *agent_exec_text(const char *const argv[]);
 /* {"execute":"guest-exec-status",…} */
 char *agent_status_text(long pid);
 
+/* The whole commands. The answer to either is how many file systems it took: 0, or -EBADMSG. */
+extern const char agent_freeze_text[], agent_thaw_text[];
+int agent_parse_count(const char *json, int64_t *ret);
+
 /* {"execute":"guest-get-time"} and {"execute":"guest-set-time",…} with nanoseconds since
  * 1970. As above. */
 char *agent_get_time_text(void);

@@ -12,6 +12,10 @@
  * then " instance <instance-id>, up <seconds> seconds". A line of the guest is a hint, never a
  * proof. */
 #define CLOUDINIT_FINISHED_MARK "mediakit: cloud-init finished,"
+/* What it prints instead at a boot at which cloud-init was not run, because all was done (the
+ * template of user-data says how that is known): this, then " instance <instance-id> is complete
+ * since <time>". */
+#define CLOUDINIT_SKIPPED_MARK "mediakit: cloud-init skipped,"
 
 #define CLOUDINIT_TEXT_MAX (1024u * 1024u) /* bytes of a template or of a rendered text */
 #define CLOUDINIT_VENDOR_DATA_MAX                                                                  \

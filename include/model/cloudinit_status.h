@@ -17,6 +17,7 @@ enum cloudinit_state {
 	CLOUDINIT_DEGRADED, /* done, with recoverable errors: `cloud-init status` exits with 2 */
 	CLOUDINIT_ERROR,    /* done, with errors; it exits with 1 */
 	CLOUDINIT_DISABLED, /* there is nothing to wait for */
+	CLOUDINIT_SKIPPED,  /* likewise, because all it does was done before; the quote says when */
 	CLOUDINIT_STATE_NUM,
 };
 NAME_TABLE_DECLARE(cloudinit_state, enum cloudinit_state);

@@ -21,6 +21,7 @@ enum event_kind {
 	EVENT_SERVICE,    /* a service's state changed */
 	EVENT_REMEDY,     /* a unit in the guest, or the guest, was restarted to heal it */
 	EVENT_BALLOON,    /* the balloon's target changed */
+	EVENT_SNAPSHOT,   /* a copy of its disk was begun, ended or went wrong */
 	EVENT_DISK,       /* QEMU could not read or write its disk, or can again */
 	EVENT_REQUEST,    /* an operator asked for something */
 	EVENT_HYPERVISOR, /* libvirt went or came back, or a queue is wedged */

@@ -21,4 +21,11 @@ int glibc_compare(const struct glibc_version *a, const struct glibc_version *b);
 /* Is it known to be under `least`? False where one of the two says no version ("", "none"). */
 bool glibc_is_under(const char *is, const char *least);
 
+/* Run in a guest, it says "glibc 2.39": a program of libc-bin, which every image has. */
+extern const char *const glibc_command[];
+
+/* The version out of that answer, which is the guest's word and may be anything. 0; -EBADMSG: it is
+ * not one line of that form. */
+int glibc_from_answer(const char *output, char ret[static GLIBC_TEXT_MAX]);
+
 #endif

@@ -5,6 +5,7 @@
 #define MEDIAKIT_MODEL_JSONTEXT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* NUL-terminated, the caller's to free; NULL with no memory or without a root. `flags` are those of
@@ -16,5 +17,9 @@ char *json_text(const json_t *root, size_t flags);
 /* `flags` are those of json_loadb(), which this stands for. 0 and *ret, a reference of the
  * caller's; -EBADMSG: no JSON; -ENOMEM. */
 int json_read(const char *text, size_t len, size_t flags, json_t **ret);
+
+/* The text at `key` into to[size], NUL and all. False, and nothing written: there is none, it is no
+ * text, or it is longer. */
+bool json_take_text(const json_t *root, const char *key, char *to, size_t size);
 
 #endif

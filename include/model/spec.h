@@ -19,6 +19,7 @@
 #define SPEC_KEYS_MAX          16u /* authorized keys of one guest */
 #define SPEC_PACKAGES_MAX      64u
 #define SPEC_URLS_MAX          8u    /* mirrors of one image */
+#define SPEC_SNAPSHOTS_MAX     32u   /* kept of one guest */
 #define SPEC_URL_BYTES         2047u /* of one of them */
 #define SPEC_RESTART_LIMIT_MAX 15u   /* one less than policy/restart remembers */
 #define SPEC_UUID_TEXT         37u
@@ -64,6 +65,11 @@ NAME_TABLE_DECLARE(restart, enum spec_restart); /* stay restart */
 /* What is done about a boot that stands still once its disk may be written to. */
 enum spec_on_stuck { ON_STUCK_SHOW, ON_STUCK_RESTART, ON_STUCK_NUM };
 NAME_TABLE_DECLARE(on_stuck, enum spec_on_stuck); /* show restart */
+
+/* Whether cloud-init runs at boots at which it was already done with this seed. */
+enum spec_every_boot { EVERY_BOOT_AUTO, EVERY_BOOT_YES, EVERY_BOOT_NO, EVERY_BOOT_NUM };
+NAME_TABLE_DECLARE(every_boot, enum spec_every_boot); /* auto yes no */
+
 enum spec_on_host { ON_HOST_SHUTDOWN, ON_HOST_SAVE, ON_HOST_NUM };
 NAME_TABLE_DECLARE(on_host, enum spec_on_host); /* shutdown save */
 
@@ -127,6 +133,7 @@ struct guest_spec {
 	char *packages[SPEC_PACKAGES_MAX];
 	unsigned n_packages;
 	char *vendor_data; /* file put into the seed as vendor-data, or NULL */
+	enum spec_every_boot every_boot;
 
 	/* [Memory] */
 	uint64_t memory_min_kib; /* default a quarter of memory_kib, at least 512 MiB, at most all
@@ -155,6 +162,10 @@ struct guest_spec {
 	unsigned boot_factor;
 	usec_t boot_least;
 	enum spec_on_stuck on_stuck;
+
+	/* [Backup] */
+	unsigned backup_keep;  /* snapshots; the oldest go */
+	usec_t backup_timeout; /* for the copying of one */
 
 	struct service_spec services[SPEC_SERVICES_MAX];
 	unsigned n_services;

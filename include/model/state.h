@@ -5,6 +5,7 @@
 #define MEDIAKIT_MODEL_STATE_H
 
 #include "base/time.h"
+#include "model/glibc.h"
 #include "model/spec.h"
 
 #define STATE_VERSION 1
@@ -63,7 +64,14 @@ struct state_record {
 	uint64_t qemu_version;
 	char start_kind[STATE_WORD], start_words[STATE_REASON];
 	usec_t saved_realtime;
-	bool clock_wrong;
+	bool save_asked, clock_wrong;
+	char glibc[GLIBC_TEXT_MAX]; /* by the guest's own word; "" unknown */
+	char glibc_disk[64];        /* which disk it ran on (io/record) */
+	/* How the last attempt at a snapshot went. */
+	usec_t snapshot_tried_realtime;
+	bool snapshot_failed;
+	char snapshot_result[STATE_REASON];
+	bool thaw_owed; /* its file systems may be frozen */
 	struct state_service services[SPEC_SERVICES_MAX];
 	unsigned n_services;
 };

@@ -6,10 +6,12 @@
  * write "Kernel panic" there at any time and have the host cut the power under a write-once ledger.
  * So words lead to a hard stop only while nothing can be lost, that is before the root file system
  * is writable in this boot, and only when no new stage came for BOOT_DEAD_AFTER. Once a sign of a
- * writable root was seen, it stays seen for that boot, and everything later is a hint for the
- * screen. Signs err to the safe side: any word of the guest's init counts. Rejected: trusting
- * pvpanic alone (an Oops in the idle task never reaches it), and a plain time-out (a starved TCG
- * boot may take minutes and be well).
+ * writable root was seen, it stays seen for that boot. Signs err to the safe side: any word of the
+ * guest's init counts. From then on words alone are a hint for the screen, and it takes the host's
+ * own eyes as well: a boot that said them, in which nothing answered yet, and whose disk was not
+ * written to for BOOT_HALTED_AFTER, has nothing left to lose, whoever wrote the words. Rejected:
+ * trusting pvpanic alone (an Oops in the idle task never reaches it, and its driver comes late in a
+ * boot), and a plain time-out (a starved TCG boot may take minutes and be well).
  *
  * Movement is seen here too, for the deadlines of policy/boottime, and in two grades. A *step* is
  * something of which a boot has only so many: a new stage, the agent connecting, one service more
@@ -33,7 +35,7 @@ enum boot_stage {
 	BOOT_INIT,     /* the first program of the root file system or of the initrd */
 	BOOT_CLOUD_INIT,
 	BOOT_SERVICES, /* a login prompt, or the default target */
-	BOOT_DONE,     /* cloud-init finished */
+	BOOT_DONE,     /* cloud-init finished, or was skipped */
 	BOOT_STAGE_NUM,
 };
 NAME_TABLE_DECLARE(boot_stage, enum boot_stage);
@@ -43,6 +45,10 @@ NAME_TABLE_DECLARE(boot_stage, enum boot_stage);
 /* A serial line silent for this long before the root is writable: firmware without a disk, a kernel
  * that hangs. Six times the longest silence measured in a good TCG boot on two loaded cores. */
 #define BOOT_SILENT_AFTER (180 * USEC_PER_SEC)
+/* A disk that was not written to for this long, and nothing new said: a running kernel writes back
+ * after 30 s (vm.dirty_expire_centisecs) and commits its journal every 5 s; systemd's waits for a
+ * device or a unit end after 90 s, and are told. */
+#define BOOT_HALTED_AFTER (120 * USEC_PER_SEC)
 #define BOOT_LINE_MAX     256u /* longer lines are judged by their beginning */
 #define BOOT_HINT_MAX     128u
 /* A good boot of the stand-in says 400 lines, an Ubuntu cloud image about 900; two different lines
@@ -53,13 +59,14 @@ struct boot {
 	enum boot_stage stage;
 	usec_t began, stage_since, heard_at;
 	usec_t moved_at, stepped_at;
+	usec_t lived_at; /* boot_lives(); 0: nobody looks */
 	unsigned steps;              /* so far */
 	usec_t took[BOOT_STAGE_NUM]; /* of each stage that was left; 0: not left, or passed over */
 	bool spoke;                  /* there is somebody on the serial line */
 	bool unseen;              /* it began before anybody watched: the first stage may be any */
 	bool root_writable;       /* may be: a sign of it was seen in this boot */
 	bool panicked;            /* words of a kernel panic or Oops were seen */
-	bool finished_mark;       /* cloud-init's last words were seen */
+	bool finished_mark;       /* cloud-init's last words were seen, or that it is skipped */
 	char hint[BOOT_HINT_MAX]; /* the line that says so, printable; "" without */
 	char line[BOOT_LINE_MAX]; /* being collected */
 	size_t line_len;
@@ -77,6 +84,9 @@ bool boot_finish(struct boot *b, usec_t now);
 /* Progress that the serial line does not show. Only for what can happen a bounded number of times
  * in a boot. */
 void boot_step(struct boot *b, usec_t now);
+/* A sign of life that only the host sees, or that it can't tell: the disk was written to, the guest
+ * was starved. Until the first, a boot whose root may be writable is never dead. */
+void boot_lives(struct boot *b, usec_t now);
 /* The host slept or the guest was paused for so long: time that no boot can use. */
 void boot_slept(struct boot *b, usec_t span);
 /* Is this boot dead? If not, *ret_look_again is when to ask next (USEC_INFINITY: never again).

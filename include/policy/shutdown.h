@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ladder of a shutdown: a table of rungs, climbed by time and by what can be seen.
  *
- * Theory of operation: three spans follow one another. In the first the guest is asked: one that
- * is paused is resumed, because it can hear nothing; an agent that is connected is asked once and
- * gets a time of its own; then the power button is pressed every few seconds, because a press
- * before logind runs is lost. In the second span QEMU is asked to quit: the guest loses what it had
- * not written, but QEMU's block layer is flushed. In the third it is killed, again and again until
- * its end is seen. The spans are known when the ladder begins, so its end is: who waits can be told
- * when (shutdown_end). Rejected: one destroy that does both ends, as libvirt offers it, since
- * nobody would know which of the two it was. */
+ * Theory of operation: three spans follow one another. In the first the guest is asked: one that is
+ * paused is resumed, because it can hear nothing; an agent that is connected is asked once and gets
+ * a time of its own; then the power button is pressed every few seconds, because a press before
+ * logind runs is lost. In the second span QEMU is asked to quit: the guest loses what it had not
+ * written, but QEMU's block layer is flushed. In the third it is killed, again and again until its
+ * end is seen. The spans are known when the ladder begins, so its end is: who waits can be told
+ * when (shutdown_end). Time in which nobody could be asked, because the host slept or libvirt is
+ * away, is no time that the guest had, and puts the end off: else a guest would lose its power
+ * without ever having been asked. Rejected: one destroy that does both ends, as libvirt offers it,
+ * since nobody would know which of the two it was. */
 #ifndef MEDIAKIT_POLICY_SHUTDOWN_H
 #define MEDIAKIT_POLICY_SHUTDOWN_H
 
@@ -21,6 +23,8 @@
 #define SHUTDOWN_PRESS_EVERY (5 * USEC_PER_SEC)
 /* A resume is a moment's work: then it is seen whether the guest runs. */
 #define SHUTDOWN_RESUME_EVERY USEC_PER_SEC
+/* While libvirt is away it is looked whether it is back this often. */
+#define SHUTDOWN_AWAY_EVERY USEC_PER_SEC
 /* A destroy that did not end QEMU is repeated after this long. */
 #define SHUTDOWN_DESTROY_EVERY (30 * USEC_PER_SEC)
 /* What the last rung takes as a rule: libvirt sends SIGTERM, waits 10 s, sends SIGKILL
@@ -52,6 +56,7 @@ struct shutdown_sight {
 	/* A call to QEMU's monitor did not come back: what hangs hears no SIGTERM, and while
 	 * libvirt waits for that it has the domain locked. */
 	bool qemu_hangs;
+	bool away; /* there is nobody to ask: libvirt is */
 };
 
 struct shutdown {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One guest's serial line: a libvirt stream read by the event thread into a bounded ring. */
+/* One guest's serial line: a libvirt stream read by the event thread into a bounded ring.
+ *
+ * At its other end is a pty, and Linux drops what nobody read from one by the time QEMU closes it:
+ * of a guest that ends in the same moment as it speaks, the last line may be missing. */
 #ifndef MEDIAKIT_VIRT_CONSOLE_H
 #define MEDIAKIT_VIRT_CONSOLE_H
 

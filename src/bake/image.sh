@@ -127,9 +127,11 @@ find_sources() {
 	trixie)
 		COMPONENTS=main
 		MIRROR=${MIRROR:-$(of_apt debian)}
-		MIRROR=${MIRROR:-http://deb.debian.org/debian}
 		SECURITY=${SECURITY:-$(of_apt debian-security)}
-		SECURITY=${SECURITY:-http://deb.debian.org/debian-security}
+		if [ -n "$MIRROR" ]; then
+			MIRROR=${MIRROR%/}
+			SECURITY=${SECURITY:-$MIRROR-security}
+		fi
 		KEYRING=${KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 		;;
 	noble)
@@ -151,6 +153,7 @@ find_sources() {
 
 # What the archive has now, with its updates. SECURITY=none: without those for security.
 sources() {
+	[ -n "$MIRROR" ] || return 0
 	by="[signed-by=$KEYRING]"
 	echo "deb $by $MIRROR $SUITE $COMPONENTS"
 	echo "deb $by $MIRROR $SUITE-updates $COMPONENTS"
@@ -160,7 +163,7 @@ sources() {
 make_root() {
 	find_sources
 	sources >"$tmp/sources"
-	say "installing $SUITE from $MIRROR"
+	say "installing $SUITE from ${MIRROR:-where mmdebstrap finds it}"
 	# Phased updates are drawn by lot, by the machine's identity.
 	set -- --mode=root --variant=minbase --format=directory \
 		--include="$(echo $PACKAGES | tr ' ' ',')" \
@@ -178,8 +181,14 @@ make_root() {
 '
 	set -- "$@" $(proxy)
 	IFS=$oldifs
+	# Without a mirror it takes the one it knows of, with the updates and those for security.
 	# INITRD=No: the kernel's hook would spend 15 s on an initramfs that ours replaces.
-	INITRD=No setsid mmdebstrap "$@" "$SUITE" "$tmp/root" - <"$tmp/sources" >"$tmp/log" 2>&1 &
+	if [ -n "$MIRROR" ]; then
+		set -- "$@" "$SUITE" "$tmp/root" -
+	else
+		set -- "$@" --keyring="$KEYRING" "$SUITE" "$tmp/root"
+	fi
+	INITRD=No setsid mmdebstrap "$@" <"$tmp/sources" >"$tmp/log" 2>&1 &
 	child=$!
 	wait "$child" || {
 		grep -E '^(E|W):' "$tmp/log" | tail -n 10 >&2
@@ -190,17 +199,20 @@ make_root() {
 	dpkg-query --admindir="$tmp/root/var/lib/dpkg" -W -f '${Package} ${Version}\n' >"$tmp/packages"
 }
 
+# Where the archive is, by the word of the distribution's own cloud-init: the first of its failsafe addresses. Over http, for
+# which the guest needs no certificates; what comes is signed. $1: primary or security.
+failsafe() {
+	sed -n "/failsafe:/,\$ s/^ *$1: *https\{0,1\}:/http:/p" "$tmp/root/etc/cloud/cloud.cfg" | head -n 1
+}
+
 # The archive's public address: neither the mirror the packages came from nor a key's path on this machine has a
 # place in the image.
 write_sources() {
 	rm -f "$tmp/root/etc/apt/sources.list" "$tmp"/root/etc/apt/sources.list.d/*
-	if [ "$SUITE" = noble ]; then
-		archive=http://archive.ubuntu.com/ubuntu security=http://security.ubuntu.com/ubuntu
-		key=/usr/share/keyrings/ubuntu-archive-keyring.gpg
-	else
-		archive=http://deb.debian.org/debian security=http://deb.debian.org/debian-security
-		key=/usr/share/keyrings/debian-archive-keyring.gpg
-	fi
+	key=/usr/share/keyrings/debian-archive-keyring.gpg
+	[ "$SUITE" != noble ] || key=/usr/share/keyrings/ubuntu-archive-keyring.gpg
+	archive=$(failsafe primary) security=$(failsafe security)
+	[ -n "$archive" ] && [ -n "$security" ] || die "the cloud-init of $SUITE does not say where its archive is"
 	for part in "$archive/ $SUITE $SUITE-updates" "$security/ $SUITE-security"; do
 		printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: %s\nSigned-By: %s\n\n' \
 			"${part%% *}" "${part#* }" "$COMPONENTS" "$key"

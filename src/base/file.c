@@ -71,6 +71,11 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_len)
 	return read_with_flags(path, 0, max, ret, ret_len);
 }
 
+const char *file_read_error(int error)
+{
+	return abs(error) == EINVAL ? "it is no regular file" : strerror(abs(error));
+}
+
 int file_read_nofollow(const char *path, size_t max, char **ret, size_t *ret_len)
 {
 	return read_with_flags(path, O_NOFOLLOW, max, ret, ret_len);

@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define UID_OVERFLOW ((uid_t)65534)
+
 struct call {
 	sd_bus_message *message;
 	sd_bus_slot *watch;  /* of the going of a caller on a private socket */
@@ -50,8 +52,8 @@ int bus_error_set(sd_bus_error *error, int number, const char *message)
 }
 
 /* On the system bus the message names its sender; on a private socket the kernel named it when it
- * connected. */
-static void caller_find(const struct bus *b, sd_bus_message *m, uid_t *uid, pid_t *pid)
+ * connected, which is told by true. */
+static bool caller_find(const struct bus *b, sd_bus_message *m, uid_t *uid, pid_t *pid)
 {
 	const sd_bus *connection = sd_bus_message_get_bus(m);
 	sd_bus_creds *creds = NULL;
@@ -60,13 +62,14 @@ static void caller_find(const struct bus *b, sd_bus_message *m, uid_t *uid, pid_
 		if (p->connection == connection && p->door != BUS_DOOR_SYSTEM) {
 			*uid = p->uid;
 			*pid = p->pid;
-			return;
+			return true;
 		}
 	if (sd_bus_query_sender_creds(m, SD_BUS_CREDS_EUID | SD_BUS_CREDS_PID, &creds) >= 0) {
 		(void)sd_bus_creds_get_euid(creds, uid);
 		(void)sd_bus_creds_get_pid(creds, pid);
 	}
 	sd_bus_creds_unref(creds);
+	return false;
 }
 
 char *caller_words(const struct bus *b, sd_bus_message *m, char *buf, size_t size)
@@ -74,8 +77,10 @@ char *caller_words(const struct bus *b, sd_bus_message *m, char *buf, size_t siz
 	uid_t uid = (uid_t)-1;
 	pid_t pid = 0;
 
-	caller_find(b, m, &uid, &pid);
-	if (uid == (uid_t)-1)
+	/* The kernel's word for a user whom our user namespace (PrivateUsers=) does not have. */
+	if (caller_find(b, m, &uid, &pid) && uid == UID_OVERFLOW)
+		(void)snprintf(buf, size, "a user of group %s, pid %d", BUS_CONTROL_GROUP, pid);
+	else if (uid == (uid_t)-1)
 		(void)snprintf(buf, size, "somebody unknown");
 	else
 		(void)snprintf(buf, size, "uid %u, pid %d", uid, pid);
@@ -176,6 +181,7 @@ int call_begin(sd_bus_message *m, const struct bus_target *t, enum operation_kin
 		return -ENOMEM;
 	const struct request request = { .kind = kind,
 		.kib = kib,
+		.id = kib,
 		.span = span,
 		.who = caller_words(t->server, m, who, sizeof(who)),
 		.done = on_done,

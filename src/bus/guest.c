@@ -1,86 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A guest's object, com.pointsav.MediaKit1.Guest at …/guest/<name>.
- *
- * Times ("t") are microseconds of CLOCK_REALTIME, 0 where there is none; sizes are KiB. Texts are
- * printable.
- *
- * Name, UUID, Hostname, User, Arch s; CPUs u; MemoryConfigured t     as configured
- * State s              absent stopped starting booting running ready stopping saving paused crashed
- *                      failed
- * StateSince t, Reason s (why it is in this state, or what it waits for)
- * Want s               up or down: what was asked for
- * Healthy b, HealthySince t (of the present value)
- * Accelerator s        "tcg", "kvm"; "" while nothing runs
- * StartedAt t          of the present run
- * BootStage s          firmware kernel init cloud-init services done; "" while nothing runs
- * BootStageSince t, BootHint s (the line of the serial console that gives cause for worry)
- * BootBegan t, BootExpected t   what this boot is expected to take from then on, a span; 0 unknown
- * BootDeadline t       when it counts as stuck unless it moves; 0: no boot is under way
- * BootStuck b          it stands still; Reason says where
- * CloudInitStatus s    unknown running done degraded error disabled, as it says itself
- * CloudInitStage s     that runs now; ""
- * CloudInitErrors u, CloudInitWarnings u   that it counted in this boot
- * CloudInitQuote s     the first of them, its words
- * Boots u              attempts since the last success
- * RetryAt t            when a crashed guest is started again
- * Faults u, FaultLimit u   inside the window of [Restart]
- * LadderRung s (none resume agent ACPI quit forced), LadderPresses u,
- * LadderSince t, LadderUntil t   of a shutdown under way; Until: when it has ended at the latest
- * LadderLine s         where the guest says it is with it: "Stopping nginx.service"
- * MemoryActual t       the balloon
- * MemoryMaximum t
- * MemoryUsable t       what the guest could still use, its own word
- * MemoryAvailable t    what the guest takes for its size, its own word
- * MemoryRSS t          what QEMU holds; all five UINT64_MAX where unknown
- * MemoryTarget t       an operator's balloon target, 0 for automatic; StatsAt t (of these numbers)
- * BalloonMode s        auto, manual (by configuration) or override (an operator's size is in force)
- * BalloonUntil t       when that size ends; 0: when it is taken back
- * BalloonAction s, BalloonReason s   the pool's last decision: hold, grow or shrink, and why; both
- *                      "" before the first
- * BalloonTarget t, BalloonFloor t    of that decision; 0 before the first
- * BalloonOnTrial b     memory it gave is on trial; BalloonAsideUntil t (it does not follow; 0: it
- * does) BalloonGrows u, BalloonShrinks u, BalloonReturns u   orders since the daemon began;
- * returns: grows that gave loans back CPUWeight u, CPUQuota u (percent of one CPU)   as configured;
- * 0: not set CPUTune s            none, pending, applied, no-effect or failed; CPUTuneReason s
- * (libvirt's words) Pid x                QEMU's, 0 unknown LastExitCause s, LastExitWords s,
- * LastExitAt t   how the last run ended; cause "none": it has not FileSystem s (unknown clean
- * recovered errors), FileSystemWords s   what the guest says it found at this boot: its own word
- * Glibc s, GlibcMin s  the C library in its image, as the manifest had it at `provision`
- *                      ("" unknown), and what [Image] asks for: a start with less is refused
- * LastStart s          unknown, cold (it booted) or warm (it went on where it was saved): of the
- *                      present run, or the last
- * LastStartReason s    why a save was not used; "" where nothing is to be told
- * SavedAt t            when the save was made that the next start may go on from; 0: there is none
- * SSHPort q (0: none)
- * Bind s, Egress s (none, all)
- * AgentConnected b, ConsoleOpen b
- * Starved b, StarvedReason s, StarvedSince t   the host does not give it its CPU: questions missed
- *                      meanwhile prove nothing
- * Seen b, SeenAge t    did the hypervisor tell of it since the daemon began, and how long ago (no
- *                      change signal)
- * Wedged b             a call into the hypervisor about it does not return (no change signal)
- *
- * Start() Stop() Restart() Kill() -> s message    answered when it is done
- * Save() -> s message             likewise: its memory is saved, or it is stopped where that fails
- * HostShutdown() -> s message     likewise: Save() or Stop(), as OnHostShutdown= says
- * SetBalloon(t kib; 0 automatic) -> s message      likewise
- * SetBalloonFor(t kib, t span) -> s message        the same, until the span is over (0: for ever)
- * DryRunBalloon() -> (ssttttt)    what the pool would decide by itself; bus/memory.h
- * ResetFailed()
- * OpenConsole(u tail) -> h    a stream socket: the last `tail` bytes of the serial line, then the
- *                             line, both ways
- * ConsoleTail() -> ay         the last 64 KiB
- * ListEvents(t after, t since, u max) -> a(tttusssss)   as the Manager's; the guest's and the
- *                             daemon's own
- * History() -> ttauauaua(sauay)   the last hour, in half minutes; bus/tally.h says what it holds
- * Why(s topic) -> a(ttussss)  the last 16 decisions about health, memory, restart or shutdown, or
- *                             ("") about all, newest first in each. bus/story.h says what they hold
- */
+ * units/com.pointsav.MediaKit1.xml says what each member means, and a test holds the two against
+ * each other. Texts are printable. */
 #include "base/log.h"
 #include "bus/call.h"
 #include "bus/memory.h"
 #include "bus/object.h"
 #include "bus/relay.h"
+#include "bus/snapshots.h"
 #include "bus/story.h"
 #include "bus/tally.h"
 
@@ -177,11 +104,25 @@ GETTER_TEXT(exit_words, t->guest->last_exit.words)
 GETTER_U64(exit_at, t->guest->last_exit.at_realtime)
 GETTER_TEXT(fs_word, fs_word_to_string(t->guest->hearing.fs.word))
 GETTER_TEXT(fs_words, t->guest->hearing.fs_words)
-GETTER_TEXT(glibc, t->guest->image.glibc)
+GETTER_TEXT(glibc, image_glibc(&t->guest->image))
+GETTER_TEXT(glibc_source, image_glibc_source(&t->guest->image))
 GETTER_TEXT(glibc_min, t->guest->spec->glibc_min ?: "")
 GETTER_TEXT(last_start, start_kind_to_string(t->guest->saving.kind))
 GETTER_TEXT(last_start_reason, t->guest->saving.start_words)
 GETTER_U64(saved_at, t->guest->saving.kept_at_realtime)
+#define SNAPSHOT(g) (&(g)->snapshotting)
+#define MAKES_SNAPSHOT(g) (SNAPSHOT(g)->phase > SNAPSHOT_NONE)
+GETTER_TEXT(snapshot_phase, snapshot_phase_to_string(SNAPSHOT(t->guest)->phase))
+GETTER_U64(snapshot_since,
+	MAKES_SNAPSHOT(t->guest) ? realtime_of(SNAPSHOT(t->guest)->began) : 0)
+GETTER_U64(snapshot_copied, MAKES_SNAPSHOT(t->guest) ? SNAPSHOT(t->guest)->copied : 0)
+GETTER_U64(snapshot_total, MAKES_SNAPSHOT(t->guest) ? SNAPSHOT(t->guest)->total : 0)
+GETTER_U64(snapshot_tried, SNAPSHOT(t->guest)->tried_realtime)
+GETTER_BOOL(snapshot_failed, SNAPSHOT(t->guest)->failed)
+GETTER_TEXT(snapshot_result, SNAPSHOT(t->guest)->result)
+GETTER_U64(snapshot_at,
+	SNAPSHOT(t->guest)->n ? SNAPSHOT(t->guest)->list[SNAPSHOT(t->guest)->n - 1].at_realtime : 0)
+GETTER_U32(snapshots, SNAPSHOT(t->guest)->n)
 GETTER_PORT(ssh_port, t->guest->spec->ssh_port)
 GETTER_TEXT(bind, t->guest->spec->bind)
 GETTER_TEXT(egress, egress_to_string(t->guest->spec->egress))
@@ -238,6 +179,7 @@ METHOD_OPERATION(stop, OPERATION_STOP)
 METHOD_OPERATION(restart, OPERATION_RESTART)
 METHOD_OPERATION(kill, OPERATION_KILL)
 METHOD_OPERATION(save, OPERATION_SAVE)
+METHOD_OPERATION(snapshot, OPERATION_SNAPSHOT)
 
 static int method_host_shutdown(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
@@ -412,9 +354,19 @@ const sd_bus_vtable guest_vtable[] = {
 	CHANGING("FileSystemWords", "s", get_fs_words),
 	CHANGING("Glibc", "s", get_glibc),
 	CHANGING("GlibcMin", "s", get_glibc_min),
+	CHANGING("GlibcSource", "s", get_glibc_source),
 	CHANGING("LastStart", "s", get_last_start),
 	CHANGING("LastStartReason", "s", get_last_start_reason),
 	CHANGING("SavedAt", "t", get_saved_at),
+	CHANGING("SnapshotPhase", "s", get_snapshot_phase),
+	CHANGING("SnapshotSince", "t", get_snapshot_since),
+	CHANGING("SnapshotCopied", "t", get_snapshot_copied),
+	CHANGING("SnapshotTotal", "t", get_snapshot_total),
+	CHANGING("SnapshotTriedAt", "t", get_snapshot_tried),
+	CHANGING("SnapshotFailed", "b", get_snapshot_failed),
+	CHANGING("SnapshotResult", "s", get_snapshot_result),
+	CHANGING("SnapshotAt", "t", get_snapshot_at),
+	CHANGING("Snapshots", "u", get_snapshots),
 	CHANGING("SSHPort", "q", get_ssh_port),
 	CHANGING("Bind", "s", get_bind),
 	CHANGING("Egress", "s", get_egress),
@@ -432,6 +384,13 @@ const sd_bus_vtable guest_vtable[] = {
 	OPERATION("Kill", method_kill),
 	OPERATION("Save", method_save),
 	OPERATION("HostShutdown", method_host_shutdown),
+	OPERATION("Snapshot", method_snapshot),
+	SD_BUS_METHOD("CancelSnapshot", "", "", snapshots_method_cancel,
+		SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_NAMES("DeleteSnapshot", "t", SD_BUS_PARAM(name), "s",
+		SD_BUS_PARAM(message), snapshots_method_delete, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_NAMES("ListSnapshots", "", , "a(" SNAPSHOTS_ROW ")",
+		SD_BUS_PARAM(snapshots), snapshots_method_list, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_NAMES("SetBalloon", "t", SD_BUS_PARAM(kib), "s", SD_BUS_PARAM(message),
 		method_set_balloon, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD_WITH_NAMES("SetBalloonFor", "tt", SD_BUS_PARAM(kib) SD_BUS_PARAM(span), "s",

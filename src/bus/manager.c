@@ -1,33 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Manager object, com.pointsav.MediaKit1.Manager at /com/pointsav/MediaKit1, beside the
- * ObjectManager.
- *
- * Version s            of the daemon
- * Began t              CLOCK_REALTIME of its start
- * ConfigDirectory, StateDirectory s
- * ConnectionURI s      libvirt's
- * Connected b, ConnectionMessage s (why not), ConnectionSince t (of the present value; 0 unknown)
- * WedgedQueues u       guests whose hypervisor calls do not return
- * StoreTrouble s       why the last write of the state failed, "" when it did not (no change
- *                      signal)
- * PoolReserve, PoolCritical t   KiB
- * PoolTotal, PoolAvailable t (UINT64_MAX unknown), PoolNeed t   KiB: what guests and host share,
- * what of it can be had, and what the guests are to give (no change signals) PoolEnter, PoolLeave t
- * KiB available at which need begins and ends (no change signals) PoolPressed b        the host
- * needs memory; PoolBelowCritical b (at once) PoolDegraded b       the guests' minimums and what is
- * to be left free are more than there is Ping()               answers when the main loop does
- * ListEvents(t after, t since, u max) -> a(tttusssss)
- *                      the events that are kept (EVENTS_MAX of each guest, and of the daemon) with
- *                      a number over `after` and not before `since` (CLOCK_REALTIME); of these the
- *                      last `max`, 1000 at most, oldest first. bus/story.h says what they hold
- * signal Event(…)      one more, as it happens
- * Counters() -> a(stta{st}a(sta{st}))   for metrics; bus/tally.h says what they hold
- * BalloonInputs() -> (tttutta(…))   what the pool's last decision rested on; bus/memory.h
- * Reload() -> as faults, s report, b ok
- *                      reads the configuration again. With ok false the old one stays whole. A
- *                      fault that is only a warning begins with "warning: "; the report has one
- *                      line per change. */
+ * ObjectManager. units/com.pointsav.MediaKit1.xml says what each member means. */
 #include "base/log.h"
+#include "base/notify.h"
 #include "bus/call.h"
 #include "bus/memory.h"
 #include "bus/object.h"
@@ -140,7 +115,9 @@ static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
 	event_note_daemon(b->supervisor, EVENT_REQUEST, LOG_NOTICE, "reload asked for by %s",
 		caller_words(b, m, who, sizeof(who)));
+	notify_reloading();
 	int r = supervisor_reload(b->supervisor, now_boottime(), &faults, &report);
+	notify_ready();
 	if (r < 0 && r != -EINVAL)
 		r = bus_error_set(error, r, "the configuration was not read again");
 	else

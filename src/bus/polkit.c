@@ -53,6 +53,7 @@ static const char *action_of(sd_bus_message *m)
 		{ BUS_IFACE_GUEST, "SetBalloon", BUS_NAME ".set-balloon" },
 		{ BUS_IFACE_GUEST, "SetBalloonFor", BUS_NAME ".set-balloon" },
 		{ BUS_IFACE_GUEST, "OpenConsole", BUS_NAME ".open-console" },
+		{ BUS_IFACE_GUEST, "ConsoleTail", BUS_NAME ".open-console" },
 		{ BUS_IFACE_GUEST, "Kill", BUS_NAME ".kill-guest" },
 	};
 

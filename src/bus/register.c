@@ -23,6 +23,7 @@ bool bus_method_reads(sd_bus_message *m)
 		{ BUS_IFACE_MANAGER, "BalloonInputs" },
 		{ BUS_IFACE_MANAGER, "Counters" },
 		{ BUS_IFACE_GUEST, "History" },
+		{ BUS_IFACE_GUEST, "ListSnapshots" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(reads); i++)

@@ -1,24 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A service's object, com.pointsav.MediaKit1.Service at …/guest/<guest>/service/<name>.
- *
- * Times ("t") are microseconds of CLOCK_REALTIME, 0 where there is none. Texts are printable.
- *
- * Name, Purpose, Unit s; Port q (in the guest), HostPort q; 0: it has none
- * Probe s              cbor http tcp unit none
- * Expect s             active, pending (never counted against health)
- * DependsOn as; BlockedBy s (the first of them that is not up, or "")
- * Watched b            is it asked at all? A unit is watched only while the guest agent is
- *                      connected
- * State s              unknown starting up degraded down; StateSince t
- * Verdict s            of the last probe, in the words of the protocol; "none": never asked
- * VerdictAt t, VerdictReason s ("" for a plain ok), Latency t (microseconds)
- * Restored b           the verdict is from before the daemon's last start
- * Proven b             nonce, name and boot id were echoed and right
- * Successes u, Failures u   judged in a row, and Rise u, Fall u, as many as change the state
- * ReportVersion s      the service's own version, "" where it told none
- *
- * Restarted()          its unit was restarted in the guest by the caller: it is starting, and is
- *                      judged anew. Error NotRunning */
+ * units/com.pointsav.MediaKit1.xml says what each member means. */
 #include "bus/call.h"
 #include "bus/object.h"
 

@@ -13,6 +13,12 @@
 
 #define WRITE_ARGUMENTS_MAX 4u
 #define WRITE_PATH_MAX      1024u
+/* The bus itself is asked, in the loop, who sent a message; it answers at once or hangs. */
+#define BUS_PATIENCE (5 * USEC_PER_SEC)
+/* After everything else: on the sockets each user has so many messages a second
+ * (PUMP_REQUESTS_PER_SEC), on the bus nobody is counted, and a flood there is to delay neither the
+ * sockets nor what is announced at the end of a turn. */
+#define BUS_PRIORITY_SYSTEM (BUS_PRIORITY_FLUSH + 10)
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata);
 
@@ -93,6 +99,7 @@ static int serve(struct bus *b, struct peer *p)
 
 	if ((r = sd_bus_open_system_with_description(&p->connection, "system")) < 0 ||
 		(r = sd_bus_set_exit_on_disconnect(p->connection, 0)) < 0 ||
+		(r = sd_bus_set_method_call_timeout(p->connection, BUS_PATIENCE)) < 0 ||
 		(r = sd_bus_match_signal_async(p->connection, NULL, "org.freedesktop.DBus.Local",
 			 "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
 			 "Disconnected", on_disconnected, NULL, p)) < 0 ||
@@ -105,7 +112,7 @@ static int serve(struct bus *b, struct peer *p)
 	if ((r = sd_bus_add_filter(p->connection, NULL, check_writes, b)) < 0 ||
 		(r = sd_bus_request_name_async(p->connection, NULL, BUS_NAME, 0, on_name, p)) < 0)
 		return r;
-	return sd_bus_attach_event(p->connection, b->event, SD_EVENT_PRIORITY_NORMAL);
+	return sd_bus_attach_event(p->connection, b->event, BUS_PRIORITY_SYSTEM);
 }
 
 static void try_now(struct bus *b)

@@ -48,7 +48,10 @@ static const struct option {
 	{ "unit", VALUE_TEXT, ARG_DEPLOY, offsetof(struct args, unit) },
 	{ "data", VALUE_TEXT, ARG_DEPLOY, offsetof(struct args, data) },
 	{ "identity", VALUE_TEXT, ARG_DEPLOY, offsetof(struct args, identity) },
-	{ "list", VALUE_FLAG, ARG_DEPLOY, offsetof(struct args, list) },
+	{ "list", VALUE_FLAG, ARG_DEPLOY | ARG_LIST, offsetof(struct args, list) },
+	{ "delete", VALUE_TEXT, ARG_SNAPSHOT, offsetof(struct args, delete_name) },
+	{ "cancel", VALUE_FLAG, ARG_SNAPSHOT, offsetof(struct args, cancel) },
+	{ "from", VALUE_TEXT, ARG_FROM, offsetof(struct args, from) },
 	{ "rollback", VALUE_FLAG, ARG_DEPLOY, offsetof(struct args, rollback) },
 	{ "timeout", VALUE_SPAN, ARG_TIMEOUT, offsetof(struct args, timeout) },
 };

@@ -35,7 +35,7 @@ const char usage_bake[] =
 	"\n"
 	"  --mirror=URL    of the archive: http, https or file; default the one this machine's "
 	"apt\n"
-	"                  uses for that distribution, else deb.debian.org or archive.ubuntu.com\n"
+	"                  uses for that distribution, else mmdebstrap's or archive.ubuntu.com\n"
 	"  --security=URL  of the security updates, likewise; default for noble the same mirror.\n"
 	"                  none: without them\n"
 	"  --keyring=FILE  that signs the archive, for gpgv; default the distribution's package.\n"
@@ -112,9 +112,10 @@ static int take_directory(const char *given, char **ret)
 	}
 	int fd = open(out, O_RDONLY | O_DIRECTORY); /* NOLINT: not close-on-exec, see above */
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		(void)failed(out, errno);
 		if (errno == EWOULDBLOCK)
-			fprintf(stderr, "mediakitd bake: another bake is at work there\n");
+			fprintf(stderr, "mediakitd bake: %s: another bake is at work there\n", out);
+		else
+			(void)failed(out, errno);
 		if (fd >= 0)
 			(void)close(fd);
 		free(out);

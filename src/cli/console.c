@@ -204,8 +204,9 @@ static int join(struct session *s)
 	s->client = NULL;
 	term_watch_signals();
 	r = interactive ? talk(line) : relay(line, false);
-	if (r == -EPIPE)
-		fprintf(stderr, "%s: the daemon ended the line\n", s->guest);
+	if (r < 0)
+		fprintf(stderr, "%s: %s\n", s->guest,
+			r == -EPIPE ? "the daemon ended the line" : strerror(-r));
 	return r < 0 ? CLI_FAILED : CLI_OK;
 }
 

@@ -89,7 +89,7 @@ static int read_unit(struct deploy *d)
 		return 0;
 	int r = file_read(path, UNITFILE_BYTES_MAX + 1, &d->unit, &d->unit_len);
 	if (r < 0)
-		return reason_set(&d->reason, r, "--unit: %s: %s", path, strerror(-r));
+		return reason_set(&d->reason, r, "--unit: %s: %s", path, file_read_error(r));
 	return unitfile_check(path, d->unit, d->unit_len, d->program, &d->reason);
 }
 
@@ -122,11 +122,12 @@ static int stage_files(struct deploy *d)
 		return r;
 	r = file_read(path, ELF_FILE_MAX, &d->binary, &d->binary_len);
 	if (r < 0)
-		return reason_set(&d->reason, r, "--binary: %s: %s", path, strerror(-r));
+		return reason_set(&d->reason, r, "--binary: %s: %s", path, file_read_error(r));
 	digest_buffer(d->binary, d->binary_len, d->sha256);
 	if (preflight_target_read(d->spec, d->guest, &d->target) != 0)
 		return reason_set(&d->reason, -ENOENT, "nothing was sent");
-	return d->target.glibc[0] ? judge_binary(d) : 0;
+	/* What the guest said once, it is asked again: it may have another by now. */
+	return d->target.glibc[0] && !d->target.own_word ? judge_binary(d) : 0;
 }
 
 /* Refusals that need the guest ---- */

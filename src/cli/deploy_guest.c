@@ -257,6 +257,9 @@ int deploy_step(struct deploy *d, const struct deploy_step *step)
 	int r = program_run(&program, &result);
 	if (r >= 0)
 		return take_result(d, step, &result);
+	/* Who feeds it has said why already. */
+	if (r == -ECANCELED || d->reason.text[0])
+		return r;
 	if (r == -ENOENT)
 		return reason_set(
 			&d->reason, r, "ssh is not there: install the package openssh-client");
@@ -267,7 +270,5 @@ int deploy_step(struct deploy *d, const struct deploy_step *step)
 	if (r == -EFBIG)
 		return reason_set(&d->reason, r, "%s, at %s: says more than %u KiB", d->guest->name,
 			step->name, (unsigned)(program.output_max / 1024));
-	if (r == -ECANCELED || d->reason.text[0])
-		return r;
 	return reason_set(&d->reason, r, "ssh: %s", strerror(-r));
 }

@@ -5,6 +5,7 @@
 #include "cli/deploy_job.h"
 #include "cli/verb.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -56,12 +57,13 @@ int deploy_list(struct deploy *d)
 	if (d->args->json && !(list = json_array()))
 		return -ENOMEM;
 	r = print_all(d, list);
-	if (r == 0 && list) {
-		(void)json_dumpf(list, stdout, JSON_INDENT(2));
-		(void)putchar('\n');
-	}
+	if (r < 0)
+		(void)reason_set(&d->reason, r, "%s: a list of releases that is none",
+			d->guest->name);
+	/* Half of one would be taken for all there are. */
+	else if ((list && (json_dumpf(list, stdout, JSON_INDENT(2)) < 0 || puts("") < 0)) ||
+		 fflush(stdout) != 0)
+		r = reason_set(&d->reason, -EIO, "the list could not be written");
 	json_decref(list);
-	return r < 0 ? reason_set(
-			       &d->reason, r, "%s: a list of releases that is none", d->guest->name)
-		     : 0;
+	return r;
 }

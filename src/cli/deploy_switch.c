@@ -71,6 +71,7 @@ static int take_back(struct deploy *d, int error)
 	};
 	const struct reason why = d->reason;
 
+	d->reason = (struct reason){ "" };
 	d->undoing = true;
 	deploy_begin(d, "rolling back");
 	int r = deploy_step(d, &step);

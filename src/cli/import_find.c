@@ -151,7 +151,7 @@ static int choose_disk(struct provision *p, const struct listing *l)
 			chosen);
 	if (im->disk.fd < 0)
 		return reason_set(&p->reason, im->disk.fd, "cannot open %s/%s: %s", im->dir, chosen,
-			strerror(-im->disk.fd));
+			file_read_error(im->disk.fd));
 	return 0;
 }
 

@@ -165,6 +165,23 @@ static json_t *exit_json(const struct view_guest *g)
 	return object(pairs, ARRAY_SIZE(pairs));
 }
 
+static json_t *snapshot_json(const struct view_guest *g)
+{
+	const struct pair pairs[] = {
+		{ "phase", text(g->snapshot_phase) },
+		{ "since_usec", number_or_null(g->snapshot_since) },
+		{ "copied_bytes", json_integer((json_int_t)g->snapshot_copied) },
+		{ "total_bytes", number_or_null(g->snapshot_total) },
+		{ "kept", json_integer(g->snapshots) },
+		{ "newest_usec", number_or_null(g->snapshot_at) },
+		{ "tried_usec", number_or_null(g->snapshot_tried) },
+		{ "failed", json_boolean(g->snapshot_failed) },
+		{ "result", text(g->snapshot_result) },
+	};
+
+	return object(pairs, ARRAY_SIZE(pairs));
+}
+
 static json_t *services_json(const struct view_guest *g)
 {
 	json_t *list = json_array();
@@ -204,10 +221,12 @@ static json_t *guest_json(const struct view_guest *g)
 		{ "last_start", text(g->last_start) },
 		{ "last_start_reason", text(g->last_start_reason) },
 		{ "saved_at_usec", number_or_null(g->saved_at) },
+		{ "snapshot", snapshot_json(g) },
 		{ "file_system", text(g->fs_word) },
 		{ "file_system_words", text(g->fs_words) },
 		{ "glibc", text(g->glibc) },
 		{ "glibc_min", text(g->glibc_min) },
+		{ "glibc_source", text(g->glibc_source) },
 		{ "bind", text(g->bind) },
 		{ "ssh_port", number_or_null(g->ssh_port) },
 		{ "egress", text(g->egress) },

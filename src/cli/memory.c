@@ -8,6 +8,7 @@
 #include "cli/client_read.h"
 #include "cli/term.h"
 #include "cli/verb.h"
+#include "model/utf8.h"
 #include "policy/balloon_trace.h"
 
 #include <errno.h>
@@ -45,7 +46,8 @@ static int failed(const struct client_reply *reply)
 
 int memory_dry_run(struct session *s)
 {
-	const char *action, *reason;
+	char action[32], reason[64];
+	const char *action_sent, *reason_sent;
 	char *path = NULL, a[SIZE_TEXT_MAX], b[SIZE_TEXT_MAX], c[SIZE_TEXT_MAX], d[SIZE_TEXT_MAX];
 	uint64_t from, target, floor, slack, need;
 	sd_bus_message *m = NULL, *answer = NULL;
@@ -58,18 +60,20 @@ int memory_dry_run(struct session *s)
 	free(path);
 	r = client_ask(s->client, r, m, &reply, &answer);
 	if (r >= 0)
-		r = sd_bus_message_read(
-			answer, "ssttttt", &action, &reason, &from, &target, &floor, &slack, &need);
+		r = sd_bus_message_read(answer, "ssttttt", &action_sent, &reason_sent, &from,
+			&target, &floor, &slack, &need);
 	if (r < 0) {
 		sd_bus_message_unref(answer);
 		return failed(&reply);
 	}
+	text_take(action, sizeof(action), action_sent);
+	text_take(reason, sizeof(reason), reason_sent);
 	format_size_kib(a, sizeof(a), from);
 	format_size_kib(b, sizeof(b), target);
 	format_size_kib(c, sizeof(c), floor);
 	format_size_kib(d, sizeof(d), slack);
 	bool hold = strcmp(action, "hold") == 0;
-	printf("%s: would %.16s %s %s%s%s: %.32s; floor %s, could spare %s", s->guest, action,
+	printf("%s: would %s %s %s%s%s: %s; floor %s, could spare %s", s->guest, action,
 		hold ? "at" : "from", a, hold ? "" : " to ", hold ? "" : b, reason, c, d);
 	printf("; the host needs %s\n", format_size_kib(a, sizeof(a), need));
 	sd_bus_message_unref(answer);
@@ -98,7 +102,9 @@ static int read_guest(sd_bus_message *m, struct trace_row *row)
 	if (r < 0)
 		return r;
 	int known = balloon_phase_from_string(phase);
-	if (known < 0 || strlen(name) > SPEC_NAME_MAX)
+	/* What would be other columns, or no text, is no name either. */
+	if (known < 0 || strlen(name) > SPEC_NAME_MAX || strchr(name, ',') ||
+		!utf8_printable(name, strlen(name)))
 		return -EBADMSG;
 	in->phase = (enum balloon_phase)known;
 	in->tcg = tcg;

@@ -126,6 +126,9 @@ VALUE(guest_fault_limit, count(i->g->fault_limit))
 VALUE(guest_boots, only_if(i->gc, count(i->gc ? i->gc->boots : 0)))
 VALUE(guest_restarts, only_if(i->gc, count(i->gc ? i->gc->restarts : 0)))
 VALUE(guest_exit_at, at(i->g->exit_at))
+VALUE(guest_snapshot_at, at(i->g->snapshot_at))
+VALUE(guest_snapshot_failed, only_if(i->g->snapshot_tried != 0, count(i->g->snapshot_failed)))
+VALUE(guest_snapshots, count(i->g->snapshots))
 
 VALUE(service_up, count(view_service_up(i->s)))
 VALUE(service_expected, count(!view_service_pending(i->s)))
@@ -343,6 +346,14 @@ static const struct family {
 		"The cause of its last end." },
 	{ "mediakit_guest_last_exit_timestamp_seconds", OF_GUEST, FAMILY_GAUGE,
 		"seconds", value_guest_exit_at, NULL, "When it ended last." },
+	{ "mediakit_guest_snapshots", OF_GUEST, FAMILY_GAUGE, NULL, value_guest_snapshots, NULL,
+		"Whole copies of its disk that are kept." },
+	{ "mediakit_guest_snapshot_timestamp_seconds", OF_GUEST, FAMILY_GAUGE,
+		"seconds", value_guest_snapshot_at, NULL,
+		"Of when the newest of them is; absent while there is none." },
+	{ "mediakit_guest_snapshot_failed", OF_GUEST, FAMILY_GAUGE,
+		NULL, value_guest_snapshot_failed, NULL,
+		"Whether the last attempt at one failed; absent before the first." },
 
 	{ "mediakit_service_up", OF_SERVICE, FAMILY_GAUGE, NULL, value_service_up, NULL,
 		"Whether it is up or degraded, after thresholds." },

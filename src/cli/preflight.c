@@ -8,7 +8,9 @@
 #include "io/confdir.h"
 #include "io/elf.h"
 #include "io/record.h"
+#include "io/store.h"
 #include "model/manifest.h"
+#include "model/state.h"
 
 #include <errno.h>
 #include <string.h>
@@ -18,8 +20,9 @@ const char usage_preflight[] =
 	"\n"
 	"Reads what each program needs (processor, interpreter, libraries, versions of their\n"
 	"symbols) and names what would not resolve in the guest, before it is taken there. What\n"
-	"the guest has is known since `provision`, from the image's manifest; where it is not,\n"
-	"or for another machine, say it with --glibc=. Of libraries besides glibc's own it is\n"
+	"the guest has is known since `provision`, from the image's manifest, or since the\n"
+	"guest was ready once and its agent said so; where it is not, or for another machine,\n"
+	"say it with --glibc=. Of libraries besides glibc's own it is\n"
 	"known whether they are there where the manifest lists them (that of an image made by\n"
 	"`bake` does); otherwise they are listed, not judged.\n"
 	"\n"
@@ -165,7 +168,7 @@ static int judge(
 static int cannot_read(const char *path, int error, const struct reason *reason)
 {
 	fprintf(stderr, "mediakitd preflight: %s: %s\n", path,
-		reason->text[0] ? reason->text : strerror(-error));
+		reason->text[0] ? reason->text : file_read_error(error));
 	return error;
 }
 
@@ -207,6 +210,31 @@ static int find_guest(const struct args *args, const struct spec *spec,
 	return args->guest ? CLI_NO_GUEST : CLI_USAGE;
 }
 
+/* What the guest said of itself, which the daemon keeps. A file that cannot be used says nothing.
+ */
+static void read_own_word(
+	const struct spec *spec, const struct record *record, struct preflight_target *target)
+{
+	CLEANUP_FREE char *path = layout_path(spec->state_dir, target->name, LAYOUT_STATE);
+	CLEANUP_FREE struct state_record *state = calloc(1, sizeof(*state));
+	CLEANUP_FREE char *text = NULL;
+	CLEANUP_FREE char *path_disk = layout_disk(spec->state_dir, target->name);
+	char disk[RECORD_DISK_TEXT];
+	struct glibc_version version;
+	size_t len = 0;
+
+	if (!path || !path_disk || !state ||
+		file_read_nofollow(path, STORE_TEXT_MAX, &text, &len) < 0 ||
+		state_from_text(text, len, state) < 0 || glibc_parse(state->glibc, &version) < 0)
+		return;
+	/* Of a disk before this one it says nothing here: the daemon's rule, too. */
+	record_disk(record, path_disk, disk);
+	if (strcmp(state->glibc_disk, disk) != 0)
+		return;
+	memcpy(target->glibc, state->glibc, sizeof(target->glibc));
+	target->own_word = true;
+}
+
 static int read_record(const struct spec *spec, struct preflight_target *target)
 {
 	CLEANUP_FREE char *path = layout_path(spec->state_dir, target->name, LAYOUT_RECORD);
@@ -215,6 +243,8 @@ static int read_record(const struct spec *spec, struct preflight_target *target)
 
 	if (r >= 0) {
 		memcpy(target->glibc, record->glibc, sizeof(target->glibc));
+		if (!target->glibc[0])
+			read_own_word(spec, record, target);
 		return 0;
 	}
 	if (r == -ENOENT)
@@ -241,8 +271,8 @@ static int read_libraries(const struct spec *spec, struct preflight_target *targ
 	return CLI_FAILED;
 }
 
-int preflight_target_read(const struct spec *spec, const struct guest_spec *guest,
-	struct preflight_target *ret)
+int preflight_target_read(
+	const struct spec *spec, const struct guest_spec *guest, struct preflight_target *ret)
 {
 	*ret = (struct preflight_target){ .name = guest->name, .arch = guest->arch };
 	int r = read_record(spec, ret);
@@ -283,7 +313,8 @@ static int for_guest(const struct args *args)
 	if (r == 0 && !target.glibc[0]) {
 		fprintf(stderr,
 			"mediakitd preflight: the glibc of %s is not known: its image had no "
-			"manifest; say it with --glibc=\n",
+			"manifest, and it was never up with its guest agent to say so; say it with "
+			"--glibc=\n",
 			target.name);
 		r = CLI_FAILED;
 	}

@@ -42,8 +42,7 @@ static bool is_news(struct progress *p, const struct view_guest *g)
 	(void)progress_text(text, sizeof(text), g, g->state_since + 1000 * USEC_PER_DAY);
 	if (strcmp(text, p->last) == 0)
 		return false;
-	(void)snprintf(
-		step, sizeof(step), "%s %s %u", g->state, g->ladder_rung, g->ladder_presses);
+	(void)snprintf(step, sizeof(step), "%s %s %u", g->state, g->ladder_rung, g->ladder_presses);
 	if (strcmp(step, p->step) == 0 && now < p->told_line + LINE_EVERY)
 		return false;
 	(void)snprintf(p->last, sizeof(p->last), "%s", text);
@@ -61,16 +60,26 @@ static bool still_moves(const struct progress *p, const struct view_guest *g)
 	return now_boottime() - p->began < EXTEND_MAX;
 }
 
+bool progress_in_unit(void)
+{
+	return getenv("NOTIFY_SOCKET") != NULL;
+}
+
+void progress_extend(const char *status)
+{
+	(void)sd_notifyf(
+		0, "EXTEND_TIMEOUT_USEC=%llu\nSTATUS=%s", (unsigned long long)EXTEND_BY, status);
+}
+
 static void tell_systemd(struct progress *p, const struct view_guest *g)
 {
 	char text[PROGRESS_TEXT_MAX];
 	usec_t now = now_boottime();
 
-	if (!getenv("NOTIFY_SOCKET") || now < p->told_systemd + EXTEND_EVERY || !still_moves(p, g))
+	if (!progress_in_unit() || now < p->told_systemd + EXTEND_EVERY || !still_moves(p, g))
 		return;
 	p->told_systemd = now;
-	(void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu\nSTATUS=%s", (unsigned long long)EXTEND_BY,
-		progress_text(text, sizeof(text), g, now_realtime()));
+	progress_extend(progress_text(text, sizeof(text), g, now_realtime()));
 }
 
 void progress_show(struct progress *p, const struct view_guest *g)

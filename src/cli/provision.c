@@ -18,6 +18,7 @@
 
 const char usage_provision[] =
 	"provision GUEST [--replace-disk[=GUEST]] [--timeout=SPAN] [--config=DIR] [--state=DIR]\n"
+	"provision GUEST --from=FILE [--replace-disk[=GUEST]] [--config=DIR] [--state=DIR]\n"
 	"provision GUEST --check-update [--timeout=SPAN] [--config=DIR] [--state=DIR]\n"
 	"\n"
 	"Makes what the guest GUEST boots from, in the state directory: a read-only base, which\n"
@@ -38,6 +39,10 @@ const char usage_provision[] =
 	"  --replace-disk         make a new, empty disk; the old one is kept beside it as\n"
 	"                         disk.qcow2.old-<time>. Asks for the guest's name\n"
 	"  --replace-disk=GUEST   the same without asking; GUEST is the name once more\n"
+	"  --from=FILE            make the disk of a snapshot, or of another whole qcow2, and not\n"
+	"                         of the image. What is recorded beside a snapshot must fit:\n"
+	"                         guest, SHA-256, the image it was provisioned from. A disk that\n"
+	"                         is there is only replaced with --replace-disk=GUEST, and kept\n"
 	"  --check-update         change nothing; say whether the signed SHA256SUMS now have\n"
 	"                         another image than the one in use. 0: no, 1: yes, or failed\n"
 	"  --timeout=SPAN         how long a server may be silent, or nearly so, before the next\n"
@@ -163,6 +168,19 @@ static const struct stage all_stages[] = {
 	{ "record", save_record },
 };
 
+/* The disk is whole already: no image is asked for. */
+static const struct stage from_stages[] = {
+	{ "state directory", open_state },
+	{ "owner", become_owner },
+	{ "lock", take_lock },
+	{ "existing disk", provision_find_disk },
+	{ "snapshot", provision_find_from },
+	{ "disk", provision_from },
+	{ "boot files", provision_boot_files },
+	{ "seed", provision_seed },
+	{ "record", save_record },
+};
+
 /* Nothing is made, so a guest that runs does not matter. */
 static const struct stage update_stages[] = {
 	{ "state directory", open_state },
@@ -227,6 +245,8 @@ static int run_all(struct provision *p, const struct provision_options *options)
 
 	if (r >= 0 && options->check_update)
 		r = run_stages(p, update_stages, ARRAY_SIZE(update_stages));
+	else if (r >= 0 && p->from)
+		r = run_stages(p, from_stages, ARRAY_SIZE(from_stages));
 	else if (r >= 0)
 		r = run_stages(p, all_stages, ARRAY_SIZE(all_stages));
 	return r;
@@ -270,6 +290,7 @@ static int provision(const struct spec *spec, const struct guest_spec *guest,
 		.state_dir = spec->state_dir,
 		.replace_disk = options->replace != NULL,
 		.import = options->import,
+		.from = options->from,
 		.patience = options->patience,
 		.lock_fd = -1,
 		.source_fd = -1,
@@ -292,7 +313,7 @@ static bool name_is_typed(const char *guest)
 	char line[SPEC_NAME_MAX + 2];
 
 	fprintf(stderr,
-		"The disk of %s is put aside and a new, empty one made. Type the guest's name: ",
+		"The disk of %s is put aside and a new one made. Type the guest's name: ",
 		guest);
 	if (!fgets(line, sizeof(line), stdin))
 		return false;
@@ -382,7 +403,10 @@ int provision_by(const struct args *args, const char *name, const struct provisi
 int verb_provision(int argc, char **argv)
 {
 	static const struct args_rule rule = {
-		.options = ARG_TIMEOUT | ARG_CHECK_UPDATE, .min = 1, .max = 1, .words = "GUEST"
+		.options = ARG_TIMEOUT | ARG_CHECK_UPDATE | ARG_FROM,
+		.min = 1,
+		.max = 1,
+		.words = "GUEST",
 	};
 	struct provision_options options = { .verb = argv[0], .patience = PROVISION_PATIENCE };
 	struct args args;
@@ -391,7 +415,13 @@ int verb_provision(int argc, char **argv)
 	int r = args_parse(argc, argv, &rule, &args);
 	if (r)
 		return r;
+	if (args.from && args.check_update) {
+		fprintf(stderr,
+			"mediakitd provision: --from= and --check-update exclude one another\n");
+		return CLI_USAGE;
+	}
 	options.check_update = args.check_update;
+	options.from = args.from;
 	if (args.timeout != USEC_INFINITY)
 		options.patience = args.timeout;
 	return provision_by(&args, args.operands[0], &options);

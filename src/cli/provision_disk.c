@@ -282,6 +282,9 @@ static int compare_image(struct provision *p)
 		r = provision_read_manifest(p, digest);
 		remember_source(p, digest, name);
 		p->record.verified = p->guest->image_sha256 != NULL;
+		/* Which was held against its name by the stage before. */
+		if (r >= 0)
+			r = provision_remember_base(p);
 		return r < 0 ? r : provision_gate(p, p->record.glibc);
 	}
 	stageline_note(&p->line,
@@ -362,6 +365,12 @@ static int replace_disk(struct provision *p, const char *temporary)
 	return r;
 }
 
+int provision_put_disk(struct provision *p, const char *temporary)
+{
+	return p->info.virtual_bytes > 0 ? replace_disk(p, temporary)
+					 : provision_rename(temporary, p->disk, &p->reason);
+}
+
 static int describe_disk(struct provision *p)
 {
 	char is[SIZE_TEXT_MAX], wanted[SIZE_TEXT_MAX];
@@ -394,8 +403,7 @@ int provision_disk(struct provision *p)
 	int r = disk_create_overlay(temporary, p->record.base, p->record.format, p->guest->disk_kib,
 		&p->tick, &p->reason);
 	if (r >= 0)
-		r = p->info.virtual_bytes > 0 ? replace_disk(p, temporary)
-					      : provision_rename(temporary, p->disk, &p->reason);
+		r = provision_put_disk(p, temporary);
 	if (r >= 0)
 		stageline_note(&p->line, "disk made: %s on %s",
 			format_size_kib(size, sizeof(size), p->guest->disk_kib), p->record.base);

@@ -68,16 +68,15 @@ int provision_boot_files(struct provision *p)
 }
 
 /* A line of authorized_keys may have options before the key, with blanks in quotes: sshd(8). */
-static bool authorized_key_valid(const char *line, size_t len)
+static bool authorized_key_valid(const char *line)
 {
-	CLEANUP_FREE char *copy = strndup(line, len);
 	bool quoted = false;
-	char *s = copy;
+	const char *s = line;
 
-	if (!copy || conf_ssh_key_valid(copy))
-		return copy != NULL;
+	if (conf_ssh_key_valid(line))
+		return true;
 	for (; *s && (quoted || *s != ' '); s++)
-		quoted ^= *s == '"' && (s == copy || s[-1] != '\\');
+		quoted ^= *s == '"' && (s == line || s[-1] != '\\');
 	return conf_ssh_key_valid(s + strspn(s, " "));
 }
 
@@ -94,16 +93,16 @@ static int add_key(
 	if (!utf8_printable(line, len))
 		return reason_set(
 			&p->reason, -EINVAL, "%s: a key with unprintable characters", where);
-	if (!authorized_key_valid(line, len))
+	CLEANUP_FREE char *key = strndup(line, len);
+	if (!key)
+		return -ENOMEM;
+	if (!authorized_key_valid(key))
 		return reason_set(&p->reason, -EINVAL,
 			"%s: '%.*s' is no SSH public key: a type such as ssh-ed25519, then the key",
 			where, (int)MIN(len, (size_t)60), line);
 	if (keys->n == KEYS_MAX)
 		return reason_set(&p->reason, -E2BIG, "%s: more than %u keys", where, KEYS_MAX);
-	keys->list[keys->n] = strndup(line, len);
-	if (!keys->list[keys->n])
-		return -ENOMEM;
-	keys->n++;
+	keys->list[keys->n++] = TAKE_PTR(key);
 	return 0;
 }
 

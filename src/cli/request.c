@@ -34,8 +34,8 @@ const char usage_stop[] =
 	"  --save            keeps its memory on disk, and the next start goes on from there. One\n"
 	"                    that cannot be saved, or not within SaveTimeout=, is shut down as\n"
 	"                    above, and that is said\n"
-	"  --host-shutdown   one of the two, as OnHostShutdown= says: what its unit's stop does\n"
-	EXIT_NOTE;
+	"  --host-shutdown   one of the two, as OnHostShutdown= says: what its unit's stop "
+	"does\n" EXIT_NOTE;
 const char usage_restart[] = "restart GUEST\n"
 			     "\n"
 			     "Stops the guest as `stop` does and starts it again.\n" EXIT_NOTE;
@@ -70,8 +70,8 @@ const char usage_reset_failed[] = "reset-failed GUEST\n"
 /* As often as the pool decides for guests under TCG. */
 #define RECORD_INTERVAL (2 * USEC_PER_SEC)
 
-/* How often the live line moves on without news. */
-#define TICK (500 * USEC_PER_MSEC)
+/* So many daemons in turn are asked by who waits for the next. */
+#define TRIES 10u
 
 static int report_end(const struct session *s, const struct client_reply *reply)
 {
@@ -82,30 +82,38 @@ static int report_end(const struct session *s, const struct client_reply *reply)
 	return reply->status;
 }
 
-/* Asks, and shows how it goes until the answer is there. */
-static int request(
+/* Asks, and shows how it goes until the answer is there. False: the daemon went away before. */
+static bool ask(struct session *s, const char *method, const uint64_t *numbers, unsigned n_numbers,
+	struct client_reply *reply, struct progress *progress)
+{
+	int r = client_begin(s->client, s->guest, method, numbers, n_numbers, reply);
+
+	while (r >= 0 && !reply->done && !term_ending())
+		if ((r = client_wait(s->client, PROGRESS_TICK)) >= 0 && !reply->done)
+			progress_show(progress, session_guest(s));
+	progress_end(progress);
+	return r >= 0 && !(reply->done && reply->status == CLI_NO_DAEMON);
+}
+
+int session_request(
 	struct session *s, const char *method, const uint64_t *numbers, unsigned n_numbers)
 {
-	struct client_reply reply;
+	unsigned tries = s->patient ? TRIES : 1;
+	struct client_reply reply = { 0 };
 	struct progress progress;
-	int r = client_begin(s->client, s->guest, method, numbers, n_numbers, &reply);
 
-	if (r < 0)
-		return session_lost();
 	term_watch_signals();
 	progress_begin(&progress);
-	while (!reply.done && !term_ending()) {
-		r = client_wait(s->client, TICK);
-		if (r < 0)
-			break;
-		if (!reply.done)
-			progress_show(&progress, session_guest(s));
+	while (!ask(s, method, numbers, n_numbers, &reply, &progress)) {
+		if (--tries == 0)
+			return reply.done ? report_end(s, &reply) : session_lost();
+		int r = session_regain(s);
+		if (r != 0)
+			return r;
+		reply = (struct client_reply){ 0 };
 	}
-	progress_end(&progress);
 	if (reply.done)
 		return report_end(s, &reply);
-	if (r < 0)
-		return session_lost();
 	fprintf(stderr,
 		"%s: no longer waiting; the daemon goes on with it, `mediakitd status %s` shows "
 		"how\n",
@@ -119,7 +127,10 @@ static int simple(int argc, char **argv, const char *method, unsigned options)
 	const struct args_rule rule = { options, 1, 1, "GUEST" };
 	struct session s;
 
-	int r = session_open(&s, argc, argv, &rule, CLIENT_CONTROL);
+	/* Asked twice it comes to the same as asked once, unlike a restart. */
+	bool patient = strcmp(method, "Start") == 0;
+	int r = (patient ? session_open_patiently : session_open)(
+		&s, argc, argv, &rule, CLIENT_CONTROL);
 	if (r == 0 && s.args.save && s.args.host_shutdown) {
 		fprintf(stderr, "mediakitd %s: --save and --host-shutdown exclude one another\n",
 			argv[0]);
@@ -130,7 +141,7 @@ static int simple(int argc, char **argv, const char *method, unsigned options)
 	else if (r == 0 && s.args.host_shutdown)
 		method = "HostShutdown";
 	if (r == 0)
-		r = request(&s, method, NULL, 0);
+		r = session_request(&s, method, NULL, 0);
 	session_close(&s);
 	return r;
 }
@@ -183,7 +194,7 @@ int verb_kill(int argc, char **argv)
 
 	int r = session_open(&s, argc, argv, &rule, CLIENT_CONTROL);
 	if (r == 0 && (r = confirm(&s)) == 0)
-		r = request(&s, "Kill", NULL, 0);
+		r = session_request(&s, "Kill", NULL, 0);
 	session_close(&s);
 	return r;
 }
@@ -272,7 +283,7 @@ int verb_balloon(int argc, char **argv)
 	r = session_open(&s, argc, argv, &rule, sets ? CLIENT_CONTROL : CLIENT_STATUS);
 	const char *method = numbers[1] ? "SetBalloonFor" : "SetBalloon";
 	if (r == 0 && sets)
-		r = request(&s, method, numbers, numbers[1] ? 2 : 1);
+		r = session_request(&s, method, numbers, numbers[1] ? 2 : 1);
 	else if (r == 0)
 		r = args.dry_run ? memory_dry_run(&s) : memory_show(&s);
 	session_close(&s);

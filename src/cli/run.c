@@ -8,6 +8,7 @@
  * nobody has to remember to wake core up, and core never sees sd-event. */
 #include "base/file.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "bus/bus.h"
 #include "cli/args.h"
 #include "cli/verb.h"
@@ -15,6 +16,7 @@
 #include "io/confdir.h"
 #include "io/filebases.h"
 #include "io/filesaves.h"
+#include "io/filesnapshots.h"
 #include "io/filestore.h"
 #include "io/hostmem.h"
 #include "io/http.h"
@@ -52,9 +54,11 @@ static const char usage_run[] =
 	"\n"
 	"SIGTERM and SIGINT end the daemon and leave the guests running: stop them first with "
 	"`mediakitd stop` where\n"
-	"they are to go. SIGHUP reloads the configuration. Exit status: 0 ended by a signal, 1 "
-	"failed, 2 usage or\n"
-	"configuration.\n";
+	"they are to go. A snapshot that is being made is ended first, and the guest thawed, "
+	"within 3 s; a second\n"
+	"signal ends the daemon at once. SIGHUP reloads the configuration. Exit status: 0 ended by "
+	"a signal, 1\n"
+	"failed, 2 usage or configuration.\n";
 
 /* How long trying KVM may hold up the start. */
 #define KVM_TRY (3 * USEC_PER_SEC)
@@ -72,6 +76,7 @@ struct daemon {
 	struct store *store;
 	struct bases *bases;
 	struct saves *saves;
+	struct snapshots *snapshots;
 	struct supervisor *supervisor;
 	struct bus *bus;
 	char status[128]; /* as last told to systemd */
@@ -154,12 +159,20 @@ static void tell_systemd(struct daemon *d)
 	(void)sd_notifyf(0, "STATUS=%s", status);
 }
 
+static int leave(const struct daemon *d)
+{
+	bus_leave_loop(d->bus);
+	return sd_event_exit(d->event, 0);
+}
+
+/* The prepare callback does the work, on this and every other wake-up. */
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
+	const struct daemon *d = userdata;
+
 	(void)source;
 	(void)usec;
-	(void)userdata;
-	return 0; /* the prepare callback does the work, on this and every other wake-up */
+	return supervisor_may_end(d->supervisor, now_boottime()) ? leave(d) : 0;
 }
 
 static int on_prepare(sd_event_source *source, void *userdata)
@@ -169,20 +182,26 @@ static int on_prepare(sd_event_source *source, void *userdata)
 	usec_t next = supervisor_run(d->supervisor, now);
 
 	tell_systemd(d);
+	if (supervisor_may_end(d->supervisor, now))
+		next = now;
 	/* It stays enabled: the prepare callback of a source that is off is not called. */
 	return sd_event_source_set_time(source, next);
 }
 
+/* A second one, of somebody who does not want to wait, ends it at once. */
 static int on_end(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
 {
 	const struct daemon *d = userdata;
 
+	(void)source;
+	if (supervisor_is_ending(d->supervisor))
+		return leave(d);
 	event_note_daemon(d->supervisor, EVENT_DAEMON, LOG_NOTICE,
 		"ending on %s; guests are left running",
 		si->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
 	(void)sd_notify(0, "STOPPING=1");
-	bus_leave_loop(d->bus);
-	return sd_event_exit(sd_event_source_get_event(source), 0);
+	supervisor_end(d->supervisor, now_boottime());
+	return 0;
 }
 
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
@@ -193,12 +212,12 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si,
 
 	(void)source;
 	(void)si;
-	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)now_boottime());
+	notify_reloading();
 	if (supervisor_reload(d->supervisor, now_boottime(), &faults, &report) < 0)
 		log_error("the configuration has faults; the old one stays in force");
 	print_faults(&faults);
 	conf_faults_clear(&faults);
-	(void)sd_notify(0, "READY=1");
+	notify_ready();
 	return 0;
 }
 
@@ -313,6 +332,8 @@ static int make_parts(struct daemon *d, struct spec *spec, const char *config_di
 	if (r >= 0)
 		r = filesaves_new(d->pool, spec->state_dir, &d->saves);
 	if (r >= 0)
+		r = filesnapshots_new(d->pool, spec->state_dir, &d->snapshots);
+	if (r >= 0)
 		r = watch_logs(d, spec->connection);
 	if (r < 0) {
 		spec_free(spec);
@@ -326,6 +347,7 @@ static int make_parts(struct daemon *d, struct spec *spec, const char *config_di
 		.store = d->store,
 		.bases = d->bases,
 		.saves = d->saves,
+		.snapshots = d->snapshots,
 		.kvm_works = kvm_works,
 		.port_check = ports_check,
 		.oomkill = &oomkill_kernel,
@@ -365,7 +387,7 @@ static int run_loop(struct daemon *d)
 		r = sd_event_source_set_enabled(d->timer, SD_EVENT_ON);
 	if (r < 0)
 		return failed(r, "cannot begin");
-	(void)sd_notify(0, "READY=1");
+	notify_ready();
 	r = sd_event_loop(d->event);
 	return r < 0 ? failed(r, "the event loop broke") : CLI_OK;
 }
@@ -381,6 +403,8 @@ static void take_apart(struct daemon *d)
 		d->bases->vtable->destroy(d->bases);
 	if (d->saves)
 		d->saves->vtable->destroy(d->saves);
+	if (d->snapshots)
+		d->snapshots->vtable->destroy(d->snapshots);
 	supervisor_free(d->supervisor);
 	if (d->prober)
 		d->prober->vtable->destroy(d->prober);

@@ -206,7 +206,8 @@ static void print_image(FILE *f, const struct view_guest *g, const struct style 
 
 	if (!g->glibc[0])
 		return;
-	(void)snprintf(text, sizeof(text), "glibc %s%s%s", g->glibc,
+	(void)snprintf(text, sizeof(text), "glibc %s%s%s%s", g->glibc,
+		strcmp(g->glibc_source, "guest") == 0 ? ", says the guest" : "",
 		under ? ", and a start is refused: GlibcMin=" : "", under ? g->glibc_min : "");
 	print_fact(f, style, "image", under ? COLOR_YELLOW : COLOR_NONE, text);
 }
@@ -222,6 +223,30 @@ static void print_exit(FILE *f, const struct view_guest *g, const struct style *
 		text_add(text, sizeof(text), "; %s ago",
 			age_text(age, sizeof(age), g->exit_at, style->now_realtime));
 	print_fact(f, style, "last exit", COLOR_NONE, text);
+}
+
+static void print_snapshot(FILE *f, const struct view_guest *g, const struct style *style)
+{
+	static const char *const quiet[] = { "", "none", "unknown", NULL };
+	char text[LINE_MAX], age[AGE_TEXT_MAX];
+	size_t n = 0;
+
+	if (!view_is(g->snapshot_phase, quiet))
+		n = (size_t)snprintf(text, sizeof(text), "%s; ", g->snapshot_phase);
+	if (g->snapshot_at)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%u kept, the newest of %s ago",
+			g->snapshots,
+			age_text(age, sizeof(age), g->snapshot_at, style->now_realtime));
+	else if (n > 0)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "none kept yet");
+	if (n > 0)
+		print_fact(f, style, "snapshot", COLOR_NONE, text);
+	if (!g->snapshot_failed)
+		return;
+	(void)snprintf(text, sizeof(text), "not made, %s ago: %s",
+		age_text(age, sizeof(age), g->snapshot_tried, style->now_realtime),
+		g->snapshot_result);
+	print_fact(f, style, "snapshot", COLOR_YELLOW, text);
 }
 
 static void print_start(FILE *f, const struct view_guest *g, const struct style *style)
@@ -253,7 +278,9 @@ static void print_worries(FILE *f, const struct view_guest *g, const struct styl
 	if (g->boot_hint[0] && !told)
 		print_fact(f, style, "serial", COLOR_YELLOW, g->boot_hint);
 	if (view_runs(g) && *cloudinit_words(text, sizeof(text), g))
-		print_fact(f, style, "cloud-init", COLOR_YELLOW, text);
+		print_fact(f, style, "cloud-init",
+			g->cloudinit_errors || g->cloudinit_warnings ? COLOR_YELLOW : COLOR_NONE,
+			text);
 	if (strcmp(g->want, "up") == 0 && !view_runs(g) && strcmp(g->state, "crashed") != 0)
 		print_fact(f, style, "wanted", COLOR_YELLOW, "up");
 	if (strcmp(g->state, "failed") == 0) {
@@ -308,6 +335,7 @@ static void print_guest(FILE *f, const struct view_guest *g, const struct style 
 	print_image(f, g, style);
 	print_exit(f, g, style);
 	print_start(f, g, style);
+	print_snapshot(f, g, style);
 	print_fs(f, g, style);
 	print_services(f, g, style);
 }

@@ -18,7 +18,9 @@ const char usage_wait[] =
 	"  healthy   ready, and every active service answers (the default)\n"
 	"  stopped   it is down, however that came\n"
 	"and tells on stderr what it waits for: on a terminal as one live line, elsewhere with a\n"
-	"line for each change. SPAN is 90s, 5min and the like; without it the wait is unlimited.\n"
+	"line for each change, and in the end what cloud-init counted: it may have ended with\n"
+	"warnings, or with errors. SPAN is 90s, 5min and the like; without it the wait is "
+	"unlimited.\n"
 	"\n"
 	"Exit status: 0 it is so, 1 it will not be (the guest was given up), 2 usage, 4 no such\n"
 	"guest, 5 timed out, 6 no daemon, 130 Ctrl-C.\n";
@@ -64,6 +66,15 @@ static int judge(const struct session *s, enum goal goal)
 	return strcmp(g->state, "failed") == 0 ? CLI_FAILED : -1;
 }
 
+/* What cloud-init counted, where it did: a guest is ready with warnings, too. */
+static void tell_cloudinit(const struct session *s, const struct view_guest *g)
+{
+	char text[PROGRESS_TEXT_MAX];
+
+	if (view_runs(g) && *cloudinit_words(text, sizeof(text), g))
+		fprintf(stderr, "%s: cloud-init: %s\n", s->guest, text);
+}
+
 static int tell(const struct session *s, enum goal goal, int status)
 {
 	char text[PROGRESS_TEXT_MAX];
@@ -73,6 +84,8 @@ static int tell(const struct session *s, enum goal goal, int status)
 	if (status == CLI_FAILED)
 		fprintf(stderr, "%s: it will not be %s: %s\n", s->guest, goals[goal],
 			progress_text(text, sizeof(text), session_guest(s), now_realtime()));
+	if (goal != GOAL_STOPPED)
+		tell_cloudinit(s, session_guest(s));
 	return status;
 }
 
@@ -83,6 +96,8 @@ static int timed_out(const struct session *s, enum goal goal)
 	fprintf(stderr, "%s: not %s after %s: %s\n", s->guest, goals[goal],
 		format_timespan(span, sizeof(span), s->args.timeout),
 		progress_text(text, sizeof(text), session_guest(s), now_realtime()));
+	if (goal != GOAL_STOPPED)
+		tell_cloudinit(s, session_guest(s));
 	return CLI_TIMED_OUT;
 }
 
@@ -90,25 +105,29 @@ static int wait_for(struct session *s, enum goal goal)
 {
 	struct progress progress;
 	usec_t until = usec_add(now_boottime(), s->args.timeout);
-	int status, r = 0;
+	int status, r;
 
 	term_watch_signals();
 	progress_begin(&progress);
-	while ((status = judge(s, goal)) < 0 && r >= 0 && !term_ending()) {
+	/* Only a live line has anything to say between two changes, and who keeps systemd patient.
+	 */
+	const bool ticks = progress.style.terminal || progress_in_unit();
+	while ((status = judge(s, goal)) < 0 && !term_ending()) {
 		usec_t left = usec_sub(until, now_boottime());
 
 		if (left == 0)
 			break;
 		progress_show(&progress, session_guest(s));
-		/* Only a live line has anything to say between two changes. */
-		r = client_wait(
-			s->client, progress.style.terminal ? MIN(left, USEC_PER_SEC / 2) : left);
+		r = client_wait(s->client, ticks ? MIN(left, PROGRESS_TICK) : left);
+		if (r < 0) {
+			progress_end(&progress);
+			if ((r = session_regain(s)) != 0)
+				return r;
+		}
 	}
 	progress_end(&progress);
 	if (status >= 0)
 		return tell(s, goal, status);
-	if (r < 0)
-		return session_lost();
 	if (!term_ending())
 		return timed_out(s, goal);
 	fprintf(stderr, "%s: no longer waiting; what the daemon does with it goes on\n", s->guest);
@@ -134,7 +153,7 @@ int verb_wait(int argc, char **argv)
 			args.for_what);
 		return CLI_USAGE;
 	}
-	r = session_open(&s, argc, argv, &rule, CLIENT_STATUS);
+	r = session_open_patiently(&s, argc, argv, &rule, CLIENT_STATUS);
 	if (r == 0)
 		r = wait_for(&s, goal);
 	session_close(&s);

@@ -201,6 +201,8 @@ static void add_stage(char *buf, size_t size, const struct view_guest *g, usec_t
 char *cloudinit_words(char *buf, size_t size, const struct view_guest *g)
 {
 	buf[0] = '\0';
+	if (strcmp(g->cloudinit_status, "skipped") == 0)
+		text_add(buf, size, "skipped: %s", g->cloudinit_quote);
 	if (g->cloudinit_errors + g->cloudinit_warnings == 0)
 		return buf;
 	(void)snprintf(buf, size, "%s", g->cloudinit_status);
@@ -230,6 +232,20 @@ static void add_boot(char *buf, size_t size, const struct view_guest *g, usec_t 
 		text_add(buf, size, "; serial line: %s", g->boot_hint);
 }
 
+static void add_snapshot(char *buf, size_t size, const struct view_guest *g)
+{
+	static const char *const quiet[] = { "", "none", "unknown", NULL };
+
+	if (view_is(g->snapshot_phase, quiet))
+		return;
+	text_add(buf, size, "; snapshot: %s", g->snapshot_phase);
+	/* In steps, each of which is a line where the output is no terminal. */
+	if (strcmp(g->snapshot_phase, "copying") == 0 && g->snapshot_total > 0)
+		text_add(buf, size, ", %u %%",
+			(unsigned)(MIN(g->snapshot_copied, g->snapshot_total) /
+				   (g->snapshot_total / 20 + 1) * 5));
+}
+
 char *progress_text(char *buf, size_t size, const struct view_guest *g, usec_t now_realtime)
 {
 	static const char *const alive[] = { "booting", "running", "ready", NULL };
@@ -244,12 +260,14 @@ char *progress_text(char *buf, size_t size, const struct view_guest *g, usec_t n
 
 		view_count(g, &up, &active);
 		text_add(buf, size, ": healthy; %u of %u active services up", up, active);
+		add_snapshot(buf, size, g);
 		return buf;
 	}
 	if (strcmp(g->state, "stopping") == 0)
 		add_ladder(buf, size, g, now_realtime);
 	else if (view_is(g->state, alive))
 		add_boot(buf, size, g, now_realtime);
+	add_snapshot(buf, size, g);
 	if (g->reason[0])
 		text_add(buf, size, "%s%s", view_is(g->state, alive) ? "; " : ": ", g->reason);
 	if (g->retry_at > now_realtime)

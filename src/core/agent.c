@@ -30,6 +30,7 @@ static void finish(struct guest *g, int error, int exit_status, const char *outp
 	agent_done_t done = g->agent.done;
 
 	agent_drop(g);
+	g->agent.idle_since = now;
 	if (done)
 		done(g, error, exit_status, output, now);
 }
@@ -59,10 +60,14 @@ static void exec_done(void *userdata, const struct hv_reply *reply, usec_t now)
 
 int agent_run_command(struct guest *g, const char *const argv[], agent_done_t done, usec_t now)
 {
-	if (g->agent.busy || g->agent.waits_for_hv)
+	if (g->agent.busy || g->agent.waits_for_hv) {
+		g->agent.turned_away = true;
 		return -EBUSY;
+	}
 	if (!g->facts.agent_connected)
 		return -ENOTCONN;
+	if (snapshotting_wants_agent(g))
+		return -EBUSY;
 	CLEANUP_FREE char *text = agent_exec_text(argv);
 	if (!text)
 		return -ENOMEM;
@@ -70,6 +75,7 @@ int agent_run_command(struct guest *g, const char *const argv[], agent_done_t do
 	if (r < 0)
 		return r;
 	g->agent.busy = true;
+	g->agent.turned_away = false;
 	g->agent.pid = 0;
 	g->agent.began = now;
 	g->agent.poll_due = USEC_INFINITY;
@@ -100,12 +106,20 @@ static void status_done(void *userdata, const struct hv_reply *reply, usec_t now
 		g->agent.poll_due = usec_add(now, AGENT_POLL_EVERY);
 }
 
+bool agent_yields(const struct guest *g, usec_t now)
+{
+	return g->agent.busy || g->agent.waits_for_hv ||
+	       (g->agent.turned_away && now < usec_add(g->agent.idle_since, AGENT_TURN));
+}
+
 usec_t agent_tick(struct guest *g, usec_t now)
 {
 	usec_t end = usec_add(g->agent.began, AGENT_COMMAND_MAX);
 
 	if (!g->agent.busy)
-		return USEC_INFINITY;
+		return agent_yields(g, now) && !g->agent.waits_for_hv
+			       ? usec_add(g->agent.idle_since, AGENT_TURN)
+			       : USEC_INFINITY;
 	if (now >= end) {
 		finish(g, -ETIMEDOUT, 0, "", now);
 		return USEC_INFINITY;

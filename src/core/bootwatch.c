@@ -122,6 +122,23 @@ static void take_steps(struct guest *g, usec_t now)
 	}
 }
 
+/* What the host sees of a guest whose console speaks of a panic: of a disk that it can't look at it
+ * knows nothing. */
+static void look_at_disk(struct guest *g, usec_t now)
+{
+	struct bootwatch *w = &g->bootwatch;
+	struct stat st;
+
+	if (!g->boot.panicked)
+		return;
+	CLEANUP_FREE char *disk = layout_disk(g->supervisor->spec->state_dir, g->spec->name);
+	bool seen = disk && stat(disk, &st) == 0;
+	if (!seen || w->disk_mtime.tv_sec != st.st_mtim.tv_sec ||
+		w->disk_mtime.tv_nsec != st.st_mtim.tv_nsec || g->starving.policy.starved)
+		boot_lives(&g->boot, now);
+	w->disk_mtime = seen ? st.st_mtim : (struct timespec){ 0 };
+}
+
 static void end_boot(struct guest *g, const char *why, usec_t now)
 {
 	char words[BOOT_HINT_MAX + 128];
@@ -297,6 +314,7 @@ void bootwatch_run(struct guest *g, usec_t now)
 	if (halted)
 		return;
 	take_steps(g, now);
+	look_at_disk(g, now);
 	if (g->state == GUEST_BOOTING && boot_dead(&g->boot, now, &again, &why)) {
 		end_boot(g, why, now);
 		return;

@@ -28,6 +28,7 @@ static const struct ratelimit_rule rules[] = {
 	[EVENT_SERVICE] = { 3 * SPEC_SERVICES_MAX, 15 * USEC_PER_SEC },
 	[EVENT_REMEDY] = { 40, 15 * USEC_PER_SEC },
 	[EVENT_BALLOON] = { 20, 30 * USEC_PER_SEC },
+	[EVENT_SNAPSHOT] = { 30, 15 * USEC_PER_SEC },
 	[EVENT_DISK] = { 20, 15 * USEC_PER_SEC },
 	[EVENT_REQUEST] = { 60, 5 * USEC_PER_SEC },
 	[EVENT_HYPERVISOR] = { 20, 15 * USEC_PER_SEC },

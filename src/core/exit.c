@@ -161,7 +161,7 @@ void exit_record(struct guest *g, enum exit_cause cause, const char *why, usec_t
 	};
 	if (cause == CAUSE_OPERATOR)
 		stopping_words(g, g->last_exit.words, sizeof(g->last_exit.words));
-	else if (cause == CAUSE_SAVED && g->saving.began)
+	else if (cause == CAUSE_SAVED && (g->saving.began || g->saving.asked))
 		(void)snprintf(g->last_exit.words, sizeof(g->last_exit.words), "saved by request");
 	else if (cause == g->remedy.ending)
 		words_of_remedy(g, g->last_exit.words, sizeof(g->last_exit.words));

@@ -76,8 +76,10 @@ void guest_forget_run(struct guest *g)
 	agent_drop(g);
 	remedy_drop(g);
 	remedy_superseded(g);
+	snapshotting_forget_run(g);
 	evidence_begin(g);
 	starting_release_lock(g);
+	g->saving.asked = false;
 	if (g->boot_id[0])
 		memcpy(g->past_boot_id, g->boot_id, sizeof(g->past_boot_id));
 	g->boot_id[0] = '\0';
@@ -127,6 +129,7 @@ static void submit_start(struct guest *g, usec_t now)
 	 * boot that is gone on with stands. */
 	if (g->saving.kind != START_WARM)
 		hearing_boot(g, true);
+	image_boot(g);
 	boot_begin(&g->boot, now);
 	bootwatch_begin(g, true, now);
 }
@@ -198,6 +201,7 @@ static void act_boot(struct guest *g, bool begun, usec_t now)
 	evidence_begin(g);
 	if (!begun) {
 		hearing_boot(g, false);
+		image_boot(g);
 		boot_begin(&g->boot, now);
 		bootwatch_begin(g, true, now);
 	}
@@ -210,6 +214,11 @@ static void act_boot(struct guest *g, bool begun, usec_t now)
 	probing_boot(g, now);
 	ballooning_boot(g, !begun);
 	cputune_begin(g, now);
+	/* What was heard before the start was answered told a guest that was starting nothing. */
+	if (begun && g->boot.stage >= BOOT_SERVICES)
+		g->news |= NEWS_USERSPACE;
+	if (begun && g->boot.finished_mark)
+		g->news |= NEWS_READY;
 }
 
 /* Everything of the host's side is new, the guest is what it was. */
@@ -244,6 +253,8 @@ void guest_adopt(struct guest *g, usec_t now)
 	/* It may have booted long ago: its root must be taken for writable. */
 	g->boot.root_writable = g->boot.unseen = true;
 	g->boot.stage = g->restored_stage;
+	/* What the last daemon kept is of an older QEMU, or it did not come to keeping it. */
+	g->started_at_realtime = MAX(g->started_at_realtime, g->facts.pid_realtime);
 	g->agent_due = g->stats_due = g->boot_due = now;
 	starting_hold_lock(g);
 	cputune_begin(g, now);
@@ -269,9 +280,11 @@ static void act_settle(struct guest *g, enum guest_state old, usec_t now)
 			g->last_exit.words, saving->words);
 	else if (old == GUEST_STOPPING || g->last_exit.cause == CAUSE_OPERATOR)
 		(void)snprintf(message, sizeof(message), "stopped: %s", g->last_exit.words);
+	else if (old == GUEST_CRASHED)
+		(void)snprintf(message, sizeof(message), "it ended: %s", g->last_exit.words);
 	else
 		(void)snprintf(message, sizeof(message), "it is not running");
-	g->ladder = (struct shutdown){ 0 };
+	stopping_over(g);
 	g->kill_asked = false;
 	g->saving.began = 0;
 	guest_set_reason(g, "");
@@ -285,10 +298,13 @@ static void act_settle(struct guest *g, enum guest_state old, usec_t now)
 
 static void act_retry(struct guest *g, usec_t now)
 {
-	g->ladder = (struct shutdown){ 0 };
-	g->ladder_due = USEC_INFINITY;
-	if (g->retry_due == USEC_INFINITY)
+	stopping_over(g);
+	if (g->want == WANT_DOWN) {
+		guest_set_state(g, GUEST_STOPPED, now);
+		act_settle(g, GUEST_CRASHED, now);
+	} else if (g->retry_due == USEC_INFINITY) {
 		restarting_decide(g, now);
+	}
 }
 
 void guest_event(struct guest *g, enum guest_event event, usec_t now)
@@ -311,9 +327,12 @@ void guest_event(struct guest *g, enum guest_event event, usec_t now)
 		act_restore(g, now);
 		break;
 	case GUEST_ACT_ADOPT:
+		/* One that was given up may have been ended, and started again by a person. */
+		stopping_over(g);
 		saving_adopt(g, now);
 		guest_adopt(g, now);
 		hearing_boot(g, false);
+		image_boot(g);
 		/* A run that began without us, perhaps just now: its services get their time. */
 		probing_boot(g, now);
 		break;
@@ -361,6 +380,7 @@ void guest_free(struct guest *g)
 	operations_answer(&g->operations, ~0u, -ECANCELED,
 		"the daemon is going away; the guest is left as it is");
 	probing_drop(g);
+	g->saving.at_disk = 0; /* who is at it still tells nobody */
 	starting_release_lock(g);
 	console_free(&g->console);
 	event_flush(g->supervisor, g);

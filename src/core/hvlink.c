@@ -130,6 +130,14 @@ int hvlink_agent(struct guest *g, const char *command, hv_done_t done)
 	return put(g, &request, done);
 }
 
+int hvlink_backup(struct guest *g, enum hv_verb verb, const char *text, hv_done_t done)
+{
+	struct hv_request request = request_for(g, verb);
+
+	request.text = text;
+	return put(g, &request, done);
+}
+
 int hvlink_start(struct guest *g, const char *xml, bool restore)
 {
 	struct hv_request request = request_for(g, HV_START);

@@ -29,6 +29,9 @@
  * again this often afterwards, in case a reset event was missed. */
 #define AGENT_EVERY      (5 * USEC_PER_SEC)
 #define AGENT_CALM_EVERY (60 * USEC_PER_SEC)
+/* While the agent has another command, units' for one: it comes as regularly as this, and would
+ * stand in the way for ever. */
+#define AGENT_BUSY_EVERY (1 * USEC_PER_SEC)
 #define RETRY_WHEN_AWAY  (5 * USEC_PER_SEC)
 
 /* The boot_id, and how far cloud-init is. */
@@ -59,11 +62,16 @@ static void identity_answered(
 
 static void ask_identity(struct guest *g, usec_t now)
 {
-	bool calm = g->boot_id_by_agent && g->state == GUEST_READY && !hearing_wants_agent(g);
+	/* The serial line may have said before the agent that cloud-init is through. */
+	bool told = g->bootwatch.cloudinit.state != CLOUDINIT_RUNNING;
+	bool calm = told && g->boot_id_by_agent && g->state == GUEST_READY &&
+		    !hearing_wants_agent(g) && !image_wants_agent(g);
 
 	g->agent_due = usec_add(now, calm ? AGENT_CALM_EVERY : AGENT_EVERY);
-	if (g->facts.agent_connected && !hearing_ask(g, now))
-		(void)agent_run_command(g, cloudinit_status_command, identity_answered, now);
+	if (!g->facts.agent_connected || hearing_ask(g, now) || image_ask(g, now))
+		return;
+	if (agent_run_command(g, cloudinit_status_command, identity_answered, now) == -EBUSY)
+		g->agent_due = usec_add(now, AGENT_BUSY_EVERY);
 }
 
 static void run_timers(struct guest *g, usec_t now)
@@ -118,6 +126,7 @@ usec_t life_run(struct guest *g, usec_t now)
 		diskpause_run(g, now),
 		restarting_watch(g, now),
 		saving_run(g, now),
+		snapshotting_run(g, now),
 		event_tick(g->supervisor, g, now),
 		g->boot_due,
 		g->ready_due,

@@ -27,6 +27,11 @@
 static void take_exit(struct guest *g, enum guest_event absent_event, usec_t now)
 {
 	if (!guest_state_has_qemu(g->state) || g->state == GUEST_STARTING) {
+		/* Who was given up and panicked was being ended all the same. */
+		if (g->state == GUEST_FAILED)
+			stopping_over(g);
+		if (g->state != GUEST_STARTING)
+			starting_release_lock(g);
 		guest_event(g, absent_event, now);
 		return;
 	}
@@ -62,6 +67,10 @@ static void first_look(struct guest *g, enum guest_state was, usec_t now)
 		guest_event(g, GUEST_EV_START, now);
 	else if (guest_state_probes(g->state))
 		guest_adopt(g, now);
+	/* It was being saved by a daemon that died, and runs: what was asked for is done. */
+	if (was == GUEST_SAVING && g->state != GUEST_SAVING && g->want == WANT_DOWN &&
+		guest_state_probes(g->state))
+		guest_event(g, saving_refusal(g) ? GUEST_EV_STOP : GUEST_EV_SAVE, now);
 	/* It was being stopped: the ladder is climbed again from its foot. */
 	if (g->state == GUEST_STOPPING && g->ladder.began == 0)
 		stopping_begin(g, now);
@@ -79,6 +88,49 @@ static bool runs_after_all(const struct guest *g)
 	return there && !g->destroy_in_flight && g->ladder.began == 0;
 }
 
+/* What runs is known now, and with it what becomes of the start that waited for that. */
+static void take_waiting_start(struct guest *g, usec_t now)
+{
+	char text[64];
+
+	g->start_waits = false;
+	guest_set_reason(g, "");
+	guest_event(g, GUEST_EV_START, now);
+	/* Of one that is being stopped the start comes after that, and its answer with it. */
+	if (!guest_state_probes(g->state) || g->state == GUEST_STOPPING)
+		return;
+	if (g->state == GUEST_PAUSED && starting_resumable(g)) {
+		starting_may_be_cut_short(g);
+		g->read_due = now;
+		operations_answer(&g->operations, OPERATIONS_START, 0,
+			"it was paused and is being resumed");
+		return;
+	}
+	bool halted = g->state == GUEST_PAUSED || g->state == GUEST_SAVING;
+	(void)snprintf(text, sizeof(text), halted ? "it is %s" : "it is %s already",
+		guest_state_to_string(g->state));
+	operations_answer(&g->operations, OPERATIONS_START, halted ? -EBUSY : 0, text);
+}
+
+/* A save that we asked for, a former daemon of ours perhaps, and whose end nobody heard: libvirt
+ * gave it up, and the guest is there. It was to go down, and nobody else will see to it. */
+static void take_lost_save(struct guest *g, usec_t now)
+{
+	enum hv_reason reason = g->facts.reason;
+	bool there = g->facts.state == HV_DOMAIN_RUNNING ||
+		     (g->facts.state == HV_DOMAIN_PAUSED && reason != HV_REASON_SAVING &&
+			     reason != HV_REASON_PANICKED);
+
+	/* What a daemon left that died is taken up by the first look. */
+	if (!g->seen || g->state != GUEST_SAVING || !g->saving.asked || g->want != WANT_DOWN ||
+		!there)
+		return;
+	g->saving.asked = false;
+	event_note(g, EVENT_STOP, NULL, LOG_WARNING,
+		"its save was given up while nobody looked; it is shut down instead");
+	guest_event(g, GUEST_EV_SAVE_FAILED, now);
+}
+
 static void take_facts(struct guest *g, usec_t now)
 {
 	enum guest_state was = g->state;
@@ -91,6 +143,8 @@ static void take_facts(struct guest *g, usec_t now)
 		g->retry_due = USEC_INFINITY;
 		guest_set_state(g, GUEST_STOPPED, now);
 	}
+	g->start_lost = false;
+	take_lost_save(g, now);
 	switch (g->facts.state) {
 	case HV_DOMAIN_ABSENT:
 		take_exit(g, GUEST_EV_SEEN_ABSENT, now);
@@ -121,13 +175,8 @@ static void take_facts(struct guest *g, usec_t now)
 	}
 	if (!g->seen)
 		first_look(g, was, now);
-	if (g->start_waits) {
-		g->start_waits = false;
-		guest_set_reason(g, "");
-		guest_event(g, GUEST_EV_START, now);
-		if (g->state != GUEST_STARTING)
-			operations_answer(&g->operations, OPERATIONS_START, 0, "it runs already");
-	}
+	if (g->start_waits)
+		take_waiting_start(g, now);
 	if (g->facts.agent_connected)
 		g->news |= NEWS_USERSPACE;
 	g->dirty = true;
@@ -153,7 +202,12 @@ static void take_start(struct guest *g, usec_t now)
 		guest_start_cold(g, now);
 		return;
 	}
-	starting_release_lock(g);
+	/* What the look at it finds decides. */
+	g->start_lost = g->start_error == -ENOTCONN || g->start_error == -ETIMEDOUT;
+	if (g->start_lost && g->state == GUEST_STOPPING)
+		return;
+	if (!g->start_lost)
+		starting_release_lock(g);
 	exit_record(g, CAUSE_START_FAILED, g->start_message, now);
 	/* The first attempt of somebody who waits: he is told at once, while the policy goes on
 	 * trying. */
@@ -248,10 +302,23 @@ static void take_reboot(struct guest *g, usec_t now)
 static void call_off(struct guest *g, usec_t now)
 {
 	g->retry_due = USEC_INFINITY;
+	starting_release_lock(g);
 	guest_set_state(g, GUEST_STOPPED, now);
 	guest_set_reason(g, "");
 	operations_answer(&g->operations, OPERATIONS_STOP, 0,
 		"it was down; the next attempt to start it is called off");
+}
+
+/* The same where the last attempt may have come true, and nobody heard: until somebody looked it is
+ * being stopped. */
+static void call_off_unseen(struct guest *g, bool kill, usec_t now)
+{
+	g->retry_due = USEC_INFINITY;
+	guest_set_state(g, GUEST_STOPPING, now);
+	if (kill)
+		stopping_force(g, now);
+	else
+		stopping_begin(g, now);
 }
 
 /* Before the first look nobody knows what runs, so a start waits for it. */
@@ -277,7 +344,10 @@ void news_take(struct guest *g, usec_t now)
 	g->news = 0;
 	if (news & (NEWS_ASKED_STOP | NEWS_ASKED_KILL) && g->state == GUEST_CRASHED &&
 		g->retry_due != USEC_INFINITY) {
-		call_off(g, now);
+		if (g->start_lost)
+			call_off_unseen(g, news & NEWS_ASKED_KILL, now);
+		else
+			call_off(g, now);
 		news &= ~(unsigned)(NEWS_ASKED_STOP | NEWS_ASKED_KILL);
 	}
 	if (news & (NEWS_ASKED_STOP | NEWS_ASKED_KILL) &&
@@ -296,7 +366,9 @@ void news_take(struct guest *g, usec_t now)
 		g->start_waits = false;
 	if (news & NEWS_ASKED_STOP)
 		guest_event(g, GUEST_EV_STOP, now);
-	if (news & NEWS_ASKED_SAVE)
+	if (news & NEWS_ASKED_SAVE && snapshotting_busy(g))
+		snapshotting_give_way(g, now);
+	else if (news & NEWS_ASKED_SAVE)
 		guest_event(g, GUEST_EV_SAVE, now);
 	if (news & NEWS_SAVED)
 		saving_ended(g, now);

@@ -11,6 +11,8 @@ static const char *const operation_kind_names[] = {
 	[OPERATION_KILL] = "kill",
 	[OPERATION_BALLOON] = "balloon",
 	[OPERATION_SAVE] = "save",
+	[OPERATION_SNAPSHOT] = "snapshot",
+	[OPERATION_DELETE_SNAPSHOT] = "delete-snapshot",
 };
 NAME_TABLE_DEFINE(operation_kind, enum operation_kind, OPERATION_KIND_NUM);
 

@@ -18,6 +18,9 @@
 #define STAGGER_STEP  (611 * USEC_PER_MSEC)
 #define STAGGER_SLOTS 16u
 
+/* More than a remedy's command and that about file systems, in front of a question, may take. */
+#define UNIT_WAITS_MAX (3 * AGENT_COMMAND_MAX)
+
 static bool guest_is_tcg(const struct guest *g)
 {
 	return g->facts.tcg;
@@ -229,19 +232,22 @@ static void ask_units(struct guest *g, usec_t now)
 			argv[n++] = g->services[i].spec->unit;
 	if (n == 3)
 		return;
-	int r = agent_run_command(g, argv, units_answered, now);
-	/* Busy with something else: its end is seen soon, and the wish stands. */
-	if (r == -EBUSY)
-		return;
+	int r = agent_yields(g, now) ? -EBUSY : agent_run_command(g, argv, units_answered, now);
 	for (unsigned i = 0; i < g->n_services; i++) {
 		struct service *s = &g->services[i];
 		if (!s->unit_wanted)
+			continue;
+		/* Busy with something else: its end is seen soon, and the wish stands. But a call
+		 * to libvirt that never returns has no end. */
+		if (r == -EBUSY && now < usec_add(s->probe.asked_at, UNIT_WAITS_MAX))
 			continue;
 		s->unit_wanted = false;
 		if (r == 0)
 			s->unit_asked = true;
 		else
-			judge_kind(s, ANSWER_LOCAL_ERROR, "no guest agent", now);
+			judge_kind(s, ANSWER_LOCAL_ERROR,
+				r == -EBUSY ? "the calls before do not return" : "no guest agent",
+				now);
 	}
 }
 

@@ -64,6 +64,8 @@ static void guest_to_state(const struct guest *g, struct state_record *ret)
 	bootwatch_to_state(g, ret);
 	ballooning_to_state(g, ret);
 	saving_to_state(g, ret);
+	image_to_state(g, ret);
+	snapshotting_to_state(g, ret);
 	COPY_WORD(ret->ending, cause_to_string(g->remedy.ending));
 	/* Boot time means nothing after a reboot of the host, so it travels as real time. */
 	for (unsigned i = 0; i < ret->n_faults; i++)
@@ -144,6 +146,8 @@ static void guest_from_state(struct guest *g, const struct state_record *r, usec
 	bootwatch_from_state(g, r);
 	ballooning_from_state(g, r, now);
 	saving_from_state(g, r, now);
+	image_from_state(g, r);
+	snapshotting_from_state(g, r, now);
 	int ending = cause_from_string(r->ending);
 	if (state == GUEST_STOPPING && (ending == CAUSE_REMEDY || ending == CAUSE_WATCHDOG))
 		g->remedy.ending = (enum exit_cause)ending;

@@ -11,6 +11,7 @@
 #include "core/supervisor.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* A request's answer comes at the latest this long after what it waits for should have ended. */
 #define REQUEST_GRACE (60 * USEC_PER_SEC)
@@ -20,6 +21,9 @@
 /* In steps, each of which statistics confirm, and inflating costs the guest CPU: 3 GiB took 12 s in
  * one step under TCG on two cores. */
 #define BALLOON_DEADLINE (300 * USEC_PER_SEC)
+
+/* Preparing and checking a copy, io/filesnapshots's own limits. */
+#define SNAPSHOT_GRACE (90 * USEC_PER_MINUTE)
 
 static int say(char *message, int error, const char *format, const char *a, const char *b)
 {
@@ -91,8 +95,12 @@ static int request_start(struct guest *g, const struct request *request, usec_t 
 	int r = accept(g, request, now,
 		usec_add(START_DEADLINE, g->state == GUEST_STOPPING ? stopping_total(g) : 0),
 		message, ret_op);
-	if (r > 0)
-		g->news |= NEWS_ASKED_START;
+	if (r <= 0)
+		return r;
+	/* Nor is a stop of this turn, which found nothing to stop, to call this one off. */
+	if (!guest_state_has_qemu(g->state))
+		g->news &= ~(unsigned)(NEWS_ASKED_STOP | NEWS_ASKED_KILL);
+	g->news |= NEWS_ASKED_START;
 	return r;
 }
 
@@ -103,15 +111,23 @@ static int request_stop(struct guest *g, const struct request *request, usec_t n
 
 	want(g, WANT_DOWN, operation_kind_to_string(request->kind));
 	if (!guest_state_has_qemu(g->state)) {
+		/* A start of this very turn is taken back, not carried out after it. */
+		g->news &= ~(unsigned)NEWS_ASKED_START;
+		bool dropped = kill && saving_drop(g);
+
 		g->news |= NEWS_ASKED_STOP;
 		return say(message, 0,
-			kill && saving_drop(g)
-				? "%s is %s already; its save is thrown away, the next start boots"
-				: "%s is %s already",
+			dropped ? "%s is %s already; its save is thrown away, the next start boots"
+			: g->supervisor->hv_health.connected
+				? "%s is %s already"
+				: "%s is %s already, as last seen: libvirt is away",
 			g->spec->name, guest_state_to_string(g->state));
 	}
-	int r = accept(g, request, now, usec_add(kill ? 0 : stopping_total(g), REQUEST_GRACE),
-		message, ret_op);
+	/* A save of ours is waited for, and may end on the ladder. */
+	usec_t saving = saving_busy(g) ? g->spec->shutdown_save : 0;
+	int r = accept(g, request, now,
+		usec_add(kill ? 0 : usec_add(saving, stopping_total(g)), REQUEST_GRACE), message,
+		ret_op);
 	if (r > 0) {
 		g->kill_asked |= kill;
 		operations_answer(&g->operations, 1u << OPERATION_START | 1u << OPERATION_RESTART,
@@ -194,6 +210,44 @@ static int request_balloon(struct guest *g, const struct request *request, usec_
 	return r;
 }
 
+static int request_snapshot(struct guest *g, const struct request *request, usec_t now,
+	char *message, struct operation **ret_op)
+{
+	const char *why;
+	int r = snapshotting_refusal(g, &why);
+
+	if (r == -ESRCH)
+		return say(message, r,
+			"%s is %s: a snapshot is of a guest that is up (the disk of a stopped one "
+			"is copied by `qemu-img convert -O qcow2`)",
+			g->spec->name, why);
+	if (r < 0)
+		return say(message, r, "no snapshot can be made of %s now: %s", g->spec->name, why);
+	/* It ends by its own deadlines; this is for what they forget. */
+	r = accept(g, request, now, usec_add(g->spec->backup_timeout, SNAPSHOT_GRACE), message,
+		ret_op);
+	if (r > 0)
+		snapshotting_begin(g, now);
+	return r;
+}
+
+static int request_delete(struct guest *g, const struct request *request, usec_t now,
+	char *message, struct operation **ret_op)
+{
+	int r = accept(g, request, now, REQUEST_GRACE * 3, message, ret_op);
+
+	if (r < 0)
+		return r;
+	r = snapshotting_delete(g, request->id);
+	if (r == 0)
+		return 1;
+	operation_forget(&g->operations, *ret_op);
+	*ret_op = NULL;
+	return say(message, r, "%s: %s", g->spec->name,
+		r == -EBUSY ? "a snapshot is under way, or being deleted: try again then"
+			    : strerror(-r));
+}
+
 /* Who asked for what, and whether it was granted. */
 static void note_request(
 	struct guest *g, const char *what, const char *who, int r, const char *message)
@@ -230,6 +284,12 @@ static int take_request(struct guest *g, const struct request *request, usec_t n
 	case OPERATION_SAVE:
 		r = request_save(g, request, now, message, &op);
 		break;
+	case OPERATION_SNAPSHOT:
+		r = request_snapshot(g, request, now, message, &op);
+		break;
+	case OPERATION_DELETE_SNAPSHOT:
+		r = request_delete(g, request, now, message, &op);
+		break;
 	case OPERATION_BALLOON:
 		r = request_balloon(g, request, now, message, &op);
 		break;
@@ -260,6 +320,22 @@ int service_restarted(struct service *s, const char *who, usec_t now,
 	event_note(g, EVENT_REQUEST, s, LOG_NOTICE, "its unit was restarted by %s", who);
 	probing_renew(s, now);
 	return 0;
+}
+
+int guest_cancel_snapshot(struct guest *g, const char *who, usec_t now,
+	char message[static REQUEST_MESSAGE_MAX])
+{
+	int r = snapshotting_cancel(g, "it was cancelled", now);
+
+	if (r < 0)
+		(void)say(message, r,
+			g->snapshotting.phase == SNAPSHOT_CHECKING
+				? "the snapshot of %s is copied and being checked: delete it "
+				  "then%s"
+				: "no snapshot of %s is being made%s",
+			g->spec->name, "");
+	note_request(g, "cancelling its snapshot", who, r < 0 ? r : 1, message);
+	return r;
 }
 
 void guest_reset_failed(struct guest *g, const char *who, usec_t now)

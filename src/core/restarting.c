@@ -78,10 +78,6 @@ void restarting_decide(struct guest *g, usec_t now)
 	const struct restart_policy policy = restarting_policy(g);
 	usec_t at = USEC_INFINITY;
 
-	if (g->want == WANT_DOWN) {
-		guest_set_state(g, GUEST_STOPPED, now);
-		return;
-	}
 	g->save_due = now;
 	switch (restart_after_exit(&g->restart, &policy, g->last_exit.cause, now,
 		g->supervisor->config.jitter(), &at)) {

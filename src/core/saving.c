@@ -15,6 +15,7 @@
 #include "core/exit.h"
 #include "core/hvlink.h"
 #include "core/setclock.h"
+#include "core/starting.h"
 #include "core/stopping.h"
 #include "core/supervisor.h"
 #include "core/words.h"
@@ -111,6 +112,7 @@ void saving_begin(struct guest *g, usec_t now)
 	char span[TIMESPAN_TEXT_MAX];
 
 	s->kept = s->over = false;
+	s->asked = true;
 	s->words[0] = '\0';
 	s->began = now;
 	agent_drop(g);
@@ -155,6 +157,7 @@ void saving_ended(struct guest *g, usec_t now)
 		saved(g, now);
 		return;
 	}
+	s->asked = false;
 	if (g->state == GUEST_SAVING)
 		event_note(g, EVENT_STOP, NULL, LOG_WARNING,
 			"it could not be saved: %s; it is shut down instead", s->words);
@@ -163,16 +166,25 @@ void saving_ended(struct guest *g, usec_t now)
 
 /* Up. */
 
+static void left_disk(struct guest *g)
+{
+	struct guest_saving *s = &g->saving;
+
+	if (--s->at_disk == 0 && s->unlock)
+		starting_release_lock(g);
+}
+
 static void put_back_done(void *userdata, const struct save_news *news, usec_t now)
 {
 	struct guest *g = userdata;
 
 	(void)now;
 	g->hv_in_flight--;
-	if (news->error == 0)
-		return;
-	g->saving.kept_at_realtime = 0;
-	g->dirty = true;
+	if (news->error != 0) {
+		g->saving.kept_at_realtime = 0;
+		g->dirty = true;
+	}
+	left_disk(g);
 }
 
 void saving_put_back(struct guest *g)
@@ -185,6 +197,7 @@ void saving_put_back(struct guest *g)
 	int r = saves_of(g)->vtable->keep(
 		saves_of(g), g->spec->name, &s->ticket.made, put_back_done, g);
 	g->hv_in_flight += r == 0;
+	s->at_disk += r == 0;
 	if (r == 0)
 		s->kept_at_realtime = s->ticket.made.at_realtime;
 }
@@ -200,6 +213,7 @@ static void take_done(void *userdata, const struct save_news *news, usec_t now)
 		g->news |= NEWS_TICKET;
 	else
 		saving_put_back(g);
+	left_disk(g);
 }
 
 int saving_take(struct guest *g)
@@ -211,6 +225,7 @@ int saving_take(struct guest *g)
 		return 0;
 	int r = saves_of(g)->vtable->take(saves_of(g), g->spec->name, take_done, g);
 	g->hv_in_flight += r == 0;
+	s->at_disk += r == 0;
 	if (r < 0) {
 		/* The ticket stays, but what it fits does not: this start writes to the disk. */
 		s->ticket.error = r;
@@ -269,7 +284,9 @@ bool saving_refused(struct guest *g)
 	struct guest_saving *s = &g->saving;
 
 	s->ticket.error = -ENOENT;
-	if (s->kind != START_WARM)
+	/* It was not refused where its answer was lost: it may go on all the same, as the boot it
+	 * was. */
+	if (s->kind != START_WARM || g->start_error == -ENOTCONN || g->start_error == -ETIMEDOUT)
 		return false;
 	memcpy(g->past_boot_id, g->boot_id, sizeof(g->past_boot_id));
 	g->boot_id[0] = '\0';
@@ -355,6 +372,7 @@ void saving_to_state(const struct guest *g, struct state_record *ret)
 	(void)snprintf(ret->start_words, sizeof(ret->start_words), "%s", s->start_words);
 	ret->qemu_version = s->version;
 	ret->saved_realtime = s->kept_at_realtime;
+	ret->save_asked = s->asked;
 	ret->clock_wrong = s->clock_due != USEC_INFINITY;
 }
 
@@ -368,6 +386,7 @@ void saving_from_state(struct guest *g, const struct state_record *r, usec_t now
 	s->kind = kind < 0 ? START_UNKNOWN : (enum start_kind)kind;
 	s->version = r->qemu_version;
 	s->kept_at_realtime = r->saved_realtime;
+	s->asked = r->save_asked;
 	if (r->clock_wrong)
 		setclock_begin(g, now);
 }

@@ -55,7 +55,7 @@ static void put(struct guest *g, char *text, hv_done_t done)
 {
 	struct guest_saving *s = &g->saving;
 
-	s->clock_out = text && hvlink_agent(g, text, done) == 0;
+	s->clock_out = text && !snapshotting_wants_agent(g) && hvlink_agent(g, text, done) == 0;
 	free(text);
 }
 

@@ -35,6 +35,7 @@ static int lock_guest(struct guest *g, struct reason *reason)
 
 	if (!path)
 		return reason_set(reason, -ENOMEM, "out of memory");
+	g->saving.unlock = false;
 	if (g->lock_fd >= 0)
 		return 0;
 	int fd = file_lock(path);
@@ -177,7 +178,8 @@ void starting_hold_lock(struct guest *g)
 
 void starting_release_lock(struct guest *g)
 {
-	if (g->lock_fd < 0)
+	g->saving.unlock = g->lock_fd >= 0 && g->saving.at_disk > 0;
+	if (g->lock_fd < 0 || g->saving.unlock)
 		return;
 	FAILPOINT(UNLOCK);
 	(void)close(g->lock_fd);

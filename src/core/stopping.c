@@ -8,6 +8,7 @@
 #include "core/supervisor.h"
 
 #include <errno.h>
+#include <string.h>
 
 static struct shutdown_budget budget_of(const struct guest *g)
 {
@@ -38,6 +39,12 @@ void stopping_force(struct guest *g, usec_t now)
 {
 	shutdown_force(&g->ladder, now);
 	g->ladder_due = now;
+}
+
+void stopping_over(struct guest *g)
+{
+	g->ladder = (struct shutdown){ 0 };
+	g->ladder_due = USEC_INFINITY;
 }
 
 void stopping_refused(struct guest *g, usec_t now)
@@ -97,6 +104,20 @@ static bool can_be_resumed(const struct guest *g)
 	       reason != HV_REASON_PANICKED && reason != HV_REASON_STARTING_UP;
 }
 
+/* As long as there is nobody to ask. */
+static void tell_waiting(struct guest *g, const struct hv_health *health)
+{
+	static const char waits[] = "the stop waits for libvirt";
+	char text[HV_ERROR_MAX + sizeof(waits) + 2];
+
+	(void)snprintf(text, sizeof(text), "%s%s%s", waits, health->message[0] ? ": " : "",
+		health->message);
+	if (!health->connected)
+		guest_set_reason(g, text);
+	else if (strncmp(g->reason, waits, sizeof(waits) - 1) == 0)
+		guest_set_reason(g, "");
+}
+
 void stopping_climb(struct guest *g, usec_t now)
 {
 	static const enum hv_verb verbs[RUNG_NUM] = {
@@ -106,12 +127,15 @@ void stopping_climb(struct guest *g, usec_t now)
 		[RUNG_QUIT] = HV_QUIT,
 	};
 	struct hv *hv = g->supervisor->config.hv;
+	const struct hv_health *health = &g->supervisor->hv_health;
 	const struct shutdown_sight see = {
+		.away = !health->connected,
 		.paused = can_be_resumed(g),
 		.agent_connected = g->facts.agent_connected,
 		.qemu_hangs = hv->vtable->wedged(hv, g->spec->uuid),
 	};
 	enum shutdown_rung before = g->ladder.rung;
+	tell_waiting(g, health);
 	enum shutdown_rung rung = shutdown_step(&g->ladder, &see, now);
 
 	g->ladder_due = g->ladder.began ? g->ladder.next : USEC_INFINITY;
@@ -147,7 +171,9 @@ void stopping_words(const struct guest *g, char *buf, size_t size)
 	char span[TIMESPAN_TEXT_MAX];
 
 	(void)format_timespan(span, sizeof(span), g->last_exit.took);
-	if (!shutdown_is_forced(s->rung))
+	if (s->rung == RUNG_NONE)
+		(void)snprintf(buf, size, "it was down before anybody was asked, after %s", span);
+	else if (!shutdown_is_forced(s->rung))
 		(void)snprintf(buf, size, "clean, %s, %s", rung_to_string(s->rung), span);
 	else if (s->forced_at == 0)
 		words_of_force(g, buf, size, span);

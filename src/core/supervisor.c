@@ -55,6 +55,7 @@ static struct guest *guest_new(
 	g->dirty = true;
 	agent_drop(g);
 	saving_init(g);
+	snapshotting_init(g);
 	take_services(g, spec);
 	event_restore(s, g);
 	record_load(g, now);
@@ -92,6 +93,7 @@ static int take_guests(struct supervisor *s, const struct spec *spec, usec_t now
 			continue;
 		event_note(g, EVENT_DAEMON, NULL, LOG_NOTICE, "removed from the configuration%s",
 			guest_state_has_qemu(g->state) ? "; it goes on running, unwatched" : "");
+		snapshotting_retire(g);
 		s->config.hv->vtable->forget(s->config.hv, g->spec->uuid);
 		guest_retire(g);
 		g->next_removed = s->removed;
@@ -198,7 +200,9 @@ int supervisor_new(const struct supervisor_config *config, usec_t now, struct su
 		return -ENOMEM;
 	s->config = *config;
 	s->spec = config->spec;
+	s->config.spec = NULL; /* a reload replaces it: there is one place to look */
 	s->began_realtime = s->hv_since_realtime = now_realtime();
+	s->end_by = USEC_INFINITY;
 	s->dirty = true;
 	read_host_boot_id(s);
 	s->config_dir = config->config_dir ? strdup(config->config_dir) : NULL;
@@ -272,7 +276,7 @@ static void note_wedged(struct supervisor *s, unsigned queues)
 usec_t supervisor_run(struct supervisor *s, usec_t now)
 {
 	struct hv_health health;
-	usec_t next = USEC_INFINITY;
+	usec_t next = s->end_by;
 	bool dirty = false;
 
 	ballooning_collect(s, now);
@@ -298,6 +302,27 @@ usec_t supervisor_run(struct supervisor *s, usec_t now)
 	if ((dirty || s->dirty) && s->observer.changed)
 		s->observer.changed(s->observer.userdata, s);
 	return next;
+}
+
+void supervisor_end(struct supervisor *s, usec_t now)
+{
+	s->end_by = MIN(s->end_by, usec_add(now, SUPERVISOR_ENDING_MAX));
+	for (unsigned i = 0; i < s->n_guests; i++)
+		snapshotting_wind_up(s->guests[i], now);
+}
+
+bool supervisor_is_ending(const struct supervisor *s)
+{
+	return s->end_by != USEC_INFINITY;
+}
+
+bool supervisor_may_end(const struct supervisor *s, usec_t now)
+{
+	bool owed = false;
+
+	for (unsigned i = 0; i < s->n_guests && now < s->end_by; i++)
+		owed |= snapshotting_busy(s->guests[i]);
+	return supervisor_is_ending(s) && !owed;
 }
 
 struct diff_report {

@@ -340,16 +340,12 @@ static int sync_file(const char *path)
 	return 0;
 }
 
-int disk_create_overlay(const char *path, const char *base, enum disk_format base_format,
-	uint64_t size_kib, const struct tick *tick, struct reason *reason)
+static int create(const char *path, const char *const *argv, const struct tick *tick,
+	struct reason *reason)
 {
-	char size[32];
-	const char *argv[] = { "qemu-img", "create", "-q", "-f", "qcow2", "-F",
-		disk_format_to_string(base_format), "-b", base, "--", path, size, NULL };
 	CLEANUP(program_result_clear) struct program_result result = { 0 };
-
-	(void)snprintf(size, sizeof(size), "%" PRIu64 "K", size_kib);
 	int r = qemu_img(argv, CREATE_TIMEOUT, tick, &result, reason);
+
 	if (r >= 0 && result.exit_status != 0)
 		r = reason_set(reason, -EIO, "cannot make the disk %s: %s", path, result.error);
 	if (r >= 0) {
@@ -361,4 +357,24 @@ int disk_create_overlay(const char *path, const char *base, enum disk_format bas
 	if (r < 0)
 		(void)unlink(path);
 	return r;
+}
+
+int disk_create(const char *path, uint64_t bytes, const struct tick *tick, struct reason *reason)
+{
+	char size[32];
+	const char *argv[] = { "qemu-img", "create", "-q", "-f", "qcow2", "--", path, size, NULL };
+
+	(void)snprintf(size, sizeof(size), "%" PRIu64, bytes);
+	return create(path, argv, tick, reason);
+}
+
+int disk_create_overlay(const char *path, const char *base, enum disk_format base_format,
+	uint64_t size_kib, const struct tick *tick, struct reason *reason)
+{
+	char size[32];
+	const char *argv[] = { "qemu-img", "create", "-q", "-f", "qcow2", "-F",
+		disk_format_to_string(base_format), "-b", base, "--", path, size, NULL };
+
+	(void)snprintf(size, sizeof(size), "%" PRIu64 "K", size_kib);
+	return create(path, argv, tick, reason);
 }

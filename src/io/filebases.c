@@ -18,6 +18,8 @@ struct filebases {
 	char *state_dir;
 };
 
+static_assert(BASES_DISK_TEXT == RECORD_DISK_TEXT, "a disk is cut");
+
 /* Everything the worker needs, owned by nobody else. */
 struct look {
 	char *state_dir, *guest;
@@ -42,7 +44,8 @@ static void look_run(void *arg)
 	struct base_news *news = &look->news;
 	CLEANUP_FREE struct record *record = calloc(1, sizeof(*record));
 	CLEANUP_FREE char *path = layout_path(look->state_dir, look->guest, LAYOUT_RECORD);
-	int r = record && path ? 0 : -ENOMEM;
+	CLEANUP_FREE char *disk = layout_disk(look->state_dir, look->guest);
+	int r = record && path && disk ? 0 : -ENOMEM;
 
 	if (r == 0 && look->check)
 		r = basecheck_guest(look->state_dir, look->guest, NULL, record, &news->reason);
@@ -52,6 +55,8 @@ static void look_run(void *arg)
 		(void)reason_set(&news->reason, r, "its base cannot be checked: %s", strerror(-r));
 	if (record)
 		memcpy(news->glibc, record->glibc, sizeof(news->glibc));
+	if (record && disk)
+		record_disk(record, disk, news->disk);
 	news->error = MIN(r, 0);
 	news->hashed = r > 0;
 }

@@ -45,6 +45,17 @@ static void order_run(void *arg)
 		ticket_take(order->state_dir, order->guest, &order->news);
 }
 
+/* It was said that no ticket is kept, or nobody is there to be told of it. Whoever was told so may
+ * have given up the guest's lock, and the files that the ticket was written for be others by
+ * now. */
+static void order_undo(void *arg)
+{
+	struct order *order = arg;
+
+	if (order->keep)
+		ticket_drop(order->state_dir, order->guest);
+}
+
 static void order_done(void *arg, int error, usec_t now)
 {
 	const struct order *order = arg;
@@ -81,6 +92,7 @@ static int submit(struct saves *saves, const char *guest, const struct save_made
 	const struct worker_job job = {
 		.run = order_run,
 		.done = order_done,
+		.undo = order_undo,
 		.free = order_free,
 		.arg = order,
 		.timeout = FILESAVES_TIMEOUT,

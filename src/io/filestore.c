@@ -402,6 +402,11 @@ static size_t filestore_console_tail(struct store *store, const char *guest, cha
 	return guestfiles_tail(s->state_dir, guest, buf, size);
 }
 
+bool filestore_idle(const struct store *store)
+{
+	return !((const struct filestore *)store)->out;
+}
+
 int filestore_new(struct worker_pool *pool, const char *state_dir, struct store **ret)
 {
 	static const struct store_vtable vtable = {

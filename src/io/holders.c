@@ -88,8 +88,11 @@ static int search_process(struct search *s, const char *pid)
 	int r = search_links(s, pid, "fd");
 
 	/* Mappings are seen only with rights that not every root has; the descriptors decide. */
-	if (r == 0)
-		r = MAX(search_links(s, pid, "map_files"), 0);
+	if (r == 0) {
+		r = search_links(s, pid, "map_files");
+		if (r == -EACCES || r == -EPERM)
+			return 0;
+	}
 	if (r == 1 || r == -EACCES)
 		name_process(pid, s->who);
 	return r;
@@ -117,7 +120,7 @@ static int search_loops(struct search *s)
 	struct inode inode;
 
 	if (!block)
-		return 0;
+		return errno == ENOENT ? 0 : -errno;
 	for (const struct dirent *e; (e = readdir(block));) {
 		CLEANUP_FREE char *path = NULL, *backing = NULL;
 
@@ -125,8 +128,11 @@ static int search_loops(struct search *s)
 			continue;
 		if (asprintf(&path, "/sys/block/%s/loop/backing_file", e->d_name) < 0)
 			return -ENOMEM;
-		if (file_read(path, 4096, &backing, NULL) < 0)
-			continue; /* unused */
+		int r = file_read(path, 4096, &backing, NULL);
+		if (r == -ENOENT || r == -ENODEV || r == -ENXIO)
+			continue; /* unused, or no longer used */
+		if (r < 0)
+			return r;
 		backing[strcspn(backing, "\n")] = '\0';
 		if (*backing != '/' || inode_of(AT_FDCWD, backing, &inode) < 0 ||
 			!inode_is(&inode, &s->file))

@@ -29,6 +29,7 @@ static const struct place {
 	[LAYOUT_KERNEL] = { "images", "vmlinuz" },
 	[LAYOUT_INITRD] = { "images", "initrd" },
 	[LAYOUT_GUEST_LOCK] = { "images", "lock" },
+	[LAYOUT_SNAPSHOTS] = { "images", "snapshots" },
 	[LAYOUT_PRIVATE_DIR] = { "private", NULL },
 	[LAYOUT_SSH_KEY] = { "private", "ssh_key" },
 	[LAYOUT_SSH_KEY_PUB] = { "private", "ssh_key.pub" },
@@ -67,6 +68,15 @@ char *layout_path(const char *state_dir, const char *guest, enum layout_file fil
 	return path;
 }
 
+char *layout_snapshot(
+	const char *state_dir, const char *guest, const char *name, const char *suffix)
+{
+	CLEANUP_FREE char *dir = layout_path(state_dir, guest, LAYOUT_SNAPSHOTS);
+	char *path = NULL;
+
+	return dir && asprintf(&path, "%s/%s%s", dir, name, suffix) >= 0 ? path : NULL;
+}
+
 /* Makes one directory with exactly this mode, whatever the umask; the mode of one that is there is
  * the operator's. */
 static int make_dir(const char *path, mode_t mode, struct reason *reason)
@@ -87,7 +97,9 @@ static int make_dir_in(const char *state_dir, const char *name, mode_t mode, str
 {
 	CLEANUP_FREE char *path = path_join(state_dir, name);
 
-	return path ? make_dir(path, mode, reason) : -ENOMEM;
+	if (!path)
+		return reason_set(reason, -ENOMEM, "%s/%s: %s", state_dir, name, strerror(ENOMEM));
+	return make_dir(path, mode, reason);
 }
 
 static int check_version(const char *state_dir, const char *text, struct reason *reason)
@@ -129,7 +141,7 @@ int layout_open(const char *state_dir, struct reason *reason)
 	CLEANUP_FREE char *text = NULL;
 
 	if (!path)
-		return -ENOMEM;
+		return reason_set(reason, -ENOMEM, "%s: %s", state_dir, strerror(ENOMEM));
 	int r = make_dir(state_dir, MODE_PASSED, reason);
 	if (r < 0)
 		return r;

@@ -140,8 +140,12 @@ static int start(struct run *run)
 
 	/* The write end closes by exec, or brings the reason why there was none. */
 	int error = 0;
-	if (read(run->pipes[PIPE_EXEC][0], &error, sizeof(error)) == (ssize_t)sizeof(error))
-		return -error;
+	ssize_t n;
+	do
+		n = read(run->pipes[PIPE_EXEC][0], &error, sizeof(error));
+	while (n < 0 && errno == EINTR);
+	if (n != 0)
+		return n < 0 ? -errno : -error;
 	run->pidfd = pidfd_open(run->pid, 0);
 	return run->pidfd < 0 ? -errno : 0;
 }
@@ -178,10 +182,10 @@ static int feed(struct run *run)
 	if (run->feed_at == run->feed_len) {
 		ssize_t n = run->program->feed(run->program->userdata, run->feed, FEED_BYTES);
 
-		if (n <= 0)
+		if (n <= 0) {
 			close_in(run, 0);
-		if (n <= 0)
 			return (int)n;
+		}
 		run->feed_at = 0;
 		run->feed_len = (size_t)n;
 	}

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define RECORD_BYTES_MAX (64u * 1024u)
@@ -184,6 +185,18 @@ int record_write(const char *path, const struct record *record, usec_t now_realt
 	int r = is_same(path, root) ? 0 : write_root(path, root, now_realtime_usec);
 	json_decref(root);
 	return r;
+}
+
+void record_disk(
+	const struct record *record, const char *disk_path, char ret[static RECORD_DISK_TEXT])
+{
+	static_assert(RECORD_DISK_TEXT > 16 + 1 + LAYOUT_BASE_NAME, "a base's name is cut");
+	struct stat st = { 0 };
+
+	/* A guest without one is what it is: zero. */
+	(void)lstat(disk_path, &st);
+	(void)snprintf(
+		ret, RECORD_DISK_TEXT, "%llx %s", (unsigned long long)st.st_ino, record->base);
 }
 
 void record_time(usec_t realtime, bool compact, char ret[static RECORD_TIME_TEXT])

@@ -51,9 +51,10 @@ static int write_one(struct archive *a, const struct seed_file *file)
 int seed_build(
 	const struct seed_file *files, size_t n, void **ret, size_t *ret_len, struct reason *reason)
 {
-	CLEANUP(cleanup_write) struct archive *a = archive_write_new();
-	CLEANUP_FREE void *image = NULL;
+	/* Before the archive, which writes there once more where it is freed without its end. */
 	size_t room = IMAGE_OVERHEAD, used = 0;
+	CLEANUP_FREE void *image = NULL;
+	CLEANUP(cleanup_write) struct archive *a = archive_write_new();
 
 	for (size_t i = 0; i < n; i++)
 		room += files[i].len + 4096;

@@ -106,30 +106,6 @@ static int ticket_text(
 	return *ret ? 0 : -ENOMEM;
 }
 
-void ticket_keep(const char *state_dir, const char *guest, const struct save_made *made,
-	struct save_news *ret)
-{
-	CLEANUP_FREE char *path = layout_path(state_dir, guest, LAYOUT_SAVED);
-	CLEANUP_FREE char *text = NULL;
-	int r = path ? ticket_text(state_dir, guest, made, &text) : -ENOMEM;
-
-	if (r == 0)
-		r = file_write_atomic(path, text, strlen(text), 0600);
-	*ret = (struct save_news){ .error = r };
-	if (r < 0)
-		(void)reason_set(&ret->reason, r, "%s: %s", path ? path : guest, strerror(-r));
-}
-
-static bool take_text(const json_t *root, const char *key, char *to, size_t size)
-{
-	const json_t *value = json_object_get(root, key);
-
-	if (!json_is_string(value) || json_string_length(value) >= size)
-		return false;
-	memcpy(to, json_string_value(value), json_string_length(value) + 1);
-	return true;
-}
-
 static bool read_made(const json_t *root, struct save_made *ret)
 {
 	const json_t *version = json_object_get(root, "qemu_version");
@@ -141,8 +117,8 @@ static bool read_made(const json_t *root, struct save_made *ret)
 		return false;
 	ret->version = (uint64_t)json_integer_value(version);
 	ret->at_realtime = (usec_t)json_integer_value(at);
-	return take_text(root, "xml_sha256", ret->xml_sha256, sizeof(ret->xml_sha256)) &&
-	       take_text(root, "boot_id", ret->boot_id, sizeof(ret->boot_id));
+	return json_take_text(root, "xml_sha256", ret->xml_sha256, sizeof(ret->xml_sha256)) &&
+	       json_take_text(root, "boot_id", ret->boot_id, sizeof(ret->boot_id));
 }
 
 static int check_files(
@@ -181,6 +157,32 @@ static int remove_durably(const char *path)
 		return -errno;
 	FAILPOINT(TICKET_TAKEN);
 	return 0;
+}
+
+void ticket_keep(const char *state_dir, const char *guest, const struct save_made *made,
+	struct save_news *ret)
+{
+	CLEANUP_FREE char *path = layout_path(state_dir, guest, LAYOUT_SAVED);
+	CLEANUP_FREE char *text = NULL;
+	int r = path ? ticket_text(state_dir, guest, made, &text) : -ENOMEM;
+
+	if (r == 0)
+		r = file_write_atomic(path, text, strlen(text), 0600);
+	*ret = (struct save_news){ .error = r };
+	if (r == 0)
+		return;
+	(void)reason_set(&ret->reason, r, "%s: %s", path ? path : guest, strerror(-r));
+	/* It may have its name already, and who is told that there is none gives up the lock. */
+	if (path && remove_durably(path) < 0)
+		(void)unlink(path);
+}
+
+void ticket_drop(const char *state_dir, const char *guest)
+{
+	CLEANUP_FREE char *path = layout_path(state_dir, guest, LAYOUT_SAVED);
+
+	if (path)
+		(void)remove_durably(path);
 }
 
 static int judge(const char *state_dir, const char *guest, const char *path, struct save_news *ret)

@@ -399,15 +399,15 @@ int worker_queue_new(struct worker_pool *pool, const char *name, size_t waiting_
 	struct worker_queue **ret)
 {
 	struct worker_queue *queue = calloc(1, sizeof(*queue));
-	int r;
 
 	if (!queue)
 		return -ENOMEM;
-	r = sd_event_add_time_relative(pool->event, &queue->deadline, CLOCK_BOOTTIME, 0, 0,
+	int r = sd_event_add_time_relative(pool->event, &queue->deadline, CLOCK_BOOTTIME, 0, 0,
 		queue_on_deadline, queue);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(queue->deadline, SD_EVENT_OFF);
-	if (r < 0) {
+	/* After the loop there are no deadlines, and libvirt's connections are yet to be closed. */
+	if (r < 0 && r != -ESTALE) {
 		(void)sd_event_source_disable_unref(queue->deadline);
 		free(queue);
 		return r;

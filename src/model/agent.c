@@ -30,6 +30,21 @@ char *agent_status_text(long pid)
 	return command ? json_text(command, JSON_COMPACT) : NULL;
 }
 
+const char agent_freeze_text[] = "{\"execute\":\"guest-fsfreeze-freeze\"}";
+const char agent_thaw_text[] = "{\"execute\":\"guest-fsfreeze-thaw\"}";
+
+int agent_parse_count(const char *json, int64_t *ret)
+{
+	CLEANUP_JSON json_t *root = NULL;
+
+	(void)json_read(json, strlen(json), JSON_REJECT_DUPLICATES, &root);
+	const json_t *answer = json_object_get(root, "return");
+	if (!json_is_integer(answer) || json_integer_value(answer) < 0)
+		return -EBADMSG;
+	*ret = json_integer_value(answer);
+	return 0;
+}
+
 char *agent_get_time_text(void)
 {
 	return strdup("{\"execute\":\"guest-get-time\"}");

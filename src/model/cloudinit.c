@@ -120,6 +120,12 @@ static int put_keys(FILE *f, const struct cloudinit_input *in)
 	return r < 0 ? r : in->n_keys > 0;
 }
 
+static int put_every_boot(FILE *f, const struct cloudinit_input *in)
+{
+	int r = write_shell(f, every_boot_to_string(in->guest->every_boot));
+	return r < 0 ? r : 1;
+}
+
 /* A text of several lines stays one scalar: its newlines are written as escapes. */
 static int put_host_key(FILE *f, const struct cloudinit_input *in)
 {
@@ -184,6 +190,7 @@ static const struct variable {
 	{ "HOSTNAME", 0, put_hostname },
 	{ "USER", IN(CLOUDINIT_USER_DATA), put_user },
 	{ "USER_SHELL", 0, put_user_shell },
+	{ "EVERY_BOOT_SHELL", 0, put_every_boot },
 	{ "AUTHORIZED_KEYS", IN(CLOUDINIT_USER_DATA), put_keys },
 	{ "HOST_KEY", 0, put_host_key },
 	{ "HOST_KEY_PUBLIC", 0, put_host_key_pub },

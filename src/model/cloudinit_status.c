@@ -3,6 +3,7 @@
 #include "model/cloudinit_status.h"
 
 #include "base/macro.h"
+#include "model/cloudinit.h"
 #include "model/jsontext.h"
 #include "model/utf8.h"
 
@@ -19,6 +20,7 @@ static const char *const cloudinit_state_names[] = {
 	[CLOUDINIT_DEGRADED] = "degraded",
 	[CLOUDINIT_ERROR] = "error",
 	[CLOUDINIT_DISABLED] = "disabled",
+	[CLOUDINIT_SKIPPED] = "skipped",
 };
 NAME_TABLE_DEFINE(cloudinit_state, enum cloudinit_state, CLOUDINIT_STATE_NUM);
 
@@ -119,6 +121,20 @@ static enum cloudinit_state state_of(const struct cloudinit_status *s, bool resu
 	return s->warnings > 0 ? CLOUDINIT_DEGRADED : CLOUDINIT_DONE;
 }
 
+/* The file that keeps it from running, where that is ours, says why. */
+static void take_disabled(struct cloudinit_status *s, const char *text, size_t len)
+{
+	const size_t mark = strlen(CLOUDINIT_SKIPPED_MARK " ");
+
+	s->state = CLOUDINIT_DISABLED;
+	if (len < mark || memcmp(text, CLOUDINIT_SKIPPED_MARK " ", mark) != 0)
+		return;
+	const char *end = memchr(text, '\n', len);
+	s->state = CLOUDINIT_SKIPPED;
+	(void)utf8_escape(s->quote, CLOUDINIT_PIECE_MAX, text + mark,
+		(end ? (size_t)(end - text) : len) - mark);
+}
+
 int cloudinit_status_parse(
 	const char *output, char ret_boot_id[static 37], struct cloudinit_status *ret)
 {
@@ -147,7 +163,7 @@ int cloudinit_status_parse(
 		s.errors = 1;
 	s.state = state_of(&s, ended || result_len >= CLOUDINIT_FILE_MAX, status != NULL);
 	if (s.state == CLOUDINIT_UNKNOWN && disabled)
-		s.state = CLOUDINIT_DISABLED;
+		take_disabled(&s, disabled, disabled_len);
 	if (cloudinit_state_over(s.state))
 		s.stage[0] = '\0';
 	memcpy(ret_boot_id, id, 36);
@@ -159,5 +175,5 @@ int cloudinit_status_parse(
 bool cloudinit_state_over(enum cloudinit_state state)
 {
 	return state == CLOUDINIT_DONE || state == CLOUDINIT_DEGRADED || state == CLOUDINIT_ERROR ||
-	       state == CLOUDINIT_DISABLED;
+	       state == CLOUDINIT_DISABLED || state == CLOUDINIT_SKIPPED;
 }

@@ -15,6 +15,7 @@ static const char *const conf_section_names[] = {
 	[CONF_SECTION_SHUTDOWN] = "Shutdown",
 	[CONF_SECTION_RESTART] = "Restart",
 	[CONF_SECTION_BOOT] = "Boot",
+	[CONF_SECTION_BACKUP] = "Backup",
 	[CONF_SECTION_SERVICE] = "Service",
 };
 NAME_TABLE_DEFINE(conf_section, enum conf_section, CONF_SECTION_NUM);

@@ -215,6 +215,13 @@ const struct conf_key conf_keys_guest[] = {
 		.allowed = PATH_ALLOWED,
 		.help = "file put into the seed as vendor-data",
 	},
+	[CONF_KEY_EVERY_BOOT - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_CLOUDINIT, .name = "EveryBoot",
+		.type = &conf_type_word, GUEST(every_boot), .from_string = every_boot_from_string,
+		.preset = "auto", .effect = CONF_PROVISION,
+		.allowed = "auto, yes or no",
+		.help = "auto skips cloud-init at boots at which it has nothing to do",
+	},
 	[CONF_KEY_MEMORY_MIN - CONF_KEY_GUEST_FIRST] = {
 		.section = CONF_SECTION_MEMORY, .name = "MemoryMin",
 		.type = &conf_type_size, GUEST(memory_min_kib), .min = 128 * MIB, .max = TIB,
@@ -371,6 +378,21 @@ const struct conf_key conf_keys_guest[] = {
 		.effect = CONF_LIVE,
 		.allowed = "1min to 1d, such as 15min",
 		.help = "how long Quorum= of them must be down without a break",
+	},
+	[CONF_KEY_BACKUP_KEEP - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_BACKUP, .name = "Keep",
+		.type = &conf_type_number, GUEST(backup_keep), .min = 1,
+		.max = SPEC_SNAPSHOTS_MAX, .preset = "3", .effect = CONF_LIVE,
+		.allowed = "1 to 32",
+		.help = "snapshots that are kept; after a new one the oldest over it are deleted",
+	},
+	[CONF_KEY_BACKUP_TIMEOUT - CONF_KEY_GUEST_FIRST] = {
+		.section = CONF_SECTION_BACKUP, .name = "Timeout",
+		.type = &conf_type_span, GUEST(backup_timeout),
+		.min = 10 * USEC_PER_SEC, .max = USEC_PER_DAY, .preset = "1h",
+		.effect = CONF_LIVE,
+		.allowed = "10s to 1d, such as 1h",
+		.help = "how long copying the disk may take before the snapshot is given up",
 	},
 };
 static_assert(ARRAY_SIZE(conf_keys_guest) == CONF_KEY_SERVICE_FIRST - CONF_KEY_GUEST_FIRST,

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two numbers out of a version. */
+/* Two numbers out of a version, and a version out of a guest's answer. */
 #include "model/glibc.h"
 
 #include "base/parse.h"
 
 #include <errno.h>
 #include <string.h>
+
+const char *const glibc_command[] = { "/usr/bin/getconf", "GNU_LIBC_VERSION", NULL };
 
 static int number(const char **s, unsigned *ret)
 {
@@ -46,4 +48,25 @@ bool glibc_is_under(const char *is, const char *least)
 	struct glibc_version a, b;
 
 	return glibc_parse(is, &a) == 0 && glibc_parse(least, &b) == 0 && glibc_compare(&a, &b) < 0;
+}
+
+int glibc_from_answer(const char *output, char ret[static GLIBC_TEXT_MAX])
+{
+	static const char word[] = "glibc ";
+	struct glibc_version version;
+	char text[GLIBC_TEXT_MAX];
+
+	if (strncmp(output, word, sizeof(word) - 1) != 0)
+		return -EBADMSG;
+	output += sizeof(word) - 1;
+	/* No more than "2.39" or "2.39.90": so there is nothing in it that could be escaped. */
+	size_t len = strspn(output, "0123456789.");
+	if (len >= sizeof(text) || strcmp(output + len, "\n") != 0)
+		return -EBADMSG;
+	memcpy(text, output, len);
+	text[len] = '\0';
+	if (glibc_parse(text, &version) < 0)
+		return -EBADMSG;
+	memcpy(ret, text, len + 1);
+	return 0;
 }

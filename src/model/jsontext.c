@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 char *json_text(const json_t *root, size_t flags)
 {
@@ -58,4 +59,14 @@ int json_read(const char *text, size_t len, size_t flags, json_t **ret)
 		return -EBADMSG;
 	*ret = root;
 	return 0;
+}
+
+bool json_take_text(const json_t *root, const char *key, char *to, size_t size)
+{
+	const json_t *value = json_object_get(root, key);
+
+	if (!json_is_string(value) || json_string_length(value) >= size)
+		return false;
+	memcpy(to, json_string_value(value), json_string_length(value) + 1);
+	return true;
 }

@@ -62,6 +62,13 @@ static const char *const on_stuck_names[] = {
 };
 NAME_TABLE_DEFINE(on_stuck, enum spec_on_stuck, ON_STUCK_NUM);
 
+static const char *const every_boot_names[] = {
+	[EVERY_BOOT_AUTO] = "auto",
+	[EVERY_BOOT_YES] = "yes",
+	[EVERY_BOOT_NO] = "no",
+};
+NAME_TABLE_DEFINE(every_boot, enum spec_every_boot, EVERY_BOOT_NUM);
+
 static const char *const on_host_names[] = {
 	[ON_HOST_SHUTDOWN] = "shutdown",
 	[ON_HOST_SAVE] = "save",

@@ -61,7 +61,14 @@ static const struct field guest_fields[] = {
 	FIELD(state_record, TEXT, start_kind),
 	FIELD(state_record, TEXT, start_words),
 	FIELD(state_record, USEC, saved_realtime),
+	FIELD(state_record, BOOL, save_asked),
 	FIELD(state_record, BOOL, clock_wrong),
+	FIELD(state_record, TEXT, glibc),
+	FIELD(state_record, TEXT, glibc_disk),
+	FIELD(state_record, USEC, snapshot_tried_realtime),
+	FIELD(state_record, BOOL, snapshot_failed),
+	FIELD(state_record, TEXT, snapshot_result),
+	FIELD(state_record, BOOL, thaw_owed),
 };
 
 static const struct field boot_fields[] = {

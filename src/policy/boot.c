@@ -49,6 +49,7 @@ static const struct {
 	{ "general protection fault", SIGN_PANIC, 0 },
 	{ "VFS: Unable to mount root fs", SIGN_PANIC, 0 },
 	{ CLOUDINIT_FINISHED_MARK, SIGN_FINISHED, BOOT_DONE },
+	{ CLOUDINIT_SKIPPED_MARK, SIGN_FINISHED, BOOT_DONE },
 };
 
 void boot_begin(struct boot *b, usec_t now)
@@ -68,6 +69,11 @@ void boot_step(struct boot *b, usec_t now)
 	b->stepped_at = b->moved_at = now;
 }
 
+void boot_lives(struct boot *b, usec_t now)
+{
+	b->lived_at = now;
+}
+
 void boot_slept(struct boot *b, usec_t span)
 {
 	usec_t *const times[] = { &b->began, &b->stage_since, &b->heard_at, &b->moved_at,
@@ -75,6 +81,8 @@ void boot_slept(struct boot *b, usec_t span)
 
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++)
 		*times[i] = usec_add(*times[i], span);
+	if (b->lived_at)
+		b->lived_at = usec_add(b->lived_at, span);
 }
 
 static bool reach(struct boot *b, enum boot_stage stage, usec_t now)
@@ -188,10 +196,14 @@ bool boot_dead(const struct boot *b, usec_t now, usec_t *ret_look_again, const c
 {
 	usec_t panic_end = usec_add(b->stage_since, BOOT_DEAD_AFTER);
 	usec_t silent_end = usec_add(MAX(b->heard_at, b->stage_since), BOOT_SILENT_AFTER);
+	usec_t halted_end = usec_add(MAX(b->moved_at, b->lived_at), BOOT_HALTED_AFTER);
 
 	if (b->root_writable) {
-		*ret_look_again = USEC_INFINITY;
-		return false;
+		bool watched = b->panicked && b->lived_at;
+
+		*ret_look_again = watched ? halted_end : USEC_INFINITY;
+		*ret_why = "the kernel panicked, and the guest has neither moved nor written since";
+		return watched && now >= halted_end;
 	}
 	if (b->panicked && now >= panic_end) {
 		*ret_why = "the kernel panicked before the root file system was writable";

@@ -47,7 +47,7 @@ static const struct {
 	[CAUSE_ADOPTED_DEAD]   = { "adopted-dead",   true,  ON_CRASH,
 		"it ran when the daemon last looked, and was gone when it looked again" },
 	[CAUSE_SAVED]          = { "saved",          false, NEVER,
-		"its memory was saved to disk from outside mediakitd" },
+		"its memory was saved to disk, but not by this run of mediakitd" },
 	[CAUSE_UNKNOWN]        = { "unknown",        true,  ON_CRASH,
 		"it ended, and libvirt does not say why" },
 };

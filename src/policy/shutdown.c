@@ -98,19 +98,15 @@ static bool is_met(enum need need, const struct shutdown *s, const struct shutdo
 	return true;
 }
 
-/* Looked at so late only because the host slept, and the guest and QEMU with it: that is no time
- * they had. */
-static void forgive_sleep(struct shutdown *s, usec_t now)
+/* The span that ran at `from`, one that was about to end included, ends so much later. */
+static void prolong(struct shutdown *s, usec_t from, usec_t by)
 {
-	usec_t late = now - s->next, end;
+	usec_t end;
 
-	if (late <= SHUTDOWN_PRESS_EVERY)
-		return;
-	/* The span that ran when it fell asleep, one that was about to end included. */
-	if (span_at(s, usec_sub(s->next, 1), &end) == SPAN_GUEST)
-		s->budget.guest = usec_add(s->budget.guest, late);
+	if (span_at(s, usec_sub(from, 1), &end) == SPAN_GUEST)
+		s->budget.guest = usec_add(s->budget.guest, by);
 	else if (s->forced_at == 0 && end != USEC_INFINITY)
-		s->budget.quit = usec_add(s->budget.quit, late);
+		s->budget.quit = usec_add(s->budget.quit, by);
 }
 
 enum shutdown_rung shutdown_step(struct shutdown *s, const struct shutdown_sight *see, usec_t now)
@@ -119,7 +115,15 @@ enum shutdown_rung shutdown_step(struct shutdown *s, const struct shutdown_sight
 
 	if (s->began == 0 || now < s->next)
 		return RUNG_NONE;
-	forgive_sleep(s, now);
+	/* Looked at so late only because the host slept, and the guest and QEMU with it: that is no
+	 * time they had. */
+	if (now - s->next > SHUTDOWN_PRESS_EVERY)
+		prolong(s, s->next, now - s->next);
+	if (see->away) {
+		prolong(s, now, SHUTDOWN_AWAY_EVERY);
+		s->next = usec_add(now, SHUTDOWN_AWAY_EVERY);
+		return RUNG_NONE;
+	}
 	enum span span = span_at(s, now, &end);
 	if (span == SPAN_QUIT && see->qemu_hangs) {
 		span = SPAN_DESTROY;

@@ -3,6 +3,7 @@
  * was at the begin, leaves no overlay behind, and goes on without us. */
 #include "virt/calls.h"
 
+#include "base/failpoint.h"
 #include "model/xmlwriter.h"
 
 #include <errno.h>
@@ -50,8 +51,10 @@ int call_backup(struct call *call, const struct call_on *on)
 
 	if (r < 0)
 		return call_refused(call, r, "the backup cannot be described: %s", strerror(-r));
+	FAILPOINT_OR_RETURN(SNAPSHOT_BEGIN);
 	if (virDomainBackupBegin(on->dom, xml, NULL, VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) < 0)
 		return call_failed(call, on, NULL);
+	FAILPOINT(SNAPSHOT_BEGUN);
 	return 0;
 }
 

@@ -4,6 +4,8 @@
 
 #include "base/failpoint.h"
 
+#include <errno.h>
+#include <libvirt/virterror.h>
 #include <string.h>
 
 uint64_t call_version(const struct call_on *on)
@@ -64,9 +66,12 @@ int call_save_flags(struct call *call, const struct call_on *on, unsigned *ret_f
 	if (!there)
 		return 0;
 	FAILPOINT_OR_RETURN(SAVE_DROP);
-	/* Forced, it boots all the same; but a save must not lie there for the next start. */
-	if (virDomainManagedSaveRemove(on->dom, 0) < 0 &&
-		virDomainHasManagedSaveImage(on->dom, 0) == 1)
-		return call_failed(call, on, "to remove a save that does not fit");
-	return 0;
+	/* Forced, it boots all the same; but a save must not lie there for the next start. libvirt
+	 * remembers one whose file somebody removed, and starts without it. */
+	if (virDomainManagedSaveRemove(on->dom, 0) == 0)
+		return 0;
+	const virError *error = virGetLastError();
+	if (error && error->code == VIR_ERR_SYSTEM_ERROR && error->int1 == ENOENT)
+		return 0;
+	return call_failed(call, on, "to remove a save that does not fit");
 }

@@ -11,30 +11,37 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Ours have two (model/domxml); one that somebody else defined may have more, whose errors count as
  * the first ones'. */
 #define CALL_DISKS_MAX 8u
 
-/* The driver's pid file, where it can be read: the embedded driver's always, libvirtd's as root. */
-static int64_t read_pid(const struct memo *memo, virDomainPtr dom)
+/* The driver's pid file, where it can be read: the embedded driver's always, libvirtd's as root.
+ * QEMU writes it once, as it begins. */
+static void read_pid(const struct memo *memo, virDomainPtr dom, struct hv_facts *facts)
 {
 	const char *name = virDomainGetName(dom);
 	CLEANUP_FREE char *path = NULL, *text = NULL;
 	char file[256];
+	struct stat st;
 	uint64_t pid;
 
 	if (!memo->pid_dir || !name ||
 		(size_t)snprintf(file, sizeof(file), "%s.pid", name) >= sizeof(file))
-		return 0;
+		return;
 	path = path_join(memo->pid_dir, file);
-	if (!path || file_read(path, 32, &text, NULL) < 0)
-		return 0;
+	if (!path || file_read(path, 32, &text, NULL) < 0 || stat(path, &st) < 0)
+		return;
 	text[strcspn(text, "\n")] = '\0';
 	if (parse_u64(text, 1, INT32_MAX, &pid) < 0)
-		return 0;
+		return;
 	/* A file that its process left behind says nothing. */
-	return kill((pid_t)pid, 0) == 0 || errno == EPERM ? (int64_t)pid : 0;
+	if (kill((pid_t)pid, 0) < 0 && errno != EPERM)
+		return;
+	facts->pid = (int64_t)pid;
+	facts->pid_realtime = (usec_t)st.st_mtim.tv_sec * USEC_PER_SEC +
+			      (usec_t)st.st_mtim.tv_nsec / 1000;
 }
 
 /* Once per run of the domain, and again when an event made us doubt. The period is asked for at the
@@ -75,7 +82,7 @@ static void read_active(struct call *call, const struct call_on *on, struct hv_f
 	facts->tcg = memo->tcg;
 	facts->agent_connected = memo->agent;
 	facts->console_open = console_opened(memo->console);
-	facts->pid = read_pid(memo, on->dom);
+	read_pid(memo, on->dom, facts);
 }
 
 /* A full file system and a failing device are one reason to libvirt; QEMU tells them apart, disk by

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fake guests' agent: guest-exec of the two commands that the daemon runs, and
+/* The fake guests' agent: guest-exec of the commands that the daemon runs, and
  * guest-exec-status. */
 #include "fake_hv.h"
 
@@ -54,10 +54,13 @@ static char *exec_answer(struct fake_guest *d, const char *command)
 	char *json = NULL;
 
 	d->agent_commands++;
+	d->commands[slot].at = d->hv->timeline->now;
 	d->commands[slot].cat = strstr(command, "\"/usr/bin/head\"") != NULL;
 	d->commands[slot].restart = strstr(command, "\"restart\"") != NULL;
 	d->commands[slot].fs = strstr(command, "errors_count") != NULL;
-	if (!d->commands[slot].cat && !d->commands[slot].fs)
+	d->commands[slot].glibc = strstr(command, "GNU_LIBC_VERSION") != NULL;
+	d->glibc_asked += d->commands[slot].glibc;
+	if (!d->commands[slot].cat && !d->commands[slot].fs && !d->commands[slot].glibc)
 		remember_units(d, slot, command);
 	if (d->commands[slot].restart) {
 		assert(strstr(command, "\"--no-block\"") && d->commands[slot].n_units == 1);
@@ -78,6 +81,8 @@ static char *output_of(const struct fake_guest *d, unsigned slot)
 	assert(f);
 	if (d->commands[slot].fs) {
 		fprintf(f, "%s", d->fs_output ? d->fs_output : "");
+	} else if (d->commands[slot].glibc) {
+		fprintf(f, "%s", d->glibc_output ? d->glibc_output : "");
 	} else if (d->commands[slot].cat) {
 		fprintf(f, "==> /proc/sys/kernel/random/boot_id <==\n%s\n", d->boot_id);
 		if (d->cloudinit_status)
@@ -123,6 +128,8 @@ char *fake_agent_answer(struct fake_guest *d, const char *command)
 	assert(strstr(command, "\"guest-exec-status\"") && pid);
 	unsigned slot = (unsigned)strtoul(pid + 6, NULL, 10) - 1000;
 	assert(slot < ARRAY_LEN(d->commands));
+	if (d->hv->timeline->now < usec_add(d->commands[slot].at, d->command_takes))
+		return strdup("{\"return\":{\"exited\":false}}");
 	char *text = output_of(d, slot);
 	char *encoded = base64(text);
 	assert(asprintf(&json, "{\"return\":{\"exited\":true,\"exitcode\":%d,\"out-data\":\"%s\"}}",

@@ -71,6 +71,9 @@ char *fake_freeze_answer(struct fake_guest *d, const char *command, int *ret_err
 	}
 	if (strstr(command, "guest-fsfreeze-thaw")) {
 		d->thaws++;
+		*ret_error = d->thaw_error;
+		if (d->thaw_error)
+			return NULL;
 		if (d->thaws_unanswered > 0) {
 			d->thaws_unanswered--;
 			*ret_error = -ETIMEDOUT;

@@ -25,6 +25,8 @@ static void answer(void *userdata, usec_t now)
 		news = a->bases->says;
 	if (a->bases->glibc)
 		(void)snprintf(news.glibc, sizeof(news.glibc), "%s", a->bases->glibc);
+	if (a->bases->disk)
+		(void)snprintf(news.disk, sizeof(news.disk), "%s", a->bases->disk);
 	a->done(a->userdata, &news, now);
 }
 

@@ -11,6 +11,7 @@ struct fake_bases {
 	struct timeline *timeline;
 	struct base_news says; /* to each look that checks */
 	const char *glibc;     /* to every look; NULL: nothing is recorded */
+	const char *disk;      /* which one every look finds; NULL: "" */
 	usec_t takes;          /* a look that checks */
 	int refuses;           /* what look() returns, below 0 */
 	unsigned checks;

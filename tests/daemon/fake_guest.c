@@ -36,6 +36,16 @@ static const struct fake_line panicking_boot[] = {
 	{ 0, NULL },
 };
 
+/* Its own programs run. */
+static const struct fake_line late_panicking_boot[] = {
+	{ 150 * USEC_PER_MSEC, "[    0.000000] Linux version 6.12.48+deb13-cloud-amd64\r\n" },
+	{ 2500 * USEC_PER_MSEC, "[    2.411991] systemd[1]: Hostname set to <standin>.\r\n" },
+	{ 7500 * USEC_PER_MSEC,
+		"[    7.228628] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\r\n"
+		"[    7.231349] Kernel panic - not syncing: Fatal exception in interrupt\r\n" },
+	{ 0, NULL },
+};
+
 void fake_guest_init(struct fake_guest *d, struct fake_hv *hv, const char *uuid, const char *name)
 {
 	d->hv = hv;
@@ -82,7 +92,7 @@ static void tell_now(void *userdata, usec_t now)
 {
 	struct hint *h = userdata;
 	const struct hv_event event = {
-		.hint = h->hint, .uuid = h->d->uuid, .kib = guestmem_actual_kib(&h->d->mem)
+		.hint = h->hint, .uuid = h->d->uuid, .kib = fake_guest_balloon_kib(h->d)
 	};
 	const struct fake_hv *hv = h->d->hv;
 
@@ -157,20 +167,33 @@ void fake_guest_go_on(struct fake_guest *d)
 		pump_anew(d);
 }
 
-static void boot(struct fake_guest *d)
+/* As QEMU's virtio-balloon: a reset takes the guest's driver away, but neither what it was told nor
+ * what it said last. */
+static void reset_balloon(struct fake_guest *d, bool same_qemu)
+{
+	uint64_t said = fake_guest_balloon_kib(d);
+	uint64_t told = d->told_kib ? d->told_kib : d->mem.target_kib;
+
+	guestmem_boot(&d->mem, d->maximum_kib, 0, true, &d->demand);
+	d->said_kib = same_qemu ? said : 0;
+	d->told_kib = same_qemu ? told : 0;
+}
+
+static void boot(struct fake_guest *d, bool same_qemu)
 {
 	struct fake_hv *hv = d->hv;
 
 	timeline_cancel(hv->timeline, d->off);
 	d->off = NULL;
 	d->boots++;
+	d->disk_written++;
 	d->booted_at = hv->timeline->now;
 	d->agent_told = false;
 	d->n_commands = 0;
 	d->panicked = d->panics > 0;
 	d->panics -= d->panicked;
-	d->line = d->panicked ? panicking_boot : d->script;
-	guestmem_boot(&d->mem, d->maximum_kib, 0, true, &d->demand);
+	d->line = !d->panicked ? d->script : d->panics_late ? late_panicking_boot : panicking_boot;
+	reset_balloon(d, same_qemu);
 	d->mem_at = hv->timeline->now;
 	d->frozen = false;
 	(void)snprintf(d->boot_id, sizeof(d->boot_id), "%08x-0000-4000-8000-000000000000",
@@ -183,8 +206,11 @@ static void restore(struct fake_guest *d)
 {
 	usec_t now = d->hv->timeline->now;
 
+	/* Memory on a disk that is not the one it was saved with destroys that disk. */
+	assert(d->has_save && d->save_disk == d->disk_written);
 	d->restoring = d->has_save = false;
 	d->restores++;
+	d->disk_written++;
 	d->booted_at = now - d->saved_age;
 	d->clock_behind += now - d->saved_at;
 	d->n_commands = 0;
@@ -202,13 +228,14 @@ static void appears(void *userdata, usec_t now)
 	d->state = HV_DOMAIN_RUNNING;
 	d->reason = HV_REASON_BOOTED;
 	d->pid = d->hv->next_pid++;
+	d->pid_realtime = now_realtime();
 	d->started_at = now;
 	d->appeared = d->console_open = true;
 	d->sigstopped = false;
 	if (d->restoring)
 		restore(d);
 	else
-		boot(d);
+		boot(d, false);
 	tell(d, HV_HINT_CHANGED);
 }
 
@@ -241,7 +268,7 @@ void fake_guest_end(struct fake_guest *d, enum hv_reason reason)
 	d->pump = d->off = NULL;
 	d->state = HV_DOMAIN_OFF;
 	d->reason = reason;
-	d->agent_told = d->console_open = d->sigstopped = false;
+	d->agent_told = d->console_open = d->sigstopped = d->frozen = false;
 	/* With its monitor closed, a call that hung on it returns. */
 	fake_hv_unhang(d);
 	d->ended_at = d->hv->timeline->now;
@@ -256,13 +283,19 @@ int fake_guest_save(struct fake_guest *d)
 	d->aborted = false;
 	if (!fake_guest_has_qemu(d))
 		return -ENOENT;
-	if (error < 0) {
+	/* It panicked meanwhile, or somebody let it run. */
+	if (error == 0 && d->state != HV_DOMAIN_PAUSED)
+		error = -EIO;
+	/* It would be frozen for ever. */
+	assert(!d->frozen);
+	if (error < 0 && d->state == HV_DOMAIN_PAUSED)
 		fake_guest_resume(d);
+	if (error < 0)
 		return error;
-	}
 	d->saved_age = fake_guest_age(d);
 	d->saved_at = d->hv->timeline->now;
 	d->save_version = d->hv->version;
+	d->save_disk = d->disk_written;
 	d->has_save = true;
 	fake_guest_end(d, HV_REASON_SAVED);
 	return 0;
@@ -319,9 +352,10 @@ void fake_guest_resume(struct fake_guest *d)
 void fake_guest_reboot(struct fake_guest *d, bool tells)
 {
 	assert(fake_guest_runs(d));
+	d->frozen = false;
 	if (tells)
 		tell(d, HV_HINT_RESET);
-	boot(d);
+	boot(d, true);
 }
 
 void fake_guest_pvpanic(struct fake_guest *d)
@@ -376,6 +410,21 @@ int fake_guest_agent_shutdown(struct fake_guest *d)
 /* Of a long silence only the end is computed. */
 #define CATCH_UP (20 * USEC_PER_MINUTE)
 
+uint64_t fake_guest_balloon_kib(const struct fake_guest *d)
+{
+	return d->said_kib ? d->said_kib : guestmem_actual_kib(&d->mem);
+}
+
+/* It follows at once what QEMU was told long ago; only where there is something to do QEMU hears of
+ * it. */
+static void load_driver(struct fake_guest *d)
+{
+	if (d->told_kib < d->maximum_kib)
+		d->said_kib = 0;
+	guestmem_order(&d->mem, d->told_kib);
+	d->told_kib = 0;
+}
+
 struct guestmem *fake_guest_memory(struct fake_guest *d)
 {
 	usec_t now = d->hv->timeline->now;
@@ -383,6 +432,8 @@ struct guestmem *fake_guest_memory(struct fake_guest *d)
 
 	if (d->no_balloon || fake_guest_age(d) < d->network_at)
 		in.flaw = FLAW_ABSENT;
+	else if (d->told_kib)
+		load_driver(d);
 	if (!fake_guest_runs(d))
 		d->mem_at = now;
 	if (now - d->mem_at > CATCH_UP)
@@ -407,7 +458,14 @@ int fake_guest_setmem(struct fake_guest *d, uint64_t kib)
 {
 	d->setmems++;
 	d->ordered_kib = kib;
-	guestmem_order(fake_guest_memory(d), kib);
+	struct guestmem *m = fake_guest_memory(d);
+	if (d->told_kib) {
+		d->told_kib = kib;
+		return d->setmem_error;
+	}
+	if (kib != m->target_kib)
+		d->said_kib = 0;
+	guestmem_order(m, kib);
 	return d->setmem_error;
 }
 

@@ -88,6 +88,7 @@ static void read_facts(const struct fake_guest *d, struct hv_facts *ret)
 		.state = d->state,
 		.reason = d->reason,
 		.pid = qemu ? d->pid : 0,
+		.pid_realtime = qemu ? d->pid_realtime : 0,
 		.tcg = qemu,
 		.managed_save = d->has_save,
 		.agent_connected = qemu && d->agent_told,
@@ -100,7 +101,7 @@ static void read_stats(struct fake_guest *d, struct hv_stats *ret)
 	const struct guestmem *m = fake_guest_memory(d);
 
 	memset(ret, 0xff, sizeof(*ret)); /* all absent */
-	ret->balloon_kib = guestmem_actual_kib(m);
+	ret->balloon_kib = fake_guest_balloon_kib(d);
 	ret->maximum_kib = d->maximum_kib;
 	ret->rss_kib = guestmem_rss_kib(m);
 	ret->usable_kib = m->usable_kib;

@@ -31,6 +31,7 @@ struct fake_guest {
 	/* What a test may set, any time. Times are of the guest's own clock: since it began to
 	 * run, pauses left out. */
 	const struct fake_line *script; /* ends with text NULL */
+	usec_t command_takes; /* of the agent: until it has exited */
 	usec_t start_takes, read_takes;
 	usec_t network_at, services_at, agent_at, logind_at, cloudinit_at;
 	usec_t off_takes;     /* from a press that was heard to the end */
@@ -38,6 +39,7 @@ struct fake_guest {
 	int start_error;      /* the next starts fail so */
 	const char *start_message;
 	unsigned panics;  /* so many of the next boots panic in the kernel's first seconds */
+	bool panics_late; /* but when its init runs already */
 	bool panic_tells; /* and pvpanic says so */
 	bool ignores_acpi, no_agent, agent_lies, agent_refuses, no_balloon, sigstopped;
 	bool ignores_term, stays_paused; /* QEMU does not end on SIGTERM, or not run on */
@@ -49,11 +51,12 @@ struct fake_guest {
 	usec_t setmem_takes;
 	const char *inactive_unit;
 	const char *fs_output;  /* what the command about file systems finds */
+	const char *glibc_output; /* what getconf says; NULL: nothing */
 	bool no_delay;                /* the statistics have nothing of the vCPUs */
 	usec_t clock_lost;            /* so far behind is the uptime its services report */
 	const char *cloudinit_status; /* the text of status.json; NULL: there is none */
 	int restart_exit;             /* of systemctl restart */
-	int backup_error, freeze_error; /* these calls fail so */
+	int backup_error, freeze_error, thaw_error; /* these calls fail so */
 	bool freeze_unanswered; /* it freezes, and its answer is lost */
 	unsigned thaws_unanswered; /* the next ones do nothing */
 	bool backup_breaks;        /* in the middle */
@@ -64,6 +67,7 @@ struct fake_guest {
 	enum hv_domain_state state;
 	enum hv_reason reason;
 	int64_t pid;
+	usec_t pid_realtime;
 	char boot_id[37];
 	bool panicked; /* this boot did */
 	bool console_open;
@@ -71,6 +75,9 @@ struct fake_guest {
 	struct guestmem mem; /* up to mem_at; see fake_guest_memory() */
 	usec_t mem_at;
 	uint64_t maximum_kib, ordered_kib;
+	/* Of the boot before: what QEMU was told and is to pass on to the driver, and what it takes
+	 * for the balloon's size; 0: nothing. */
+	uint64_t told_kib, said_kib;
 	unsigned setmems, overlaps; /* statistics or a setmem that met another */
 	unsigned cpu_weight, cpu_quota_pct;
 	bool kvm; /* the last start asked for it */
@@ -80,7 +87,7 @@ struct fake_guest {
 	usec_t starve_at;
 	unsigned stats_asked;
 	unsigned starts, boots, presses, agent_shutdowns, quits, destroys, resumes, reads,
-		agent_commands, cpu_tunes, unit_restarts;
+		agent_commands, glibc_asked, cpu_tunes, unit_restarts;
 	char restarted_unit[64];
 	usec_t first_press_at, last_press_at, destroyed_at, ended_at, started_at;
 
@@ -94,6 +101,9 @@ struct fake_guest {
 	/* Its managed save, and what is in it. */
 	bool has_save;
 	uint64_t save_version;
+	/* Grows with each run, and with what a person or a provisioner does to the disk; as it was
+	 * when the save was made. */
+	unsigned disk_written, save_disk;
 	usec_t saved_at, saved_age;
 	usec_t clock_behind; /* the guest's clock */
 	unsigned saves, aborts, restores, clock_sets;
@@ -106,7 +116,8 @@ struct fake_guest {
 	struct happening *pump, *off, *appears;
 	uint64_t console_lost;
 	struct {
-		bool cat, restart, fs;
+		bool cat, restart, fs, glibc;
+		usec_t at;
 		char units[40][64];
 		unsigned n_units;
 	} commands[8];
@@ -160,6 +171,8 @@ void fake_guest_say(struct fake_guest *d, const char *text);
 void fake_guest_starve(struct fake_guest *d, unsigned permille);
 /* Its memory as it is now. */
 struct guestmem *fake_guest_memory(struct fake_guest *d);
+/* As QEMU has it. */
+uint64_t fake_guest_balloon_kib(const struct fake_guest *d);
 /* What all the QEMUs hold. */
 uint64_t fake_hv_rss_kib(struct fake_hv *hv);
 /* A call that hung returns after all. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct ordered {
 	struct fake_saves *saves;
@@ -16,6 +17,20 @@ struct ordered {
 	save_done_t done;
 	void *userdata;
 };
+
+static struct fake_ticket *ticket_of(struct fake_saves *s, const char *guest)
+{
+	for (unsigned i = 0; i < FAKE_TICKETS; i++) {
+		struct fake_ticket *t = &s->tickets[i];
+
+		if (!t->guest[0])
+			(void)snprintf(t->guest, sizeof(t->guest), "%s", guest);
+		if (strcmp(t->guest, guest) == 0)
+			return t;
+	}
+	assert(!"no ticket for so many guests");
+	return NULL;
+}
 
 static struct stat look(const struct fake_saves *s, const char *guest)
 {
@@ -29,32 +44,35 @@ static struct stat look(const struct fake_saves *s, const char *guest)
 
 static void keep(struct fake_saves *s, const struct ordered *o, struct save_news *news)
 {
+	struct fake_ticket *t = ticket_of(s, o->guest);
+
 	news->error = s->keep_error;
 	if (news->error < 0) {
 		(void)reason_set(&news->reason, news->error, "the directory is full");
 		return;
 	}
-	s->there = true;
-	s->made = o->made;
-	s->disk = look(s, o->guest);
+	t->there = true;
+	t->made = o->made;
+	t->disk = look(s, o->guest);
 	s->kept++;
 }
 
 static void take(struct fake_saves *s, const struct ordered *o, struct save_news *news)
 {
+	struct fake_ticket *t = ticket_of(s, o->guest);
 	struct stat now = look(s, o->guest);
-	bool same = now.st_ino == s->disk.st_ino && now.st_size == s->disk.st_size &&
-		    now.st_mtim.tv_sec == s->disk.st_mtim.tv_sec &&
-		    now.st_mtim.tv_nsec == s->disk.st_mtim.tv_nsec;
+	bool same = now.st_ino == t->disk.st_ino && now.st_size == t->disk.st_size &&
+		    now.st_mtim.tv_sec == t->disk.st_mtim.tv_sec &&
+		    now.st_mtim.tv_nsec == t->disk.st_mtim.tv_nsec;
 
-	news->error = !s->there ? -ENOENT : s->unreadable ? s->unreadable : same ? 0 : -ESTALE;
-	news->made = s->made;
+	news->error = !t->there ? -ENOENT : s->unreadable ? s->unreadable : same ? 0 : -ESTALE;
+	news->made = t->made;
 	if (news->error != 0)
 		(void)reason_set(&news->reason, news->error, "%s",
 			news->error == -ESTALE ? "its disk was written to since"
 					       : "what is recorded of it cannot be read");
-	s->taken += s->there;
-	s->there = false;
+	s->taken += t->there;
+	t->there = false;
 }
 
 static void answer(void *userdata, usec_t now)

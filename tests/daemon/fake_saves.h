@@ -9,15 +9,21 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
+#define FAKE_TICKETS 200u /* as many guests as test_many has */
+
+struct fake_ticket {
+	char guest[64]; /* the first one to ask has the first ticket */
+	bool there;
+	struct save_made made;
+	struct stat disk;
+};
+
 struct fake_saves {
 	struct saves saves;
 	struct timeline *timeline;
 	const char *state_dir;
 	unsigned generation; /* of the daemon */
-	/* One guest's are enough. */
-	bool there;
-	struct save_made made;
-	struct stat disk;
+	struct fake_ticket tickets[FAKE_TICKETS];
 	usec_t takes;               /* how long the disk does */
 	int keep_error, unreadable; /* the next ones fail so */
 	unsigned kept, taken;

@@ -68,7 +68,7 @@ static int port_check(const char *address, uint16_t port, char *owner, size_t ow
 
 static int disk_room(const char *path, uint64_t *ret_free_kib)
 {
-	assert_non_null(strstr(path, "disk"));
+	assert_true(strstr(path, "disk") || strstr(path, "snapshots"));
 	*ret_free_kib = world->free_kib;
 	return world->free_kib == UINT64_MAX ? -EIO : 0;
 }
@@ -176,11 +176,13 @@ struct sim *sim_new(void)
 	sim->log = strdup("");
 	/* More than any test's guests ask for, unless it says otherwise. */
 	sim->host.total_kib = UINT64_C(4096) << 20;
+	sim->free_kib = UINT64_C(1) << 30;
 	sim->hv = fake_hv_new(&sim->timeline);
 	sim->prober = fake_prober_new(&sim->timeline);
 	sim->store = fake_store_new();
 	sim->bases = fake_bases_new(&sim->timeline);
 	sim->saves = fake_saves_new(&sim->timeline, sim->state_dir);
+	sim->snapshots = fake_snapshots_new(&sim->timeline);
 	world = sim;
 	log_set_sink(take_line);
 	return sim;
@@ -195,6 +197,7 @@ void sim_free(struct sim *sim)
 	fake_store_free(sim->store);
 	fake_bases_free(sim->bases);
 	fake_saves_free(sim->saves);
+	fake_snapshots_free(sim->snapshots);
 	shell("rm -rf '%s'", sim->dir);
 	log_set_sink(NULL);
 	world = NULL;
@@ -229,6 +232,7 @@ void sim_daemon(struct sim *sim)
 		.store = &sim->store->store,
 		.bases = &sim->bases->bases,
 		.saves = &sim->saves->saves,
+		.snapshots = &sim->snapshots->snapshots,
 		.kvm_works = kvm_works,
 		.port_check = port_check,
 		.oomkill = &oomkill,
@@ -265,6 +269,7 @@ void sim_stop_daemon(struct sim *sim)
 	fake_hv_orphan(sim->hv);
 	fake_bases_orphan(sim->bases);
 	fake_saves_orphan(sim->saves);
+	fake_snapshots_orphan(sim->snapshots);
 }
 
 void sim_kill_daemon(struct sim *sim)
@@ -343,6 +348,23 @@ void sim_run(struct sim *sim, usec_t span)
 	(void)sim_run_until(sim, NULL, NULL, span);
 }
 
+static bool may_end(struct sim *sim, const void *arg)
+{
+	(void)arg;
+	return supervisor_may_end(sim->supervisor, sim->now);
+}
+
+usec_t sim_end_daemon(struct sim *sim)
+{
+	usec_t began = sim->now;
+
+	supervisor_end(sim->supervisor, sim->now);
+	if (!sim_run_until(sim, may_end, NULL, 10 * S))
+		fail_msg("it does not end%s", sim_story(sim));
+	sim_stop_daemon(sim);
+	return sim->now - began;
+}
+
 void sim_pressure(struct sim *sim, int permille)
 {
 	if (sim->pressure > 0)
@@ -402,19 +424,30 @@ static void request_done(void *userdata, int error, const char *message)
 	r->answered_at = r->sim->now;
 }
 
-static struct sim_request *ask(
-	struct sim *sim, const char *guest, enum operation_kind kind, uint64_t kib, usec_t span)
+static struct sim_request *ask_fully(struct sim *sim, const char *guest, struct request request)
 {
 	assert_true(sim->n_requests < SIM_REQUESTS_MAX);
 	struct sim_request *r = &sim->requests[sim->n_requests++];
-	const struct request request = {
-		.kind = kind, .kib = kib, .span = span, .done = request_done, .userdata = r
-	};
 
+	request.done = request_done;
+	request.userdata = r;
 	r->sim = sim;
 	r->asked_at = sim->now;
 	r->accepted = guest_request(sim_guest(sim, guest), &request, sim->now, r->message, &r->op);
 	return r;
+}
+
+static struct sim_request *ask(
+	struct sim *sim, const char *guest, enum operation_kind kind, uint64_t kib, usec_t span)
+{
+	return ask_fully(
+		sim, guest, (struct request){ .kind = kind, .kib = kib, .span = span });
+}
+
+struct sim_request *sim_delete_snapshot(struct sim *sim, const char *guest, usec_t id)
+{
+	return ask_fully(sim, guest,
+		(struct request){ .kind = OPERATION_DELETE_SNAPSHOT, .id = id });
 }
 
 struct sim_request *sim_ask(struct sim *sim, const char *guest, enum operation_kind kind)

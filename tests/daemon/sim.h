@@ -10,6 +10,7 @@
 #include "fake_hv.h"
 #include "fake_prober.h"
 #include "fake_saves.h"
+#include "fake_snapshots.h"
 #include "fake_store.h"
 
 #define S  USEC_PER_SEC
@@ -38,6 +39,7 @@ struct sim {
 	struct fake_store *store;
 	struct fake_bases *bases;
 	struct fake_saves *saves;
+	struct fake_snapshots *snapshots;
 	struct supervisor *supervisor;
 	usec_t now, next; /* when the supervisor wants to be called again */
 	char dir[64], state_dir[80], config_dir[80];
@@ -77,14 +79,18 @@ void sim_configure_text(struct sim *sim, const char *name, const char *text);
 void sim_unconfigure(struct sim *sim, const char *name);
 /* An empty file where the disk would be. sim_configure() does so too. */
 void sim_provision(struct sim *sim, const char *name);
+/* Something writes to its disk, at the simulated time. */
+void sim_write_disk(struct sim *sim, const char *name);
 void sim_unprovision(struct sim *sim, const char *name);
 
 /* A daemon begins, with the hypervisor, the guests and the files that there are. */
 void sim_daemon(struct sim *sim);
 /* kill -9: nothing is saved that was not saved by then. */
 void sim_kill_daemon(struct sim *sim);
-/* SIGTERM. */
+/* It ends as it is, at once; what it had not saved is. */
 void sim_stop_daemon(struct sim *sim);
+/* SIGTERM: likewise, when it may. Returns how long that took. */
+usec_t sim_end_daemon(struct sim *sim);
 /* 0 or -errno; the faults or the report are appended to the log. */
 int sim_reload(struct sim *sim);
 
@@ -105,6 +111,7 @@ struct service *sim_service(struct sim *sim, const char *guest, const char *serv
 struct fake_service *sim_fake_service(struct sim *sim, const char *guest, const char *service);
 
 struct sim_request *sim_ask(struct sim *sim, const char *guest, enum operation_kind kind);
+struct sim_request *sim_delete_snapshot(struct sim *sim, const char *guest, usec_t id);
 struct sim_request *sim_balloon(struct sim *sim, const char *guest, uint64_t kib);
 struct sim_request *sim_balloon_for(struct sim *sim, const char *guest, uint64_t kib, usec_t span);
 

@@ -71,6 +71,16 @@ void sim_provision(struct sim *sim, const char *name)
 	assert_int_equal(file_write_atomic(image_path(sim, name, "seed.iso"), "", 0, 0600), 0);
 }
 
+void sim_write_disk(struct sim *sim, const char *name)
+{
+	usec_t now = now_realtime();
+	const struct timespec at = { .tv_sec = (time_t)(now / USEC_PER_SEC),
+		.tv_nsec = (long)(now % USEC_PER_SEC) * 1000 };
+	const struct timespec times[2] = { at, at };
+
+	assert_int_equal(utimensat(AT_FDCWD, image_path(sim, name, "disk.qcow2"), times, 0), 0);
+}
+
 void sim_unprovision(struct sim *sim, const char *name)
 {
 	assert_int_equal(unlink(image_path(sim, name, "disk.qcow2")), 0);

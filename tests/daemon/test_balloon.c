@@ -455,23 +455,107 @@ static void test_one_hangs(void **state)
 	assert_true(no_overlap(sim));
 }
 
-/* A guest that boots anew is left alone, and its counters begin at nothing. */
-static void test_reboot(void **state)
+/* It has filled its memory, and has then lent of it for half a minute. */
+static void lend(struct sim *sim)
 {
-	struct sim *sim = *state;
-
 	fill_cache(sim, VM, 4 * GIB);
 	host_leaves(sim, 512 * MIB);
 	assert_true(sim_run_until(sim, pressed, NULL, 10 * S));
 	sim_run(sim, 30 * S);
+}
+
+/* A guest that boots anew is asked for nothing, and its counters begin at nothing; from a host that
+ * is short it gets back what that can spare. */
+static void test_reboot(void **state)
+{
+	struct sim *sim = *state;
+
+	lend(sim);
 	fake_guest_reboot(sim_fake(sim, VM), true);
-	unsigned setmems = sim_fake(sim, VM)->setmems;
+	unsigned setmems = sim_fake(sim, VM)->setmems, shrinks = ballooning(sim, VM)->shrinks;
+	uint64_t before = sim_fake(sim, VM)->ordered_kib;
 	sim_run(sim, 20 * S);
-	assert_int_equal(ballooning(sim, VM)->memory.ordered_kib, 0);
-	assert_int_equal(sim_fake(sim, VM)->setmems, setmems);
+	assert_int_equal(ballooning(sim, VM)->memory.swap_in_kib, 0);
+	assert_int_equal(ballooning(sim, VM)->shrinks, shrinks);
+	assert_int_equal(sim_fake(sim, VM)->setmems, setmems + 1);
+	assert_in_range(sim_fake(sim, VM)->ordered_kib, before + 64 * MIB, 6 * GIB);
 	sim_wait_healthy(sim, VM, 120 * S);
 	sim_run(sim, 30 * S);
 	assert_true(ballooning(sim, VM)->last.sighted);
+}
+
+/* Whose host has it is given back what it had lent, before its driver takes the order of the boot
+ * before for one of now; and QEMU's word of a balloon in which nothing is, is soon mended. */
+static void test_reboot_released(void **state)
+{
+	struct sim *sim = *state;
+
+	lend(sim);
+	uint64_t lent = 6 * GIB - actual(sim, VM);
+	assert_true(lent > GIB);
+	sim->host.other_kib = 0;
+	sim_log_clear(sim);
+	fake_guest_reboot(sim_fake(sim, VM), true);
+	unsigned setmems = sim_fake(sim, VM)->setmems;
+	for (unsigned i = 0; i < 100; i++) {
+		sim_run(sim, S);
+		/* The truth, which nobody is told before the driver is there. */
+		assert_true(actual(sim, VM) >= 6 * GIB - NEAR);
+	}
+	sim_wait_healthy(sim, VM, 120 * S);
+	assert_int_equal(sim_fake(sim, VM)->setmems, setmems + 1);
+	assert_true(sim_log_has(sim, "(rebooted)"));
+	assert_false(sim_log_has(sim, "does not follow"));
+	assert_true(ballooning(sim, VM)->last.sighted);
+	assert_int_equal(ballooning(sim, VM)->stats.balloon_kib, 6 * GIB - NEAR);
+	assert_int_equal(ballooning(sim, VM)->memory.ordered_kib, 0);
+	assert_int_equal(ballooning(sim, VM)->memory.lessons, 0);
+}
+
+/* An operator asks for all there is while the guest boots anew; that size comes to be known. */
+static void test_reboot_overridden(void **state)
+{
+	struct sim *sim = *state;
+
+	lend(sim);
+	fake_guest_reboot(sim_fake(sim, VM), true);
+	sim_run(sim, S);
+	ballooning_override(sim_guest(sim, VM), 6 * GIB, USEC_INFINITY, sim->now);
+	sim_wait_healthy(sim, VM, 120 * S);
+	sim_run(sim, 30 * S);
+	assert_true(ballooning(sim, VM)->last.sighted);
+	assert_int_equal(ballooning(sim, VM)->stats.balloon_kib, 6 * GIB);
+	assert_int_equal(ballooning(sim, VM)->last.reason, BALLOON_OVERRIDDEN);
+}
+
+/* A guest that goes on from a save has its balloon as it was: nothing is ordered anew, nothing that
+ * it counted before is news, and what it had lent stays lent. */
+static void test_restored(void **state)
+{
+	struct sim *sim = *state;
+
+	lend(sim);
+	host_leaves(sim, 3 * GIB); /* at ease, but not for long enough that loans go back */
+	sim_run(sim, 10 * S);
+	uint64_t before = actual(sim, VM);
+	assert_true(before < 5 * GIB);
+	unsigned setmems = sim_fake(sim, VM)->setmems;
+	sim_log_clear(sim);
+	const struct sim_request *r = sim_ask(sim, VM, OPERATION_SAVE);
+	sim_wait_answer(sim, r, 60 * S);
+	assert_int_equal(r->error, 0);
+	r = sim_ask(sim, VM, OPERATION_START);
+	sim_wait_answer(sim, r, 60 * S);
+	assert_int_equal(r->error, 0);
+	sim_wait_healthy(sim, VM, 60 * S);
+	sim_run(sim, 60 * S);
+	assert_int_equal(sim_fake(sim, VM)->restores, 1);
+	assert_int_equal(sim_fake(sim, VM)->setmems, setmems);
+	assert_int_equal(actual(sim, VM), before);
+	assert_true(ballooning(sim, VM)->last.sighted);
+	assert_int_equal(ballooning(sim, VM)->last.target_kib, before);
+	assert_int_equal(ballooning(sim, VM)->memory.lessons, 0);
+	assert_false(sim_log_has(sim, "does not follow"));
 }
 
 static void test_dry_run(void **state)
@@ -576,6 +660,9 @@ int main(void)
 		HEALTHY(test_liars),
 		HEALTHY(test_one_hangs),
 		HEALTHY(test_reboot),
+		HEALTHY(test_reboot_released),
+		HEALTHY(test_reboot_overridden),
+		HEALTHY(test_restored),
 		HEALTHY(test_dry_run),
 		HEALTHY(test_cpu),
 		FRESH(test_cpu_no_effect),

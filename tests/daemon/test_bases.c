@@ -46,6 +46,94 @@ static void test_fine(void **state)
 	assert_string_equal(sim_guest(sim, VM)->reason, "");
 }
 
+/* No manifest knows it: the guest is asked, once in a boot, and what it said outlives the daemon.
+ */
+static void test_own_word(void **state)
+{
+	struct sim *sim = *state;
+	const struct guest *g;
+
+	sim->bases->disk = "5e7 base-1.qcow2";
+	sim_fake(sim, VM)->glibc_output = "glibc 2.39\n";
+	sim_daemon(sim);
+	sim_wait_healthy(sim, VM, 300 * S);
+	sim_run(sim, 300 * S);
+	g = sim_guest(sim, VM);
+	assert_string_equal(image_glibc(&g->image), "2.39");
+	assert_string_equal(image_glibc_source(&g->image), "guest");
+	assert_int_equal(sim_fake(sim, VM)->glibc_asked, 1);
+	assert_false(sim_log_has(sim, "GlibcMin"));
+	sim_kill_daemon(sim);
+	sim_fake(sim, VM)->glibc_output = NULL;
+	sim_daemon(sim);
+	sim_run(sim, 60 * S);
+	assert_string_equal(image_glibc(&sim_guest(sim, VM)->image), "2.39");
+
+	/* A manifest's word goes before it; without one and with another disk nothing is known. */
+	sim->bases->glibc = "2.41-12";
+	assert_int_equal(sim_reload(sim), 0);
+	sim_run(sim, S);
+	assert_string_equal(image_glibc(&sim_guest(sim, VM)->image), "2.41-12");
+	assert_string_equal(image_glibc_source(&sim_guest(sim, VM)->image), "image");
+	sim->bases->glibc = NULL;
+	sim->bases->disk = "5e7 base-2.qcow2";
+	sim_kill_daemon(sim);
+	sim_daemon(sim);
+	sim_run(sim, 60 * S);
+	assert_string_equal(image_glibc(&sim_guest(sim, VM)->image), "");
+	assert_string_equal(image_glibc_source(&sim_guest(sim, VM)->image), "");
+}
+
+/* A guest that says it has too little is told of and left alone; its next start is refused, until
+ * the line is lowered or the disk is another. */
+static void test_own_word_is_too_old(void **state)
+{
+	struct sim *sim = *state;
+	const struct guest *g;
+
+	sim->bases->disk = "5e7 base-1.qcow2";
+	sim_fake(sim, VM)->glibc_output = "glibc 2.36\n";
+	sim_daemon(sim);
+	sim_wait_healthy(sim, VM, 300 * S);
+	sim_run(sim, 300 * S);
+	g = sim_guest(sim, VM);
+	assert_true(g->healthy);
+	assert_int_equal(
+		sim_log_count(sim, "its glibc is 2.36, says the guest: under GlibcMin=2.39"), 1);
+	sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_STOP), 60 * S);
+	struct sim_request *r = start(sim);
+	sim_wait_answer(sim, r, 10 * S);
+	assert_int_equal(r->error, -ENOEXEC);
+	assert_non_null(strstr(r->text, "its glibc is 2.36 by its own word, under GlibcMin=2.39"));
+	assert_int_equal(sim_fake(sim, VM)->starts, 1);
+
+	sim->bases->disk = "5e8 base-2.qcow2";
+	r = start(sim);
+	sim_wait_answer(sim, r, 10 * S);
+	assert_int_equal(r->error, 0);
+	assert_string_equal(image_glibc(&g->image), "");
+	assert_int_equal(sim_fake(sim, VM)->starts, 2);
+}
+
+/* Where a manifest knows, nobody is asked; and what is no version is none. */
+static void test_own_word_that_is_none(void **state)
+{
+	struct sim *sim = *state;
+
+	sim->bases->glibc = "2.41-12";
+	sim_fake(sim, VM)->glibc_output = "glibc 1.0\n";
+	sim_daemon(sim);
+	sim_wait_healthy(sim, VM, 300 * S);
+	sim_run(sim, 120 * S);
+	assert_int_equal(sim_fake(sim, VM)->glibc_asked, 0);
+	sim->bases->glibc = NULL;
+	sim_fake(sim, VM)->glibc_output = "glibc 2.39\033[2J\n";
+	assert_int_equal(sim_reload(sim), 0);
+	sim_run(sim, 300 * S);
+	assert_int_equal(sim_fake(sim, VM)->glibc_asked, 1);
+	assert_string_equal(image_glibc(&sim_guest(sim, VM)->image), "");
+}
+
 /* Known to be too old: refused, whoever asks, with the line to change; and it is no fault that uses
  * up the restart budget. */
 static void test_old_library(void **state)
@@ -199,6 +287,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_fine, sim_setup, sim_teardown),
+		cmocka_unit_test_setup_teardown(test_own_word, sim_setup, sim_teardown),
+		cmocka_unit_test_setup_teardown(test_own_word_is_too_old, sim_setup, sim_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_own_word_that_is_none, sim_setup, sim_teardown),
 		cmocka_unit_test_setup_teardown(test_old_library, sim_setup, sim_teardown),
 		cmocka_unit_test_setup_teardown(test_changed_base, sim_setup, sim_teardown),
 		cmocka_unit_test_setup_teardown(test_slow, sim_setup, sim_teardown),

@@ -125,6 +125,48 @@ static void test_panicking_boot(void **state)
 	assert_string_equal(g->reason, "");
 }
 
+/* When its root may be writable: not before the host sees that its disk is left alone. */
+static void test_late_panic(void **state)
+{
+	struct sim *sim = *state;
+
+	sim_daemon(sim);
+	struct fake_guest *d = sim_fake(sim, VM);
+	const struct guest *g = sim_guest(sim, VM);
+	d->panics = 1;
+	d->panics_late = true;
+	sim_wait_state(sim, VM, GUEST_BOOTING, 20 * S);
+	for (unsigned i = 0; i < 10; i++) {
+		sim_run(sim, 60 * S);
+		sim_write_disk(sim, VM);
+	}
+	assert_int_equal(g->state, GUEST_BOOTING);
+	usec_t wrote = sim->now;
+	sim_wait_state(sim, VM, GUEST_CRASHED, 140 * S);
+	assert_in_range(sim->now - wrote, 120 * S, 131 * S);
+	assert_int_equal(g->last_exit.cause, CAUSE_BOOT_DEAD);
+	assert_non_null(strstr(g->last_exit.words, "Oops: int3"));
+	sim_wait_healthy(sim, VM, 120 * S);
+	assert_int_equal(d->starts, 2);
+	assert_int_equal(d->destroys, 1);
+}
+
+/* Nobody can tell whether a disk is written to that is not there to be looked at. */
+static void test_late_panic_unseen(void **state)
+{
+	struct sim *sim = *state;
+
+	sim_daemon(sim);
+	struct fake_guest *d = sim_fake(sim, VM);
+	d->panics = 1;
+	d->panics_late = true;
+	sim_wait_state(sim, VM, GUEST_BOOTING, 20 * S);
+	sim_unprovision(sim, VM);
+	sim_run(sim, USEC_PER_HOUR);
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_BOOTING);
+	assert_int_equal(d->destroys, 0);
+}
+
 /* A bounded number of times, then latched; an operator opens it. */
 static void test_gives_up(void **state)
 {
@@ -278,6 +320,8 @@ int main(void)
 		FRESH(test_without_agent),
 		FRESH(test_silent_guest),
 		FRESH(test_panicking_boot),
+		FRESH(test_late_panic),
+		FRESH(test_late_panic_unseen),
 		FRESH(test_gives_up),
 		FRESH(test_failed_survives),
 		HEALTHY(test_pvpanic),

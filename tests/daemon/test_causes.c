@@ -234,6 +234,32 @@ static void test_latch(void **state)
 	sim_wait_healthy(sim, VM, 300 * S);
 }
 
+/* A guest that was given up, that a person started, and that panicked before we saw it run, is
+ * ended. That end is over with that QEMU: the person's next one is not killed for it. */
+static void test_latched_panic(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	for (unsigned i = 0; i < 4; i++)
+		crash_once(sim, 60 * S);
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_FAILED);
+	d->panics = 1;
+	fake_guest_start(d);
+	fake_guest_pvpanic(d);
+	sim_run(sim, 20 * S);
+	assert_false(fake_guest_has_qemu(d));
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_FAILED);
+	assert_int_equal(d->destroys, 1);
+	sim_run(sim, USEC_PER_HOUR);
+	assert_int_equal(d->destroys, 1);
+	fake_guest_start(d);
+	sim_wait_healthy(sim, VM, 300 * S);
+	sim_run(sim, USEC_PER_HOUR);
+	assert_int_equal(d->destroys, 1);
+	assert_true(fake_guest_runs(d));
+}
+
 /* Healthy for StableAfter between two crashes: never given up, though all are in one window. */
 static void test_stable(void **state)
 {
@@ -262,6 +288,7 @@ int main(void)
 		HEALTHY(test_record),
 		HEALTHY(test_reboot),
 		HEALTHY(test_latch),
+		HEALTHY(test_latched_panic),
 		HEALTHY(test_stable),
 	};
 

@@ -113,6 +113,8 @@ static void test_requests_without_connection(void **state)
 	sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_STOP), 30 * S);
 	fake_hv_disconnect(sim->hv, "gone");
 	sim_run(sim, S);
+	assert_string_equal(sim_ask(sim, VM, OPERATION_STOP)->message,
+		"vm-mediakit is stopped already, as last seen: libvirt is away");
 	const struct sim_request *r = sim_ask(sim, VM, OPERATION_START);
 	sim_run(sim, 60 * S);
 	assert_int_equal(r->answers, 0);
@@ -134,6 +136,26 @@ static void test_requests_without_connection(void **state)
 	assert_int_equal(r->answers, 1);
 	assert_int_equal(sim_fake(sim, VM)->starts, 2);
 	assert_int_equal(sim_guest(sim, VM)->state, GUEST_STOPPED);
+}
+
+/* Of two requests in one turn of the loop the second one counts. */
+static void test_same_turn(void **state)
+{
+	struct sim *sim = *state;
+	const struct sim_request *r;
+
+	sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_STOP), 30 * S);
+	r = sim_ask(sim, VM, OPERATION_START);
+	assert_int_equal(sim_ask(sim, VM, OPERATION_STOP)->accepted, 0);
+	sim_run(sim, 60 * S);
+	assert_int_equal(r->error, -ECANCELED);
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_STOPPED);
+	assert_int_equal(sim_fake(sim, VM)->starts, 1);
+	assert_int_equal(sim_ask(sim, VM, OPERATION_STOP)->accepted, 0);
+	r = sim_ask(sim, VM, OPERATION_START);
+	sim_wait_answer(sim, r, 30 * S);
+	assert_int_equal(r->error, 0);
+	sim_wait_healthy(sim, VM, 120 * S);
 }
 
 /* A start asked for before anything was read, of a guest that runs: it is told so, and runs on. */
@@ -400,6 +422,115 @@ static void test_lock(void **state)
 	sim_wait_healthy(sim, VM, 120 * S);
 }
 
+/* Asked for while it is being stopped and libvirt is away: the start comes after the stop, and its
+ * answer after that. */
+static void test_start_while_stopping_unseen(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+	const struct sim_request *r;
+
+	d->ignores_acpi = d->agent_lies = true;
+	(void)sim_ask(sim, VM, OPERATION_STOP);
+	sim_run(sim, 10 * S);
+	fake_hv_disconnect(sim->hv, "gone");
+	sim_run(sim, S);
+	r = sim_ask(sim, VM, OPERATION_START);
+	assert_int_equal(r->accepted, 1);
+	sim_run(sim, S);
+	assert_int_equal(sim->hv->hv.vtable->connect(&sim->hv->hv), 0);
+	sim_run(sim, 10 * S);
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_STOPPING);
+	assert_int_equal(r->answers, 0);
+	sim_wait_answer(sim, r, 400 * S);
+	assert_int_equal(r->error, 0);
+	assert_string_equal(r->text, "started");
+	sim_wait_healthy(sim, VM, 200 * S);
+}
+
+/* Nobody could be asked for longer than a whole ladder takes: no time that the guest had. */
+static void test_stop_without_connection(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+	const struct sim_request *r;
+
+	fake_hv_disconnect(sim->hv, "gone");
+	sim_run(sim, S);
+	r = sim_ask(sim, VM, OPERATION_STOP);
+	sim_run(sim, 200 * S);
+	assert_string_equal(sim_guest(sim, VM)->reason, "the stop waits for libvirt: gone");
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_STOPPING);
+	connect_again(sim);
+	sim_wait_answer(sim, r, 30 * S);
+	assert_int_equal(r->error, 0);
+	assert_non_null(strstr(r->text, "clean, agent"));
+	assert_int_equal(d->quits + d->destroys, 0);
+	assert_string_equal(sim_guest(sim, VM)->reason, "");
+	/* It goes in the middle of the ladder, and comes back. */
+	(void)sim_ask(sim, VM, OPERATION_START);
+	sim_wait_healthy(sim, VM, 120 * S);
+	d->ignores_acpi = d->agent_lies = true;
+	r = sim_ask(sim, VM, OPERATION_STOP);
+	sim_run(sim, 20 * S);
+	fake_hv_disconnect(sim->hv, "gone");
+	sim_run(sim, 10 * USEC_PER_MINUTE);
+	assert_int_equal(r->error, -ETIMEDOUT);
+	connect_again(sim);
+	d->ignores_acpi = false;
+	sim_wait_state(sim, VM, GUEST_STOPPED, 30 * S);
+	assert_non_null(strstr(sim_guest(sim, VM)->last_exit.words, "clean, ACPI"));
+	/* A kill waits for libvirt and not a moment longer. */
+	(void)sim_ask(sim, VM, OPERATION_START);
+	sim_wait_healthy(sim, VM, 120 * S);
+	fake_hv_disconnect(sim->hv, "gone");
+	r = sim_ask(sim, VM, OPERATION_KILL);
+	sim_run(sim, 40 * S);
+	connect_again(sim);
+	sim_wait_answer(sim, r, 5 * S);
+	assert_int_equal(r->error, 0);
+	assert_int_equal(d->destroys, 1);
+}
+
+/* The answer to a start is lost with libvirt. Whoever stops the guest then is not told that it is
+ * down before somebody looked: the start came true. */
+static void lose_start(struct sim *sim, enum operation_kind kind, bool before)
+{
+	struct fake_guest *d = sim_fake(sim, VM);
+	const struct sim_request *r;
+
+	sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_STOP), 30 * S);
+	(void)sim_ask(sim, VM, OPERATION_START);
+	sim_run(sim, S);
+	r = before ? sim_ask(sim, VM, kind) : NULL;
+	fake_hv_disconnect(sim->hv, "gone");
+	sim_run(sim, 10 * S);
+	assert_true(fake_guest_runs(d));
+	r = before ? r : sim_ask(sim, VM, kind);
+	sim_run(sim, 10 * S);
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_STOPPING);
+	assert_int_equal(r->accepted, 1);
+	assert_int_equal(r->answers, 0);
+	connect_again(sim);
+	sim_wait_answer(sim, r, 120 * S);
+	assert_int_equal(r->error, 0);
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_STOPPED);
+	assert_false(fake_guest_has_qemu(d));
+	(void)sim_ask(sim, VM, OPERATION_START);
+	sim_wait_healthy(sim, VM, 120 * S);
+}
+
+static void test_stop_after_lost_start(void **state)
+{
+	struct sim *sim = *state;
+
+	for (unsigned before = 0; before < 2; before++) {
+		lose_start(sim, OPERATION_STOP, before);
+		lose_start(sim, OPERATION_KILL, before);
+		lose_start(sim, OPERATION_SAVE, before);
+	}
+}
+
 /* libvirt refuses: the operator gets its words; the policy tries again and gives up in the end. */
 static void test_start_fails(void **state)
 {
@@ -477,6 +608,10 @@ int main(void)
 #define HEALTHY(f) cmocka_unit_test_setup_teardown(f, sim_setup_healthy, sim_teardown)
 	const struct CMUnitTest tests[] = {
 		HEALTHY(test_disconnect),
+		HEALTHY(test_start_while_stopping_unseen),
+		HEALTHY(test_stop_without_connection),
+		HEALTHY(test_same_turn),
+		HEALTHY(test_stop_after_lost_start),
 		HEALTHY(test_dies_with_connection),
 		HEALTHY(test_retry_waits_for_connection),
 		FRESH(test_start_answer_lost),

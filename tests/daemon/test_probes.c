@@ -413,12 +413,81 @@ static void test_suspend(void **state)
 	assert_int_equal(sim_fake(sim, VM)->starts, 1);
 }
 
+/* The question for the boot falls due while the units are asked about, and a minute later again: it
+ * is asked right behind them, and a reboot that nobody told of is noticed. */
+static void test_agent_in_step(void **state)
+{
+	struct sim *sim = *state;
+	struct guest *g = sim_guest(sim, VM);
+	const struct service *s = sim_service(sim, VM, "system-core");
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	sim_wait_service(sim, VM, "system-core", SERVICE_UP, 60 * S);
+	sim_run(sim, 60 * S);
+	fake_guest_reboot(d, false);
+	sim_run(sim, 100 * S);
+	assert_string_equal(g->boot_id, d->boot_id);
+	sim_wait_healthy(sim, VM, 120 * S);
+	sim_run(sim, 180 * S);
+	g->agent_due = s->probe.next + 30 * MS;
+	fake_guest_reboot(d, false);
+	sim_run(sim, 200 * S);
+	assert_string_equal(g->boot_id, d->boot_id);
+}
+
+/* In a slow guest the units' next question is due before the last is answered. Others have their
+ * turns all the same: a reboot that nobody told of is noticed. */
+static void test_agent_slow(void **state)
+{
+	struct sim *sim = *state;
+	struct guest *g = sim_guest(sim, VM);
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	sim_configure(sim, VM, 10000,
+		"[Service system-core]\nInterval=3s\n[Service system-ledger]\nInterval=3s\n");
+	assert_int_equal(sim_reload(sim), 0);
+	sim_wait_service(sim, VM, "system-core", SERVICE_UP, 60 * S);
+	d->command_takes = 5200 * MS;
+	sim_run(sim, 60 * S);
+	g->agent_due = sim_service(sim, VM, "system-core")->probe.next + 30 * MS;
+	fake_guest_reboot(d, false);
+	sim_run(sim, 200 * S);
+	assert_string_equal(g->boot_id, d->boot_id);
+	/* Nor are the units forgotten. */
+	unsigned before = d->agent_commands;
+	sim_run(sim, 300 * S);
+	assert_in_range(d->agent_commands - before, 40, 60);
+	sim_wait_service(sim, VM, "system-core", SERVICE_UP, 60 * S);
+}
+
+/* A call about the agent never returns: nobody says for ever that the units are well. */
+static void test_agent_wedged(void **state)
+{
+	struct sim *sim = *state;
+	const struct service *s = sim_service(sim, VM, "system-core");
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	sim_wait_service(sim, VM, "system-core", SERVICE_UP, 60 * S);
+	d->agent.wedged = true;
+	sim_run(sim, 180 * S);
+	assert_int_equal(s->probe.last.verdict, VERDICT_INCONCLUSIVE);
+	assert_non_null(strstr(s->probe.last.reason, "the calls before do not return"));
+	/* Nor that they are not. */
+	assert_int_equal(s->probe.state, SERVICE_UP);
+	d->agent.wedged = false;
+	sim_run(sim, 120 * S);
+	assert_int_equal(s->probe.last.verdict, VERDICT_OK);
+}
+
 int main(void)
 {
 #define FRESH(f)   cmocka_unit_test_setup_teardown(f, sim_setup, sim_teardown)
 #define HEALTHY(f) cmocka_unit_test_setup_teardown(f, sim_setup_healthy, sim_teardown)
 	const struct CMUnitTest tests[] = {
 		HEALTHY(test_restarted),
+		HEALTHY(test_agent_in_step),
+		HEALTHY(test_agent_slow),
+		HEALTHY(test_agent_wedged),
 		HEALTHY(test_restarted_unit),
 		HEALTHY(test_manners),
 		HEALTHY(test_down_in_time),

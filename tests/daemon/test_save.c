@@ -8,10 +8,14 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/file.h"
+#include "base/macro.h"
 #include "fake_guest.h"
+#include "io/layout.h"
 #include "sim.h"
 
 static void assert_text(const char *text, const char *part)
@@ -33,7 +37,7 @@ static void save(struct sim *sim)
 	assert_int_equal(sim_guest(sim, VM)->state, GUEST_STOPPED);
 	assert_int_equal(sim_guest(sim, VM)->want, WANT_DOWN);
 	assert_int_not_equal(sim_guest(sim, VM)->saving.kept_at_realtime, 0);
-	assert_true(sim_fake(sim, VM)->has_save && sim->saves->there);
+	assert_true(sim_fake(sim, VM)->has_save && sim->saves->tickets[0].there);
 }
 
 static const struct sim_request *start(struct sim *sim)
@@ -44,7 +48,7 @@ static const struct sim_request *start(struct sim *sim)
 	sim_wait_answer(sim, r, 60 * S);
 	assert_int_equal(r->error, 0);
 	/* Used or thrown away: nothing is left for a second time. */
-	assert_false(sim->saves->there);
+	assert_false(sim->saves->tickets[0].there);
 	assert_false(sim_fake(sim, VM)->has_save);
 	assert_int_equal(sim_guest(sim, VM)->saving.kept_at_realtime, 0);
 	return r;
@@ -228,7 +232,7 @@ static void test_used_by_others(void **state)
 	d->restoring = true;
 	fake_guest_start(d);
 	sim_wait_healthy(sim, VM, 180 * S);
-	assert_false(sim->saves->there);
+	assert_false(sim->saves->tickets[0].there);
 	/* What it was started with nobody knows, so it is shut down. */
 	const struct sim_request *r = sim_ask(sim, VM, OPERATION_SAVE);
 	sim_wait_answer(sim, r, 60 * S);
@@ -249,7 +253,7 @@ static void test_save_fails(void **state)
 	assert_text(r->text, "stopped: clean, agent");
 	assert_text(r->text, "it was not saved: fake: No space");
 	assert_int_equal(d->saves, 1);
-	assert_false(sim->saves->there || d->has_save);
+	assert_false(sim->saves->tickets[0].there || d->has_save);
 	assert_int_equal(sim_guest(sim, VM)->last_exit.cause, CAUSE_OPERATOR);
 	assert_true(sim_log_has(sim, "could not be saved: fake: No space"));
 	d->save_error = 0;
@@ -324,7 +328,7 @@ static void test_when_down(void **state)
 	assert_int_equal(r->accepted, 0);
 	assert_text(r->message, "its save is thrown away, the next start boots");
 	sim_run(sim, 5 * S);
-	assert_false(sim->saves->there);
+	assert_false(sim->saves->tickets[0].there);
 	start_cold(sim, "mediakitd has no record of it");
 }
 
@@ -347,6 +351,23 @@ static void test_crossing(void **state)
 	start_warm(sim);
 }
 
+/* A stop that joined a save has the time of both. */
+static void test_joined_slow_save(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+	const struct sim_request *r;
+
+	d->save_takes = USEC_PER_HOUR;
+	d->ignores_acpi = d->agent_lies = true;
+	(void)sim_ask(sim, VM, OPERATION_SAVE);
+	sim_run(sim, S);
+	r = sim_ask(sim, VM, OPERATION_STOP);
+	sim_wait_answer(sim, r, USEC_PER_HOUR);
+	assert_int_equal(r->error, 0);
+	assert_text(r->text, "forced");
+}
+
 static void test_killed_while_saving(void **state)
 {
 	struct sim *sim = *state;
@@ -358,7 +379,7 @@ static void test_killed_while_saving(void **state)
 	sim_wait_answer(sim, a, 60 * S);
 	assert_int_equal(sim_guest(sim, VM)->state, GUEST_STOPPED);
 	sim_run(sim, 30 * S);
-	assert_false(sim->saves->there);
+	assert_false(sim->saves->tickets[0].there);
 	(void)start(sim);
 	assert_int_equal(sim_fake(sim, VM)->restores, 0);
 }
@@ -392,15 +413,127 @@ static void test_called_off(void **state)
 	assert_int_equal(r->error, -ECANCELED);
 	sim_run(sim, 5 * S);
 	assert_int_equal(sim_guest(sim, VM)->state, GUEST_STOPPED);
-	assert_true(sim->saves->there);
+	assert_true(sim->saves->tickets[0].there);
 	assert_int_equal(sim_fake(sim, VM)->starts, 1);
 	sim->saves->takes = 0;
 	start_warm(sim);
 }
 
+/* Nobody may put another disk under a guest whose ticket is on its way back: it would then fit that
+ * disk. */
+static void test_called_off_locked(void **state)
+{
+	struct sim *sim = *state;
+	CLEANUP_FREE char *path = layout_guest_lock(sim->state_dir, VM);
+
+	save(sim);
+	sim->saves->takes = S;
+	for (unsigned half = 0; half < 2; half++) {
+		(void)sim_ask(sim, VM, OPERATION_START);
+		sim_run(sim, 500 * MS);
+		(void)sim_ask(sim, VM, OPERATION_STOP);
+		sim_run(sim, half ? 200 * MS : S);
+		assert_int_equal(sim_guest(sim, VM)->state, GUEST_STOPPED);
+		assert_int_equal(sim->saves->tickets[0].there, half);
+		assert_int_equal(file_lock(path), -EWOULDBLOCK);
+		sim_run(sim, 3 * S);
+		assert_true(sim->saves->tickets[0].there);
+		int fd = file_lock(path);
+		assert_true(fd >= 0);
+		(void)close(fd);
+	}
+	/* Nor where libvirt refuses to be asked for the start. */
+	(void)sim_ask(sim, VM, OPERATION_START);
+	sim_run(sim, 500 * MS);
+	fake_hv_disconnect(sim->hv, "gone");
+	sim_run(sim, S);
+	assert_int_equal(file_lock(path), -EWOULDBLOCK);
+	sim_run(sim, S);
+	assert_true(sim->saves->tickets[0].there);
+	int fd = file_lock(path);
+	assert_true(fd >= 0);
+	(void)close(fd);
+}
+
+/* The daemon dies in the middle of a save, and libvirt then gives the save up: the guest was to go
+ * down, and nobody else will see to it. */
+static void test_given_up_unseen(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	(void)sim_ask(sim, VM, OPERATION_SAVE);
+	sim_run(sim, S);
+	sim_kill_daemon(sim);
+	fake_guest_resume(d);
+	sim_daemon(sim);
+	sim_wait_state(sim, VM, GUEST_STOPPED, 120 * S);
+	/* What was asked for is done by the next daemon. */
+	assert_int_equal(sim_guest(sim, VM)->last_exit.cause, CAUSE_SAVED);
+	assert_false(fake_guest_has_qemu(d));
+	/* The same, given up after the new daemon looked. */
+	(void)start(sim);
+	sim_wait_healthy(sim, VM, 120 * S);
+	(void)sim_ask(sim, VM, OPERATION_SAVE);
+	sim_run(sim, S);
+	sim_kill_daemon(sim);
+	sim_daemon(sim);
+	sim_run(sim, 20 * S);
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_SAVING);
+	fake_guest_resume(d);
+	sim_wait_state(sim, VM, GUEST_STOPPED, 120 * S);
+	assert_int_equal(sim_guest(sim, VM)->last_exit.cause, CAUSE_OPERATOR);
+	/* One that somebody else began is that person's, and the guest stays as it is wanted. */
+	(void)start(sim);
+	sim_wait_healthy(sim, VM, 120 * S);
+	fake_guest_pause(d, HV_REASON_SAVING);
+	sim_wait_state(sim, VM, GUEST_SAVING, 20 * S);
+	sim_kill_daemon(sim);
+	fake_guest_resume(d);
+	sim_daemon(sim);
+	sim_wait_healthy(sim, VM, 120 * S);
+}
+
+/* It panics while it is saved: whoever waits for it to be down is told when it is. */
+static void test_panics_while_saving(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+	const struct sim_request *r = sim_ask(sim, VM, OPERATION_SAVE);
+
+	sim_run(sim, S);
+	d->save_error = -EIO;
+	fake_guest_pvpanic(d);
+	sim_wait_answer(sim, r, 30 * S);
+	assert_int_equal(r->error, 0);
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_STOPPED);
+	assert_int_equal(sim_guest(sim, VM)->last_exit.cause, CAUSE_GUEST_PANIC);
+}
+
+/* The answer to a restore is lost with libvirt, and it came true: the guest is the boot it was. */
+static void test_lost_answer(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	save(sim);
+	d->no_agent = true;
+	(void)sim_ask(sim, VM, OPERATION_START);
+	sim_run(sim, S);
+	fake_hv_disconnect(sim->hv, "gone");
+	sim_run(sim, 10 * S);
+	assert_int_equal(d->restores, 1);
+	assert_int_equal(sim->hv->hv.vtable->connect(&sim->hv->hv), 0);
+	sim_wait_healthy(sim, VM, 200 * S);
+	assert_int_equal(sim_guest(sim, VM)->saving.kind, START_WARM);
+	assert_string_equal(sim_guest(sim, VM)->boot_id, d->boot_id);
+	assert_false(sim_log_has(sim, "stale-boot"));
+	assert_false(sim_log_has(sim, "its save is not used"));
+}
+
 /* The daemon dies at every tenth of a second of a save and of a warm start. Whatever came of it,
  * memory is never used twice, and never with a disk that was written to since. */
-static void die_at(usec_t after, bool starting)
+static void die_at(usec_t after, bool starting, bool lost)
 {
 	struct sim *sim = sim_new_healthy();
 	struct fake_guest *d = sim_fake(sim, VM);
@@ -411,23 +544,28 @@ static void die_at(usec_t after, bool starting)
 	(void)sim_ask(sim, VM, starting ? OPERATION_START : OPERATION_SAVE);
 	sim_run(sim, after);
 	sim_kill_daemon(sim);
-	/* What libvirt was asked for it does. */
+	/* What libvirt was asked for it does; or, inside the daemon, dies with it. */
 	bool died_saving = d->state == HV_DOMAIN_PAUSED && d->reason == HV_REASON_SAVING;
-	if (died_saving)
+	if (died_saving && lost)
+		fake_guest_resume(d);
+	else if (died_saving)
 		(void)fake_guest_save(d);
 	sim_run(sim, 2 * S);
 	unsigned restores = d->restores;
 	sim_daemon(sim);
 	sim_run(sim, 30 * S);
+	/* What was asked for is brought to its end. */
+	if (sim_guest(sim, VM)->want == WANT_DOWN)
+		assert_int_equal(sim_guest(sim, VM)->state, GUEST_STOPPED);
 	if (sim_guest(sim, VM)->state == GUEST_STOPPED) {
-		bool ticket = sim->saves->there;
+		bool ticket = sim->saves->tickets[0].there;
 		(void)sim_ask(sim, VM, OPERATION_START);
 		sim_run(sim, 20 * S);
 		assert_int_equal(d->restores, restores + ticket);
 	}
 	sim_wait_healthy(sim, VM, 240 * S);
 	assert_true(d->restores <= 1);
-	assert_false(sim->saves->there || d->has_save);
+	assert_false(sim->saves->tickets[0].there || d->has_save);
 	if (d->clock_behind >= S)
 		fail_msg("after %u, starting %d: the clock%s", (unsigned)(after / MS), starting,
 			sim_story(sim));
@@ -438,8 +576,9 @@ static void test_daemon_dies(void **state)
 {
 	(void)state;
 	for (usec_t after = 0; after < 5 * S; after += 100 * MS) {
-		die_at(after, false);
-		die_at(after, true);
+		die_at(after, false, false);
+		die_at(after, false, true);
+		die_at(after, true, false);
 	}
 }
 
@@ -503,9 +642,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_while_booting, sim_setup, sim_teardown),
 		HEALTHY(test_when_down),
 		HEALTHY(test_crossing),
+		HEALTHY(test_joined_slow_save),
+		HEALTHY(test_lost_answer),
 		HEALTHY(test_killed_while_saving),
 		HEALTHY(test_no_ticket),
 		HEALTHY(test_called_off),
+		HEALTHY(test_called_off_locked),
+		HEALTHY(test_given_up_unseen),
+		HEALTHY(test_panics_while_saving),
 		HEALTHY(test_clock),
 		HEALTHY(test_reboot_after),
 		cmocka_unit_test(test_daemon_dies),

@@ -262,6 +262,7 @@ static void test_killed_while_starting(void **state)
 		sim_daemon(sim);
 		sim_wait_healthy(sim, VM, 150 * S);
 		assert_true(fake_guest_runs(d));
+		assert_true(sim_guest(sim, VM)->started_at_realtime >= d->pid_realtime);
 		sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_KILL), 30 * S);
 		sim_ask(sim, VM, OPERATION_START);
 		sim_run(sim, MS);

@@ -139,7 +139,8 @@ def documents(status, past):
     now = int(time.time() * 1e6)
     guest, series = status["guests"][0], past["guests"][0]
     guest.update(name="vm-mediakit", state="ready", want="up", healthy=True, reason="", active_services=2, active_services_up=2,
-                 started_at_usec=now - 3600 * 10**6, state_since_usec=now - 3500 * 10**6, accelerator="tcg")
+                 started_at_usec=now - 3600 * 10**6, state_since_usec=now - 3500 * 10**6, accelerator="tcg", last_start="warm",
+                 last_start_reason="")
     guest["memory"].update(actual_kib=6 << 20, configured_kib=6 << 20, rss_kib=1300 << 10)
     first = guest["services"][0]
     first.update(name="local-proofreader", state="up", up=True, watched=True, expect="active", verdict="ok", proven=True,
@@ -154,8 +155,8 @@ def documents(status, past):
     series["services"] = [dict(line, name=s["name"], latency_usec=[90000 + 1000 * (i % 40) for i in range(n)],
                                effect=[0] * 3 + [1] * (n - 13) + [3] * 4 + [2] * 2 + [1] * 4) for s in guest["services"]]
     evil = copy.deepcopy(guest)
-    evil.update(name=HOSTILE, healthy=False, state="crashed", reason=HOSTILE, last_exit={"cause": HOSTILE, "words": HOSTILE,
-                                                                                        "at_usec": now})
+    evil.update(name=HOSTILE, healthy=False, state="crashed", reason=HOSTILE, last_start="cold", last_start_reason=HOSTILE,
+                saved_at_usec=now, last_exit={"cause": HOSTILE, "words": HOSTILE, "at_usec": now})
     for service in evil["services"]:
         service.update(name=HOSTILE, verdict=HOSTILE, reason=HOSTILE * 4, purpose=HOSTILE, blocked_by=HOSTILE)
     status["guests"].append(evil)
@@ -220,7 +221,8 @@ def look(browser, origin, state, check, pictures):
     check(browser.until("document.querySelectorAll('article').length === 2 && document.querySelectorAll('svg').length === 4"),
           "two guests are shown, with their plots")
     body = browser.value("document.body.innerText")
-    for words in ("vm-mediakit", "healthy", "local-proofreader", "180 ms", "refused", MARK, "6.0 GiB", "pending", "up to"):
+    for words in ("vm-mediakit", "healthy", "local-proofreader", "180 ms", "refused", MARK, "6.0 GiB", "pending", "up to", "warm, from its save",
+                  "cold, though it was saved", "the next start goes on from there"):
         check(words in body, f"the page says {words}")
     check(HOSTILE in browser.value("document.body.textContent"), "a hostile text is text")
     check(browser.value("document.querySelectorAll('img, main script, b').length") == 0, "and makes no element")
@@ -231,7 +233,7 @@ def look(browser, origin, state, check, pictures):
                           "document.querySelectorAll('svg path.curve').length >= 6 && document.querySelectorAll('rect.miss').length > 0")
     check(drawn, "plots have curves, and marks where it failed")
     kept = {}
-    for width, dark in ((1200, False), (1200, True), (390, False), (320, True)):
+    for width, dark in ((1200, False), (1200, True), (1040, False), (760, False), (390, False), (320, True)):
         kept[width, dark] = browser.look(width, dark)
         wide = browser.value("document.documentElement.scrollWidth")
         check(wide <= width, f"at {width} pixels nothing has to be scrolled sideways: {wide}")

@@ -36,7 +36,7 @@ static struct {
 	unsigned requests; /* how many came */
 	enum operation_kind kind;
 	uint64_t kib;
-	usec_t span;
+	usec_t span, id;
 	char who[64];
 	unsigned resets;
 	const struct service *restarted;
@@ -54,6 +54,7 @@ int guest_request(struct guest *g, const struct request *request, usec_t now,
 	core.kind = request->kind;
 	core.kib = request->kib;
 	core.span = request->span;
+	core.id = request->id;
 	snprintf(core.who, sizeof(core.who), "%s", request->who);
 	if (core.message)
 		snprintf(message, REQUEST_MESSAGE_MAX, "%s", core.message);
@@ -76,6 +77,14 @@ void guest_reset_failed(struct guest *g, const char *who, usec_t now)
 {
 	(void)g, (void)who, (void)now;
 	core.resets++;
+}
+
+int guest_cancel_snapshot(struct guest *g, const char *who, usec_t now,
+	char message[static REQUEST_MESSAGE_MAX])
+{
+	(void)g, (void)who, (void)now;
+	(void)snprintf(message, REQUEST_MESSAGE_MAX, "no snapshot is being made");
+	return -ESRCH;
 }
 
 int service_restarted(struct service *s, const char *who, usec_t now,

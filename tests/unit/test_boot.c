@@ -221,6 +221,35 @@ static void test_panic_later_is_a_hint(void **state)
 	assert_false(dead_at(&b, T0 + USEC_PER_DAY, &again));
 }
 
+/* Unless the host itself sees for two minutes that the disk is left alone, and hears nothing. */
+static void test_panic_later_on_a_quiet_disk(void **state)
+{
+	usec_t again = 0;
+	struct boot b;
+
+	(void)state;
+	boot_begin(&b, T0);
+	(void)boot_console(&b, KERNEL SYSTEMD, strlen(KERNEL SYSTEMD), T0);
+	boot_lives(&b, T0);
+	/* Without the words a quiet disk says nothing. */
+	assert_false(dead_at(&b, T0 + USEC_PER_DAY, &again));
+	assert_int_equal(again, USEC_INFINITY);
+	(void)boot_console(&b, OOPS, strlen(OOPS), T0 + 10 * S);
+	assert_false(dead_at(&b, T0 + 129 * S, &again));
+	assert_int_equal(again, T0 + 130 * S);
+	boot_lives(&b, T0 + 120 * S);
+	assert_false(dead_at(&b, T0 + 239 * S, &again));
+	(void)boot_console(&b, "something else\n", 15, T0 + 200 * S);
+	assert_false(dead_at(&b, T0 + 319 * S, &again));
+	/* What it said before is no news. */
+	(void)boot_console(&b, "something else\n", 15, T0 + 300 * S);
+	assert_true(dead_at(&b, T0 + 320 * S, &again));
+	/* The host slept. */
+	boot_slept(&b, 60 * S);
+	assert_false(dead_at(&b, T0 + 379 * S, &again));
+	assert_true(dead_at(&b, T0 + 380 * S, &again));
+}
+
 /* No serial console configured in the guest, or a boot loader that waits: silence alone is no
  * verdict. */
 static void test_silent_is_not_dead(void **state)
@@ -296,6 +325,7 @@ int main(void)
 		cmocka_unit_test(test_panic_is_dead_after_30s),
 		cmocka_unit_test(test_panic_survived),
 		cmocka_unit_test(test_panic_later_is_a_hint),
+		cmocka_unit_test(test_panic_later_on_a_quiet_disk),
 		cmocka_unit_test(test_silent_is_not_dead),
 		cmocka_unit_test(test_kernel_hangs),
 		cmocka_unit_test(test_hostile_hint),

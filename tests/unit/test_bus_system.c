@@ -6,8 +6,10 @@
 
 #include "bus/polkit.h"
 
+#include <dlfcn.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 static struct {
@@ -15,18 +17,47 @@ static struct {
 	sd_bus *polkit;
 	int allowed, challenge;
 	bool silent; /* it is asked and does not answer */
-	bool fails, raves; /* it answers with an error, or with what is no answer */
+	bool fails;     /* it answers with an error */
+	unsigned raves; /* or with what is no answer, of two kinds */
 	unsigned asked;
 	char action[64];
 	uint32_t flags;
 } host;
 
-static unsigned refusals_told;
+/* What the log said: refusals each, and how many more there were. */
+static unsigned refusals_told, refusals_summed;
 
 static void count_line(int level, const char *guest, const char *service, const char *line)
 {
+	unsigned more = 0;
+
 	(void)level, (void)guest, (void)service;
 	refusals_told += strstr(line, "polkit does not allow") != NULL;
+	if (sscanf(line, "polkit: %u calls more were refused", &more) == 1)
+		refusals_summed += more;
+}
+
+/* Time that passes where a test wants it to; the loop's own timers have another clock. */
+static time_t later;
+
+int clock_gettime(clockid_t clock, struct timespec *ret)
+{
+	int r = (int)syscall(SYS_clock_gettime, clock, ret);
+
+	if (clock == CLOCK_BOOTTIME)
+		ret->tv_sec += later;
+	return r;
+}
+
+/* No room for a message that was allowed. */
+static bool queue_is_full;
+
+int sd_bus_enqueue_for_read(sd_bus *b, sd_bus_message *m)
+{
+	int (*real)(sd_bus *, sd_bus_message *) =
+		(__typeof__(real))dlsym(RTLD_NEXT, "sd_bus_enqueue_for_read");
+
+	return queue_is_full ? -ENOMEM : real(b, m);
 }
 
 static const char bus_config[] =
@@ -39,6 +70,8 @@ static int on_check(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	const char *kind, *key, *sender, *action;
 
 	(void)userdata, (void)error;
+	assert_true(sd_bus_message_is_method_call(
+			    m, "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization") > 0);
 	host.asked++;
 	assert_true(sd_bus_message_read(m, "(sa{sv})s", &kind, 1, &key, "s", &sender, &action) > 0);
 	assert_string_equal(kind, "system-bus-name");
@@ -51,16 +84,10 @@ static int on_check(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	if (host.fails)
 		return sd_bus_reply_method_errorf(m, SD_BUS_ERROR_FAILED, "no such action");
 	if (host.raves)
-		return sd_bus_reply_method_return(m, "s", "yes");
+		return host.raves++ % 2 ? sd_bus_reply_method_return(m, "s", "yes")
+					: sd_bus_reply_method_return(m, "(bs)", 1, "yes");
 	return sd_bus_reply_method_return(m, "(bba{ss})", host.allowed, host.challenge, 0);
 }
-
-static const sd_bus_vtable polkit_vtable[] = {
-	SD_BUS_VTABLE_START(0),
-	SD_BUS_METHOD("CheckAuthorization", "(sa{sv})sa{ss}us", "(bba{ss})", on_check,
-		SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_VTABLE_END,
-};
 
 /* Until the pipe of --print-address speaks, the bus is not there. */
 static void start_message_bus(void)
@@ -137,9 +164,9 @@ static int teardown_host(void **state)
 static void start_polkit(void)
 {
 	host.polkit = on_bus();
-	assert_true(
-		sd_bus_add_object_vtable(host.polkit, NULL, "/org/freedesktop/PolicyKit1/Authority",
-			"org.freedesktop.PolicyKit1.Authority", polkit_vtable, NULL) >= 0);
+	/* No table of methods: sd-bus would let no answer out that is none. */
+	assert_true(sd_bus_add_object(host.polkit, NULL, "/org/freedesktop/PolicyKit1/Authority",
+			    on_check, NULL) >= 0);
 	assert_true(sd_bus_request_name(host.polkit, "org.freedesktop.PolicyKit1", 0) >= 0);
 }
 
@@ -307,7 +334,7 @@ static void refusals_are_told_a_few_times(void **state)
 {
 	struct answer_box box;
 	sd_bus *b = ready_caller();
-	unsigned before = refusals_told;
+	unsigned before = refusals_told, summed = refusals_summed;
 
 	(void)state;
 	start_polkit();
@@ -317,6 +344,13 @@ static void refusals_are_told_a_few_times(void **state)
 	}
 	assert_int_equal(host.asked, 40);
 	assert_in_range(refusals_told - before, 1, 12);
+	/* None is lost: with the next that is told it is said how many were not. */
+	for (unsigned n = 41; n <= 42; n++) {
+		later += 7;
+		call(b, &box, BUS_IFACE_GUEST, "Stop", false);
+		assert_error(&box, SD_BUS_ERROR_ACCESS_DENIED, NULL);
+		assert_int_equal(refusals_told - before + refusals_summed - summed, n);
+	}
 	sd_bus_close_unref(b);
 }
 
@@ -402,10 +436,57 @@ static void a_polkit_that_is_ill(void **state)
 	call(b, &box, BUS_IFACE_GUEST, "Stop", false);
 	assert_error(&box, SD_BUS_ERROR_ACCESS_DENIED, NULL);
 	host.fails = false;
-	host.raves = true;
-	call(b, &box, BUS_IFACE_GUEST, "Stop", false);
-	assert_error(&box, SD_BUS_ERROR_ACCESS_DENIED, NULL);
+	for (host.raves = 1; host.raves < 3;) {
+		call(b, &box, BUS_IFACE_GUEST, "Stop", false);
+		assert_error(&box, SD_BUS_ERROR_ACCESS_DENIED, NULL);
+	}
+	assert_int_equal(host.asked, 3);
 	assert_int_equal(core.requests, 0);
+	sd_bus_close_unref(b);
+}
+
+/* Its caller is told, and the question is forgotten: more of them than may wait leave room. */
+static void an_allowed_call_that_finds_no_room(void **state)
+{
+	struct answer_box box;
+	sd_bus *b = ready_caller();
+
+	(void)state;
+	start_polkit();
+	host.allowed = 1;
+	core.message = "it runs already";
+	queue_is_full = true;
+	for (unsigned i = 0; i < POLKIT_PENDING_MAX + 1; i++) {
+		call(b, &box, BUS_IFACE_GUEST, "Start", false);
+		assert_error(&box, SD_BUS_ERROR_NO_MEMORY, NULL);
+	}
+	queue_is_full = false;
+	assert_int_equal(core.requests, 0);
+	call(b, &box, BUS_IFACE_GUEST, "Start", false);
+	assert_text(&box, "it runs already");
+	assert_int_equal(core.requests, 1);
+	sd_bus_close_unref(b);
+}
+
+/* An error, and no question that waits for its answer, nor a caller who is let through. */
+static void what_cannot_be_asked(void **state)
+{
+	sd_bus *b = ready_caller(), *unstarted = NULL;
+	sd_bus_message *m = NULL;
+	struct polkit *p;
+
+	(void)state;
+	assert_true(sd_bus_message_new_method_call(
+			    b, &m, BUS_NAME, guest_object, BUS_IFACE_GUEST, "Stop") >= 0);
+	assert_true(sd_bus_new(&unstarted) >= 0);
+	p = polkit_new(unstarted);
+	assert_non_null(p);
+	for (unsigned i = 0; i < POLKIT_PENDING_MAX + 1; i++)
+		assert_int_equal(polkit_check(p, m), -ENOTCONN);
+	polkit_free(p);
+	polkit_free(NULL);
+	sd_bus_unref(unstarted);
+	sd_bus_message_unref(m);
 	sd_bus_close_unref(b);
 }
 
@@ -501,6 +582,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_caller_that_goes_is_forgotten, setup_host, teardown_host),
 		cmocka_unit_test_setup_teardown(a_polkit_that_is_ill, setup_host, teardown_host),
+		cmocka_unit_test_setup_teardown(
+			an_allowed_call_that_finds_no_room, setup_host, teardown_host),
+		cmocka_unit_test_setup_teardown(what_cannot_be_asked, setup_host, teardown_host),
 		cmocka_unit_test_setup_teardown(the_name_is_taken, setup_host, teardown_host),
 		cmocka_unit_test_setup_teardown(the_bus_comes_and_goes, setup_host, teardown_host),
 		cmocka_unit_test_setup_teardown(

@@ -15,12 +15,83 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pty.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+/* What the kernel refuses; these are found before libc's. */
+static struct {
+	int error;     /* errno of what fails */
+	bool get, set; /* the terminal's settings */
+	bool keys;     /* reading from it */
+	bool line;     /* sending to the line */
+	bool wait;     /* waiting, each time */
+	bool screen;   /* writing to stdout, once, after `written` times */
+	int written;
+	int signal;    /* comes in the first wait */
+	int line_ends; /* the other end, closed in the wait after that */
+	unsigned waits;
+} kernel;
+
+static bool may(bool *fails)
+{
+	if (!*fails)
+		return true;
+	errno = kernel.error;
+	return false;
+}
+
+ssize_t read(int fd, void *buf, size_t len)
+{
+	return fd == STDIN_FILENO && !may(&kernel.keys) ? -1
+							: (ssize_t)syscall(SYS_read, fd, buf, len);
+}
+
+ssize_t write(int fd, const void *buf, size_t len)
+{
+	if (fd == STDOUT_FILENO && kernel.screen && kernel.written-- <= 0) {
+		kernel.screen = false;
+		errno = kernel.error;
+		return -1;
+	}
+	return (ssize_t)syscall(SYS_write, fd, buf, len);
+}
+
+ssize_t send(int fd, const void *buf, size_t len, int flags)
+{
+	return may(&kernel.line) ? (ssize_t)syscall(SYS_sendto, fd, buf, len, flags, NULL, 0) : -1;
+}
+
+int tcgetattr(int fd, struct termios *ret)
+{
+	static int (*real)(int, struct termios *);
+
+	real = real ?: (int (*)(int, struct termios *))dlsym(RTLD_NEXT, "tcgetattr");
+	return may(&kernel.get) ? real(fd, ret) : -1;
+}
+
+int tcsetattr(int fd, int actions, const struct termios *t)
+{
+	static int (*real)(int, int, const struct termios *);
+
+	real = real ?: (int (*)(int, int, const struct termios *))dlsym(RTLD_NEXT, "tcsetattr");
+	return may(&kernel.set) ? real(fd, actions, t) : -1;
+}
+
+int ppoll(struct pollfd *p, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
+{
+	if (kernel.waits++ == 0 && kernel.signal)
+		(void)kill(getpid(), kernel.signal); /* blocked but in here */
+	else if (kernel.line_ends)
+		close(kernel.line_ends);
+	return may(&kernel.wait) ? (int)syscall(SYS_ppoll, p, n, timeout, mask, NSIG / 8) : -1;
+}
 
 static struct {
 	bool tail, stopped;
@@ -172,6 +243,7 @@ static int setup(void **state)
 {
 	(void)state;
 	memset(&daemon_, 0, sizeof(daemon_));
+	memset(&kernel, 0, sizeof(kernel));
 	return 0;
 }
 
@@ -310,6 +382,129 @@ static void test_hung_up(void **state)
 				 "vm: the daemon ended the line\n");
 }
 
+/* Output that is lost ends it, at whatever part of a line; what went before stands. Where it was
+ * only a signal nothing is lost. */
+static void test_screen_fails(void **state)
+{
+	static const struct {
+		int written, error;
+		const char *out;
+	} rows[] = {
+		{ 0, EIO, "" },
+		{ 1, EIO, "a" },
+		{ 2, ENOSPC, "a\n" },
+		{ 3, EINTR, "a\nb\nc" },
+		{ 0, EINTR, "a\nb\nc" },
+	};
+	int pair[2];
+
+	(void)state;
+	for (int tail = 0; tail < 2; tail++)
+		for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+			const bool lost = rows[i].error != EINTR;
+
+			setup(NULL);
+			daemon_.tail = tail;
+			daemon_.bytes = "a\nb\nc";
+			daemon_.len = 5;
+			assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+			assert_int_equal(send(pair[1], "a\nb\nc", 5, 0), 5);
+			close(pair[1]);
+			daemon_.line = pair[0];
+			kernel.screen = true;
+			kernel.written = rows[i].written;
+			kernel.error = rows[i].error;
+			int r = run(-1, a_terminal());
+			assert_string_equal(out, rows[i].out);
+			/* Who follows and is not heard any more has left. */
+			assert_int_equal(r, tail == lost ? CLI_FAILED : CLI_OK);
+			assert_string_equal(
+				err, tail || lost ? "" : "vm: the daemon ended the line\n");
+			if (tail)
+				close(pair[0]);
+		}
+}
+
+/* A person at a line at which something fails: it ends with a reason, and the terminal is as it
+ * was. */
+static void test_person_fails(void **state)
+{
+	static const struct {
+		bool get, set, keys, line, wait;
+		int error;
+		const char *err;
+	} rows[] = {
+		{ .get = true, .error = EIO, .err = "vm: Input/output error\n" },
+		{ .set = true, .error = EIO, .err = "(Ctrl-] leaves)\nvm: Input/output error\n" },
+		{ .keys = true,
+			.error = EIO,
+			.err = "(Ctrl-] leaves)\n\nvm: Input/output error\n" },
+		{ .line = true,
+			.error = EPIPE,
+			.err = "(Ctrl-] leaves)\n\nvm: the daemon ended the line\n" },
+		{ .line = true,
+			.error = ENOBUFS,
+			.err = "(Ctrl-] leaves)\n\nvm: No buffer space available\n" },
+		{ .wait = true,
+			.error = ENOMEM,
+			.err = "(Ctrl-] leaves)\n\nvm: Cannot allocate memory\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct place keys = a_terminal(), screen = a_terminal();
+		struct termios before, after;
+		int pair[2];
+
+		setup(NULL);
+		assert_int_equal(tcgetattr(keys.writes, &before), 0);
+		before.c_lflag |= ECHO;
+		assert_int_equal(tcsetattr(keys.writes, TCSANOW, &before), 0);
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+		daemon_.line = pair[0];
+		assert_int_equal(write(keys.reads, "root\n", 5), 5);
+		kernel.get = rows[i].get;
+		kernel.set = rows[i].set;
+		kernel.keys = rows[i].keys;
+		kernel.line = rows[i].line;
+		kernel.wait = rows[i].wait;
+		kernel.error = rows[i].error;
+		int r = run(keys.writes, screen);
+		setup(NULL);
+		if (r != CLI_FAILED || strcmp(err, rows[i].err) != 0)
+			fail_msg("row %zu: %d, '%s'", i, r, err);
+		assert_int_equal(tcgetattr(keys.writes, &after), 0);
+		assert_int_equal(after.c_lflag, before.c_lflag);
+		close(pair[1]);
+		close(keys.reads);
+		close(keys.writes);
+	}
+}
+
+/* A window that changes its size ends nothing; who is told to end does, and has only left. The
+ * last of the tests, because that stays. */
+static void test_signals(void **state)
+{
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	daemon_.line = pair[0];
+	kernel.signal = SIGWINCH;
+	kernel.line_ends = pair[1];
+	assert_int_equal(run(-1, a_pipe()), CLI_FAILED);
+	assert_string_equal(err, "vm: the daemon ended the line\n");
+	assert_int_equal(kernel.waits, 2);
+	setup(NULL);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	daemon_.line = pair[0];
+	kernel.signal = SIGTERM;
+	assert_int_equal(run(-1, a_pipe()), CLI_OK);
+	assert_string_equal(err, "");
+	assert_int_equal(kernel.waits, 1);
+	close(pair[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +514,9 @@ int main(void)
 		cmocka_unit_test_setup(test_follow, setup),
 		cmocka_unit_test_setup(test_person, setup),
 		cmocka_unit_test_setup(test_hung_up, setup),
+		cmocka_unit_test_setup(test_screen_fails, setup),
+		cmocka_unit_test_setup(test_person_fails, setup),
+		cmocka_unit_test_setup(test_signals, setup),
 	};
 
 	alarm(60); /* a terminal that nobody reads would be waited for */

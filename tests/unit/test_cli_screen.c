@@ -74,6 +74,11 @@ static void the_library_is_shown_once_known(void **state)
 	assert_non_null(strstr(
 		got, "\n     image  glibc 2.36-9, and a start is refused: GlibcMin=2.39\n"));
 	free(got);
+	strcpy(v.guests[0].glibc_source, "guest");
+	got = draw(&v, &pipe_style);
+	assert_non_null(strstr(got, "\n     image  glibc 2.36-9, says the guest, and a start is "
+				    "refused: GlibcMin=2.39\n"));
+	free(got);
 }
 
 static void a_narrow_terminal_keeps_what_tells_most(void **state)

@@ -4,6 +4,7 @@
 /* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/tally model policy cli/client cli/client_read cli/fields cli/view cli/session cli/args cli/verb cli/status cli/watch cli/screen cli/table cli/words cli/term cli/json cli/request cli/memory cli/progress cli/wait cli/reload cli/console cli/exec */
 /* LIBS: libsystemd libcbor inih jansson smartcols */
 #include "unit/bus_world.h"
+#include "unit/cli_run.h"
 
 #include "cli/asking.h"
 #include "cli/verb.h"
@@ -11,9 +12,12 @@
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
 #include <pty.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 /* The server's life in its child: some milliseconds after a request came it is answered, as the
@@ -27,6 +31,8 @@ enum mood {
 	MOOD_REFUSES,
 	MOOD_GETS_HEALTHY,
 	MOOD_GIVES_UP,
+	MOOD_STILL,
+	MOOD_DIES_ASKED,
 	MOOD_DIES
 };
 
@@ -35,7 +41,9 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 	const enum mood mood = *(const enum mood *)userdata;
 	struct guest *g = &world->guests[0];
 
-	if (mood == MOOD_DIES)
+	if (mood == MOOD_STILL)
+		return 0; /* and no signal, ever */
+	if (mood == MOOD_DIES || (mood == MOOD_DIES_ASKED && g->operations.n > 0))
 		_exit(0);
 	if (mood == MOOD_GETS_HEALTHY)
 		g->healthy = g->dirty = true;
@@ -44,24 +52,35 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 		g->dirty = true;
 	}
 	changed();
-	static const int errors[MOOD_DIES + 1] = {
+	static const int mood_errors[MOOD_DIES + 1] = {
 		[MOOD_FAILS] = -EIO,
 		[MOOD_TIMES_OUT] = -ETIMEDOUT,
 		[MOOD_UNSUPPORTED] = -EINVAL,
 	};
 	if (mood != MOOD_SILENT)
-		operations_answer(&g->operations, ~0u, errors[mood], "so it went");
+		operations_answer(&g->operations, ~0u, mood_errors[mood], "so it went");
 	(void)sd_event_source_set_time(source, usec + 20 * USEC_PER_MSEC);
 	return sd_event_source_set_enabled(source, SD_EVENT_ON);
 }
 
 static pid_t server;
 
-static void serve(enum mood mood)
+/* sd-event refuses to work in the child of who made it, hence a new one. */
+static bool make_server(enum mood *mood)
 {
 	sd_event_source *timer;
 	uint64_t now;
 
+	world->event = NULL;
+	return sd_event_new(&world->event) >= 0 &&
+	       bus_new(world->event, &world->supervisor, world->dir, &world->bus) >= 0 &&
+	       sd_event_now(world->event, CLOCK_MONOTONIC, &now) >= 0 &&
+	       sd_event_add_time(world->event, &timer, CLOCK_MONOTONIC, now + 20 * USEC_PER_MSEC, 1,
+		       on_tick, mood) >= 0;
+}
+
+static void serve(enum mood mood)
+{
 	core.result = mood == MOOD_REFUSES ? -EADDRINUSE : 1;
 	core.message = "port 19092 is taken by pid 12 (nginx)";
 	core.reload = mood == MOOD_REFUSES ? -EINVAL : 0;
@@ -72,15 +91,7 @@ static void serve(enum mood mood)
 	/* A test that fails does not get to its end(), and whoever reads our output would wait for
 	 * this process. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* The event loop and its sockets were made before the fork, so the parent can connect at
-	 * once; only the child uses them from here on. sd-event refuses to work in a child, hence a
-	 * new one. */
-	world->event = NULL;
-	if (sd_event_new(&world->event) < 0 ||
-		bus_new(world->event, &world->supervisor, world->dir, &world->bus) < 0 ||
-		sd_event_now(world->event, CLOCK_MONOTONIC, &now) < 0 ||
-		sd_event_add_time(world->event, &timer, CLOCK_MONOTONIC, now + 20 * USEC_PER_MSEC,
-			1, on_tick, &mood) < 0)
+	if (!make_server(&mood))
 		_exit(1);
 	(void)kill(getppid(), SIGUSR1);
 	(void)sd_event_loop(world->event);
@@ -121,37 +132,6 @@ static void end(void)
 	(void)unlink(path);
 }
 
-static char output[65536], errors[4096];
-
-static void read_back(FILE *f, char *buf, size_t size)
-{
-	rewind(f);
-	buf[fread(buf, 1, size - 1, f)] = '\0';
-	(void)fclose(f);
-}
-
-/* Runs a verb with its output caught. The words end with NULL. */
-static int run(int (*verb)(int, char **), const char *const *words)
-{
-	int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO), argc = 0;
-	FILE *to = tmpfile(), *err_to = tmpfile();
-
-	while (words[argc])
-		argc++;
-	setenv("MEDIAKIT_RUNTIME", world->dir, 1);
-	(void)fflush(stdout);
-	dup2(fileno(to), STDOUT_FILENO);
-	dup2(fileno(err_to), STDERR_FILENO);
-	int status = verb(argc, (char **)words);
-	(void)fflush(stdout);
-	dup2(out, STDOUT_FILENO);
-	dup2(err, STDERR_FILENO);
-	close(out);
-	close(err);
-	read_back(to, output, sizeof(output));
-	read_back(err_to, errors, sizeof(errors));
-	return status;
-}
 #define RUN(verb, ...) run(verb, (const char *const[]){ __VA_ARGS__, NULL })
 
 /* What the pool of bus_world.h rested on, as a trace that the replay takes. */
@@ -217,6 +197,7 @@ static void statuses_of_a_daemon_that_runs(void **state)
 	assert_int_equal(RUN(verb_reload, "reload"), CLI_OK);
 	assert_string_equal(output, "guest b: removed\n");
 	assert_int_equal(RUN(verb_wait, "wait", "vm-mediakit", "--for=ready"), CLI_OK);
+	assert_string_equal(errors, "");
 	assert_int_equal(RUN(verb_wait, "wait", "vm-mediakit", "--for=stopped", "--timeout=50ms"),
 		CLI_TIMED_OUT);
 	assert_int_equal(RUN(verb_wait, "wait", "vm-mediakit", "--for=good"), CLI_USAGE);
@@ -349,6 +330,31 @@ static void wait_sees_health_come(void **state)
 	end();
 }
 
+/* Ready with warnings, or in time not even that: what cloud-init said is quoted. */
+static void wait_quotes_cloudinit(void **state)
+{
+	struct cloudinit_status *ci =
+		&supervisor_find(&world->supervisor, "vm-mediakit")->bootwatch.cloudinit;
+	const struct cloudinit_status was = *ci;
+
+	(void)state;
+	ci->state = CLOUDINIT_DEGRADED;
+	ci->warnings = 1;
+	strcpy(ci->quote, "Deprecated\\x1b[2J");
+	begin(MOOD_DONE);
+	assert_int_equal(RUN(verb_wait, "wait", "vm-mediakit", "--for=ready"), CLI_OK);
+	assert_string_equal(
+		errors, "vm-mediakit: cloud-init: degraded, 1 warning: Deprecated\\x1b[2J\n");
+	assert_int_equal(RUN(verb_wait, "wait", "vm-mediakit", "--for=healthy", "--timeout=50ms"),
+		CLI_TIMED_OUT);
+	assert_non_null(strstr(errors, "vm-mediakit: cloud-init: degraded, 1 warning"));
+	assert_int_equal(RUN(verb_wait, "wait", "vm-mediakit", "--for=stopped", "--timeout=50ms"),
+		CLI_TIMED_OUT);
+	assert_null(strstr(errors, "cloud-init"));
+	end();
+	*ci = was;
+}
+
 static void wait_fails_early(void **state)
 {
 	(void)state;
@@ -367,6 +373,99 @@ static void a_daemon_that_goes_or_is_not_there(void **state)
 	assert_int_equal(RUN(verb_status, "status"), CLI_NO_DAEMON);
 	assert_non_null(strstr(errors, "mediakitd is not running: no answer on /tmp/test-bus-"));
 	assert_int_equal(RUN(verb_reload, "reload"), CLI_NO_DAEMON);
+}
+
+/* The next daemon: begins once the one before is gone, and the service manager was told so. */
+static pid_t serve_next(enum mood mood, int notices)
+{
+	struct pollfd told = { .fd = notices, .events = POLLIN };
+	pid_t next = fork();
+
+	assert_true(next >= 0);
+	if (next > 0)
+		return next;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/status", world->dir);
+	for (;;) {
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		bool alive = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+
+		(void)close(fd);
+		if (!alive)
+			break;
+		(void)usleep(20000);
+	}
+	if (poll(&told, 1, 60 * 1000) == 1 && make_server(&mood))
+		(void)sd_event_loop(world->event);
+	_exit(1);
+}
+
+/* What the service manager was told; "" nothing. */
+static void take_notices(int fd, char *buf, size_t size)
+{
+	size_t n = 0;
+	ssize_t got;
+
+	while (n + 1 < size && (got = recv(fd, buf + n, size - n - 1, MSG_DONTWAIT)) > 0)
+		n += (size_t)got;
+	buf[n] = '\0';
+}
+
+/* A unit whose command fails is not stopped with the host. */
+static void a_unit_waits_for_the_next_daemon(void **state)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char notices[4096];
+	pid_t next;
+
+	(void)state;
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", world->dir);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	setenv("NOTIFY_SOCKET", address.sun_path, 1);
+
+	begin(MOOD_DIES_ASKED);
+	next = serve_next(MOOD_DONE, fd);
+	assert_int_equal(RUN(verb_start, "start", "vm-mediakit"), CLI_OK);
+	assert_non_null(strstr(errors, "the daemon went away; waiting for it to come back"));
+	assert_string_equal(output, "vm-mediakit: so it went\n");
+	end();
+	server = next;
+	take_notices(fd, notices, sizeof(notices));
+	assert_non_null(strstr(notices, "EXTEND_TIMEOUT_USEC="));
+	assert_non_null(strstr(notices, "STATUS=waiting for mediakitd"));
+	end();
+
+	/* Here it is not there to begin with, or goes. */
+	begin(MOOD_DIES);
+	next = serve_next(MOOD_GETS_HEALTHY, fd);
+	assert_int_equal(RUN(verb_wait, "wait", "vm-mediakit"), CLI_OK);
+	end();
+	server = next;
+	end();
+
+	/* Nothing new to tell is no reason to let systemd wait in vain. */
+	begin(MOOD_STILL);
+	take_notices(fd, notices, sizeof(notices));
+	assert_int_equal(RUN(verb_wait, "wait", "vm-mediakit", "--timeout=6s"), CLI_TIMED_OUT);
+	take_notices(fd, notices, sizeof(notices));
+	assert_non_null(strstr(notices, "EXTEND_TIMEOUT_USEC="));
+	const char *first = strstr(notices, "EXTEND_TIMEOUT_USEC=");
+	assert_non_null(strstr(first + 1, "EXTEND_TIMEOUT_USEC="));
+	end();
+
+	/* Asked twice it would be done twice; and systemd starts no daemon while a unit stops. */
+	begin(MOOD_DIES_ASKED);
+	assert_int_equal(RUN(verb_restart, "restart", "vm-mediakit"), CLI_NO_DAEMON);
+	end();
+	begin(MOOD_DIES_ASKED);
+	assert_int_equal(RUN(verb_stop, "stop", "vm-mediakit"), CLI_NO_DAEMON);
+	end();
+	assert_int_equal(RUN(verb_stop, "stop", "vm-mediakit"), CLI_NO_DAEMON);
+	unsetenv("NOTIFY_SOCKET");
+	(void)close(fd);
+	(void)unlink(address.sun_path);
 }
 
 static json_t *get(json_t *o, const char *key)
@@ -418,8 +517,10 @@ int main(void)
 		TEST(ctrl_c_leaves_it_to_the_daemon),
 		TEST(kill_asks_first),
 		TEST(wait_sees_health_come),
+		TEST(wait_quotes_cloudinit),
 		TEST(wait_fails_early),
 		TEST(a_daemon_that_goes_or_is_not_there),
+		TEST(a_unit_waits_for_the_next_daemon),
 		TEST(the_json_is_what_is_documented),
 	};
 

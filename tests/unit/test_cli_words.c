@@ -168,6 +168,8 @@ static void cloudinit(void **state)
 		.cloudinit_quote = "one | two" };
 	assert_string_equal(
 		cloudinit_words(buf, sizeof(buf), &g), "error, 2 errors, 3 warnings: one | two");
+	g = (struct view_guest){ .cloudinit_status = "skipped", .cloudinit_quote = "a" };
+	assert_string_equal(cloudinit_words(buf, sizeof(buf), &g), "skipped: a");
 }
 
 /* However much there is to say, it ends inside its buffer. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The seed's texts: golden renderings, hostile values that stay inside their scalar (asked of
  * another YAML parser), and every fault of a template. */
-/* LINK: model/utf8 base/memstream model/cloudinit */
+/* LINK: base/memstream base/time model/utf8 model/spec model/cloudinit */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,6 +60,7 @@ static void test_golden(void **state)
 		{ "h: @HOSTNAME@", "h: \"vm-test\"" },
 		{ "k: @AUTHORIZED_KEYS@", "k: [\"ssh-ed25519 AAAA a@b\", \"ssh-rsa BBBB\"]" },
 		{ "u=@USER_SHELL@", "u='foundry'" },
+		{ "e=@EVERY_BOOT_SHELL@", "e='auto'" },
 		{ "@?HOST_KEY@k: @HOST_KEY@\np: @HOST_KEY_PUBLIC@",
 			"k: \"-----BEGIN\\u000akey\\u000a\"\np: \"ssh-ed25519 AAAA\\u000a\"" },
 		{ "a@@b", "a@b" },

@@ -23,6 +23,7 @@
 #define STATUS   "\n==> /run/cloud-init/status.json <==\n"
 #define RESULT   "\n==> /run/cloud-init/result.json <==\n"
 #define DISABLED "\n==> /run/cloud-init/disabled <==\n"
+#define SKIP     "mediakit: cloud-init skipped, "
 
 #define ENDED   "{\"errors\": [], \"finished\": 2.5, \"recoverable_errors\": {}, \"start\": 1.5}"
 #define WAITING "{\"errors\": [], \"finished\": null, \"recoverable_errors\": {}, \"start\": null}"
@@ -63,6 +64,13 @@ static const struct {
 	{ ID STATUS FOUR(WARNED, ENDED, ENDED, FAILED, "null") RESULT BAD, CLOUDINIT_ERROR, "", 8,
 		1, 4, "('scripts_user', RuntimeError()) | no key | no \\x1b[2J | old | w" },
 	{ ID DISABLED, CLOUDINIT_DISABLED, "", 0, 0, 0, "" },
+	{ ID DISABLED SKIP "instance iid-1 is complete since noon\n", CLOUDINIT_SKIPPED, "", 0, 0,
+		0, "instance iid-1 is complete since noon" },
+	{ ID DISABLED SKIP "\033[2J", CLOUDINIT_SKIPPED, "", 0, 0, 0, "\\x1b[2J" },
+	{ ID DISABLED SKIP, CLOUDINIT_SKIPPED, "", 0, 0, 0, "" },
+	{ ID DISABLED "mediakit: cloud-init skipped,", CLOUDINIT_DISABLED, "", 0, 0, 0, "" },
+	{ ID DISABLED "mediakit\n" SKIP "x", CLOUDINIT_DISABLED, "", 0, 0, 0, "" },
+	{ ID STATUS CLEAN RESULT OK DISABLED SKIP "x", CLOUDINIT_DONE, "", 8, 0, 0, "" },
 	{ ID RESULT OK DISABLED "not this time\n", CLOUDINIT_DONE, "", 0, 0, 0, "" },
 	{ ID STATUS CLEAN DISABLED, CLOUDINIT_RUNNING, "", 8, 0, 0, "" },
 	/* What is not cloud-init's is not there. */

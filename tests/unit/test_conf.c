@@ -191,6 +191,7 @@ static const struct fault_case fault_cases[] = {
 		{ "g:4: AuthorizedKeys: " } },
 	{ 0, OK "[CloudInit]\nAuthorizedKeysFile=~/k\n",
 		{ "g:4: AuthorizedKeysFile: '~/k' is no" } },
+	{ 0, OK "[CloudInit]\nEveryBoot=1\n", { "g:4: EveryBoot: '1' is no " } },
 	{ 0, OK "[CloudInit]\nPackages=ok Bad\n",
 		{ "g:4: Packages: 'Bad' is no package name",
 			"g:4: Packages: a guest with Egress=none" } },
@@ -302,6 +303,14 @@ static const struct fault_case fault_cases[] = {
 	{ 0, OK "[Service a]\nRestartUnit=yes\nProbe=none\n",
 		{ "!g:4: RestartUnit: service a is not probed" } },
 	{ 0, OK "[Restart]\nOnCrash=no\n", { "g:4: OnCrash: " } },
+	{ 0, OK "[Backup]\nKeep=0\n", { "g:4: Keep: '0' is out of bounds; allowed: 1 to 32" } },
+	{ 0, OK "[Backup]\nKeep=33\n", { "g:4: Keep: '33' is out of bounds; allowed: 1 to 32" } },
+	{ 0, OK "[Backup]\nKeep=-1\n", { "g:4: Keep: '-1' is no number; allowed: 1 to 32" } },
+	{ 0, OK "[Backup]\nTimeout=soon\n",
+		{ "g:4: Timeout: 'soon' is no time span; allowed: 10s to 1d, such as 1h" } },
+	{ 0, OK "[Backup]\nTimeout=1s\n", { "g:4: Timeout: '1s' is out of bounds; allowed: 10s" } },
+	{ 0, OK "[Backup]\nKep=3\n",
+		{ "g:4: Kep: is no key of [Backup]; did you mean Keep?" } },
 	{ 0, OK "[Restart]\nQuorum=101%\n", { "g:4: Quorum: " } },
 	{ 0, OK "[Restart]\nQuorum=0%\n", { "g:4: Quorum: " } },
 	{ 0, OK "[Service a]\nPort=9\n[Service b]\nPort=9\n",
@@ -607,6 +616,7 @@ static void test_every_key(void **state)
 		"[Network]\nBind=10.1.2.3\nPortOffset=20000\nSSHPort=2222\nEgress=all\n"
 		"[CloudInit]\nAuthorizedKeys=" KEY1 "\nAuthorizedKeys=" KEY2 "\n"
 		"AuthorizedKeysFile=/f\nPackages=nginx g++\nPackages=nginx vim\nVendorData=/v\n"
+		"EveryBoot=no\n"
 		"[Memory]\nMemoryMin=256M\nWeight=7\nReclaim=eager\nIdleTarget=512M\n[Shutdown]"
 		"\nTimeout=5s\n"
 		"AgentTimeout=0s\nQuitTimeout=2min\n"
@@ -657,6 +667,7 @@ static void test_every_key(void **state)
 	assert_int_equal(g->boot_factor, 8);
 	assert_int_equal(g->boot_least, 120 * USEC_PER_SEC);
 	assert_int_equal(g->on_stuck, ON_STUCK_RESTART);
+	assert_int_equal(g->every_boot, EVERY_BOOT_NO);
 	assert_int_equal(g->egress, EGRESS_ALL);
 	assert_int_equal(g->n_authorized_keys, 2);
 	assert_string_equal(g->authorized_keys[0], KEY1);

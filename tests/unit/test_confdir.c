@@ -3,8 +3,9 @@
  * cannot be. */
 /* LINK: base model io/confdir cli/check */
 /* LIBS: inih libcbor jansson libsystemd */
+#include "remove_tree.h"
+
 #include <errno.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,20 +37,12 @@ static int enter(void **state)
 	return mkdir("c", 0755) < 0 || mkdir("c/guests.d", 0755) < 0 ? -1 : 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static int leave(void **state)
 {
 	(void)state;
 	if (chdir("/") < 0)
 		return -1;
-	return nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return remove_tree(dir);
 }
 
 static void put(const char *path, const char *text)

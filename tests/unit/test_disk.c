@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <grp.h>
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -273,6 +274,34 @@ static void attempt_program(void *userdata)
 	program_result_clear(&result);
 }
 
+static int run_fed(struct program_result *ret)
+{
+	struct food food = { 100, 0 };
+	const char *const argv[] = { "wc", "-c", NULL };
+	const struct program program = { .argv = argv,
+		.timeout = 10 * USEC_PER_SEC,
+		.output_max = 64,
+		.feed = give,
+		.userdata = &food };
+
+	return program_run(&program, ret);
+}
+
+static void attempt_fed(void *userdata)
+{
+	struct program_result result = { 0 };
+
+	(void)userdata;
+	alloc_arm();
+	int r = run_fed(&result);
+	bool failed = alloc_disarm();
+	assert_true(r == 0 || (failed && r == -ENOMEM));
+	/* gcov has a hand in the child's exec, and dies there without memory. */
+	if (r == 0 && !result.signal)
+		assert_string_equal(result.output, "100\n");
+	program_result_clear(&result);
+}
+
 /* Memory, descriptors, or a parent that was told to forget its children. */
 static void test_program_without(void **state)
 {
@@ -284,11 +313,19 @@ static void test_program_without(void **state)
 	assert_true(fd >= 0);
 	close(fd);
 	alloc_sweep(attempt_program, NULL, 2);
+	alloc_sweep(attempt_fed, NULL, 3);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	for (rlim_t more = 0; more < 6; more++) {
 		few = (struct rlimit){ (rlim_t)fd + more, before.rlim_max };
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
 		assert_int_equal(run_sh("echo out", USEC_PER_SEC, &result), -EMFILE);
+		assert_null(result.output);
+	}
+	/* The pipes are to be had, a socket is not. */
+	for (rlim_t more = 6; more < 8; more++) {
+		few = (struct rlimit){ (rlim_t)fd + more, before.rlim_max };
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		assert_int_equal(run_fed(&result), -EMFILE);
 		assert_null(result.output);
 	}
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
@@ -302,6 +339,33 @@ static void test_program_without(void **state)
 	/* The kernel buries it: before it is looked at, or before it is waited for. */
 	assert_true(r == -ESRCH || r == -ECHILD);
 	assert_null(result.output);
+}
+
+/* As somebody else it is nobody else's either: no group of ours. */
+static void test_program_as_user(void **state)
+{
+	const char *const argv[] = { "sh", "-c", "echo $(id -u) $(id -g) $(id -G)", NULL };
+	const struct program program = { .argv = argv,
+		.timeout = 10 * USEC_PER_SEC,
+		.output_max = 64,
+		.as_user = true,
+		.uid = 1234,
+		.gid = 1235 };
+	struct program_result result = { 0 };
+	const gid_t ours = 4321;
+	gid_t before[64];
+	int n = getgroups(ARRAY_SIZE(before), before);
+
+	(void)state;
+	assert_true(n >= 0);
+	assert_int_equal(setgroups(1, &ours), geteuid() == 0 ? 0 : -1);
+	int r = program_run(&program, &result);
+	assert_int_equal(r, geteuid() == 0 ? 0 : -EPERM);
+	if (r == 0)
+		assert_string_equal(result.output, "1234 1235 1235\n");
+	program_result_clear(&result);
+	if (r == 0)
+		assert_int_equal(setgroups((size_t)n, before), 0);
 }
 
 /* A qemu-img of the test's: it does what the script says. */
@@ -515,6 +579,7 @@ int main(void)
 		cmocka_unit_test(test_program_limits),
 		cmocka_unit_test(test_program_feed),
 		cmocka_unit_test(test_program_without),
+		cmocka_unit_test(test_program_as_user),
 		cmocka_unit_test(test_qemu_img),
 		cmocka_unit_test(test_inspect),
 		cmocka_unit_test(test_check_and_create),

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files: bounded reads, writes that leave the old or the new, directories, locks. */
 /* LINK: base/file */
+#include "remove_tree.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,20 +33,12 @@ static int enter(void **state)
 	return mkdtemp(dir) && chdir(dir) == 0 ? 0 : -1;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static int leave(void **state)
 {
 	(void)state;
 	if (chdir("/") < 0)
 		return -1;
-	return nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return remove_tree(dir);
 }
 
 static void put(const char *path, const char *text)
@@ -107,6 +100,8 @@ static void test_read_refused(void **state)
 	assert_int_equal(mkfifo("fifo", 0600), 0);
 	/* It must not wait for a writer either. */
 	assert_int_equal(file_read("fifo", 10, &text, &len), -EINVAL);
+	assert_string_equal(file_read_error(-EINVAL), "it is no regular file");
+	assert_string_equal(file_read_error(-EISDIR), "Is a directory");
 	assert_int_equal(file_read("/dev/zero", 10, &text, &len), -EINVAL);
 	assert_string_equal(text, "untouched");
 	assert_int_equal(len, 99);

@@ -186,6 +186,24 @@ static void test_unrecorded(void **state)
 	assert_string_equal(s->news.glibc, "");
 }
 
+/* The disk has the same words until it is another file, or stands on another base. */
+static void test_disk_is_told(void **state)
+{
+	struct scene *s = *state;
+	char first[BASES_DISK_TEXT], path[160], other[168];
+
+	assert_string_equal(look(s, false)->disk, "0 " BASE); /* none yet */
+	(void)snprintf(path, sizeof(path), "%s/images/" GUEST "/disk.qcow2", s->dir);
+	(void)snprintf(other, sizeof(other), "%s.new", path);
+	assert_int_equal(file_write_atomic(path, "1", 1, 0600), 0);
+	memcpy(first, look(s, false)->disk, sizeof(first));
+	assert_non_null(strstr(first, " " BASE));
+	assert_int_equal(file_write_atomic(other, "2", 1, 0600), 0);
+	assert_string_equal(look(s, true)->disk, first);
+	assert_int_equal(rename(other, path), 0);
+	assert_string_not_equal(look(s, false)->disk, first);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +211,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_changed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_grown, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unrecorded, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_disk_is_told, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

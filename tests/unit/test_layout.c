@@ -54,6 +54,7 @@ static void test_paths(void **state)
 		{ LAYOUT_KERNEL, "/s/images/g/vmlinuz" },
 		{ LAYOUT_INITRD, "/s/images/g/initrd" },
 		{ LAYOUT_GUEST_LOCK, "/s/images/g/lock" },
+		{ LAYOUT_SNAPSHOTS, "/s/images/g/snapshots" },
 		{ LAYOUT_PRIVATE_DIR, "/s/private/g" },
 		{ LAYOUT_SSH_KEY, "/s/private/g/ssh_key" },
 		{ LAYOUT_SSH_KEY_PUB, "/s/private/g/ssh_key.pub" },
@@ -149,6 +150,19 @@ static void test_versions(void **state)
 	}
 	write_version("1\nwhat a later one may add\n");
 	assert_int_equal(layout_open(state_dir, &reason), 0);
+	/* More than is read of it, or no file at all: it is not taken for an empty one and written
+	 * anew. */
+	char big[4098] = "1\n";
+	memset(big + 2, 'x', sizeof(big) - 3);
+	write_version(big);
+	assert_int_equal(layout_open(state_dir, &reason), -EFBIG);
+	assert_non_null(strstr(reason.text, "cannot read"));
+	CLEANUP_FREE char *path = layout_path(state_dir, NULL, LAYOUT_VERSION_FILE);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(layout_open(state_dir, &reason), -EISDIR);
+	assert_non_null(strstr(reason.text, path));
+	assert_int_equal(rmdir(path), 0);
 }
 
 static void test_unwritable(void **state)
@@ -192,6 +206,77 @@ static void test_sweep(void **state)
 	}
 }
 
+static void make_file(const char *below)
+{
+	CLEANUP_FREE char *path = path_join(state_dir, below);
+
+	assert_int_equal(file_write_atomic(path, "", 0, 0600), 0);
+}
+
+static bool is_there(const char *below)
+{
+	CLEANUP_FREE char *path = path_join(state_dir, below);
+
+	return access(path, F_OK) == 0;
+}
+
+/* Downloads go, with what is beside them; what only looks like one stays. */
+static void test_sweep_fetches(void **state)
+{
+	static const struct {
+		const char *name;
+		bool is_kept, is_fetch; /* the one that goes on; any */
+	} rows[] = {
+		{ "images/vm/fetch-0123456789abcdef.part", true, true },
+		{ "images/vm/fetch-0123456789abcdef.part.meta", true, true },
+		{ "images/vm/fetch-0123456789abcde0.part", false, true },
+		{ "images/vm/fetch-0123456789abcde0.part.meta", false, true },
+		{ "images/vm/fetch-0123456789abcdef", false, false },
+		{ "images/vm/fetch-0123456789abcdef.par", false, false },
+		{ "images/vm/fetch-0123456789abcde.part", false, false },
+		{ "images/vm/fetch-0123456789abcdef0.part", false, false },
+		{ "images/vm/fetch-0123456789ABCDEF.part", false, false },
+		{ "images/vm/fetch-0123456789abcdeg.part", false, false },
+		{ "images/vm/Fetch-0123456789abcdef.part", false, false },
+		{ "images/vm/fetch-", false, false },
+		{ "images/vm/fetch", false, false },
+		{ "images/vm/disk.qcow2", false, false },
+		{ "images/other/fetch-0123456789abcde0.part", false, false },
+	};
+	char name[LAYOUT_FETCH_NAME];
+
+	(void)state;
+	assert_int_equal(layout_fetch_name("0123456789abcde", name), -EINVAL);
+	assert_int_equal(layout_fetch_name("0123456789abcdef99", name), 0);
+	assert_string_equal(name, "fetch-0123456789abcdef.part");
+	assert_int_equal(layout_open(state_dir, NULL), 0);
+	assert_int_equal(layout_open_guest(state_dir, "vm", NULL), 0);
+	assert_int_equal(layout_open_guest(state_dir, "other", NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		make_file(rows[i].name);
+	/* No such guest, and no such name. */
+	layout_sweep_fetches(state_dir, "none", NULL);
+	layout_sweep_fetches(state_dir, "..", NULL);
+	layout_sweep(state_dir, "none");
+	layout_sweep_fetches(state_dir, "vm", name);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (is_there(rows[i].name) != (rows[i].is_kept || !rows[i].is_fetch))
+			fail_msg("%s", rows[i].name);
+	layout_sweep_fetches(state_dir, "vm", NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (is_there(rows[i].name) == rows[i].is_fetch)
+			fail_msg("%s", rows[i].name);
+}
+
+static void test_snapshot_path(void **state)
+{
+	CLEANUP_FREE char *path = layout_snapshot("/s", "g", "T", LAYOUT_SNAPSHOT_PART);
+
+	(void)state;
+	assert_string_equal(path, "/s/images/g/snapshots/T.part");
+	assert_null(layout_snapshot("/s", "..", "T", LAYOUT_SNAPSHOT_PART));
+}
+
 static void test_reach(void **state)
 {
 	struct reason reason = { "" };
@@ -230,6 +315,8 @@ int main(void)
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_unwritable),
 		cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_sweep_fetches),
+		cmocka_unit_test(test_snapshot_path),
 		cmocka_unit_test(test_reach),
 	};
 

@@ -28,6 +28,7 @@
 #include "model/event.h"
 #include "model/guestmem.h"
 #include "model/report.h"
+#include "model/snapshot.h"
 #include "model/spec.h"
 #include "policy/balloon.h"
 #include "policy/boot.h"
@@ -85,7 +86,10 @@ struct name_table {
 	TABLE(memory_kill, enum memory_kill, MEMORY_KILL_NUM)                                      \
 	TABLE(operation_kind, enum operation_kind, OPERATION_KIND_NUM)                             \
 	TABLE(on_stuck, enum spec_on_stuck, ON_STUCK_NUM)                                          \
+	TABLE(every_boot, enum spec_every_boot, EVERY_BOOT_NUM)                                    \
 	TABLE(on_host, enum spec_on_host, ON_HOST_NUM)                                             \
+	TABLE(snapshot_phase, enum snapshot_phase, SNAPSHOT_PHASE_NUM)                             \
+	TABLE(snapshot_consistency, enum snapshot_consistency, SNAPSHOT_CONSISTENCY_NUM)           \
 	TABLE(start_kind, enum start_kind, START_KIND_NUM)                                         \
 	TABLE(probe_kind, enum spec_probe, PROBE_NUM)                                              \
 	TABLE(reclaim, enum spec_reclaim, RECLAIM_NUM)                                             \

@@ -5,6 +5,7 @@
 /* LINK: base model/answer io/http io/http_exchange io/http_multi io/http_take io/tcp */
 /* LIBS: libcurl libsystemd */
 #include "alloc_fail.h"
+#include "kind_fail.h"
 #include "open_files.h"
 
 #include <arpa/inet.h>
@@ -14,7 +15,6 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,8 +24,6 @@
 
 #define TIMEOUT (400 * USEC_PER_MSEC)
 
-/* One kind of call fails once; the test's own definitions are found before libc's, also by the
- * libraries. */
 enum call {
 	CALL_SOCKET,
 	CALL_CONNECT,
@@ -35,28 +33,6 @@ enum call {
 	CALL_EPOLL_NEW,
 	CALL_NUM
 };
-
-static struct {
-	enum call which;
-	long budget; /* how many more succeed; below zero: all */
-	int error;
-	bool failed;
-} calls = { .budget = -1 };
-
-static bool may(enum call which)
-{
-	if (which != calls.which || calls.budget < 0 || calls.budget-- > 0)
-		return true;
-	calls.failed = true;
-	errno = calls.error;
-	return false;
-}
-
-#define CALL(which, type, name, parameters, ...)                                                   \
-	type name parameters                                                                       \
-	{                                                                                          \
-		return may(which) ? (type)syscall(__VA_ARGS__) : -1;                               \
-	}
 
 CALL(CALL_SOCKET, int, socket, (int domain, int type, int protocol), SYS_socket, domain, type,
 	protocol)
@@ -178,7 +154,7 @@ static void run_until_answered(struct asking *a)
 	while (a->n == 0) {
 		if (sd_event_run(a->event, TIMEOUT) < 0) {
 			alloc.budget = -1;
-			calls.budget = -1;
+			(void)calls_disarm();
 		}
 		assert_true(now_boottime() - start < 10 * USEC_PER_SEC);
 	}
@@ -261,13 +237,9 @@ static long sweep_calls(struct asking *a, enum call which, int error, bool blame
 		unsigned files = open_files();
 
 		assert_int_equal(sd_event_new(&a->event), 0);
-		calls.which = which;
-		calls.error = error;
-		calls.failed = false;
-		calls.budget = n;
+		calls_arm((int)which, n, error);
 		bool lived = live_through(a);
-		calls.budget = -1;
-		failed = calls.failed;
+		failed = calls_disarm();
 		if (blamed && failed && lived)
 			assert_int_equal(a->answer.kind, ANSWER_LOCAL_ERROR);
 		judge(a, lived, failed);

@@ -250,9 +250,33 @@ static void test_forced_rungs(void **state)
 			i == RUNG_QUIT || i == RUNG_DESTROY);
 }
 
+/* While nobody can be asked no span goes by, whichever it is; a kill is not put off. */
+static void test_away(void **state)
+{
+	static const struct shutdown_sight away = { .away = true };
+	struct shutdown s;
+
+	(void)state;
+	shutdown_begin(&s, &budget, T0);
+	for (usec_t now = T0; now < T0 + 1000 * S; now += S)
+		assert_int_equal(shutdown_step(&s, &away, now), RUNG_NONE);
+	assert_int_equal(shutdown_end(&s), T0 + 1000 * S + shutdown_total(&budget));
+	assert_int_equal(shutdown_step(&s, &agent, T0 + 1000 * S), RUNG_AGENT);
+	while (shutdown_step(&s, &nothing, s.next) != RUNG_QUIT)
+		assert_true(s.next < T0 + 1000 * S + budget.guest + S);
+	usec_t quit = s.next;
+	for (usec_t now = quit - S; now < quit + 100 * S; now += S)
+		assert_int_equal(shutdown_step(&s, &away, now), RUNG_NONE);
+	shutdown_force(&s, quit + 100 * S);
+	assert_int_equal(shutdown_step(&s, &away, quit + 100 * S), RUNG_NONE);
+	assert_int_equal(shutdown_step(&s, &nothing, quit + 101 * S), RUNG_DESTROY);
+	assert_int_equal(shutdown_end(&s), quit + 100 * S + SHUTDOWN_DESTROY_TAKES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_away),
 		cmocka_unit_test(test_nothing_runs),
 		cmocka_unit_test(test_acpi),
 		cmocka_unit_test(test_qemu_hangs),

@@ -43,6 +43,8 @@ static void fill(struct state_record *r)
 	for (unsigned i = 0; i < STATE_FAULTS; i++)
 		r->fault_realtime[r->n_faults++] = 1600000000000000 + i;
 	COPY(r->boot_key, "1-2-3 4-5-6");
+	COPY(r->glibc, "2.39");
+	COPY(r->glibc_disk, "5e7 base-0123456789abcdef.qcow2");
 	for (unsigned i = 0; i < STATE_BOOTS; i++)
 		r->boots[r->n_boots++] = (struct state_boot){ i % 2, i % 4 < 2, 1000 + i, 2000 + i,
 			3000 + i, 4000 + i, 5000 + i };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A save's ticket on real files: it fits only what it was written for, and is gone once it was
  * looked at. */
-/* LINK: base/file base/time base/parse io/ticket io/layout model/jsontext */
-/* LIBS: jansson */
+/* LINK: base/file base/time base/parse io/ticket io/filesaves io/worker io/layout model/jsontext */
+/* LIBS: jansson libsystemd */
 #include "io/filesaves.h"
 
 #include "base/macro.h"
@@ -161,6 +161,64 @@ static void test_no_room(void **state)
 	assert_non_null(strstr(news.reason.text, "private/vm/saved.json: No such file"));
 }
 
+/* Files that cannot be looked at are not taken for those that were there, nor for none. */
+static void test_cannot_look(void **state)
+{
+	struct save_news news;
+
+	(void)state;
+	keep();
+	shell("rm -r images/vm; : >images/vm");
+	assert_string_equal(
+		take(-ENOTDIR).reason.text, "its disk cannot be looked at: Not a directory");
+	ticket_keep(dir, "vm", &made, &news);
+	assert_int_equal(news.error, -ENOTDIR);
+	assert_false(there());
+}
+
+/* A ticket that stays could be used twice. */
+static void test_cannot_take(void **state)
+{
+	struct save_news news;
+
+	(void)state;
+	shell("mkdir private/vm/saved.json");
+	ticket_take(dir, "vm", &news);
+	assert_int_equal(news.error, -EISDIR);
+	assert_non_null(strstr(news.reason.text, "could be used twice"));
+	assert_true(there());
+}
+
+static void never(void *userdata, const struct save_news *news, usec_t now)
+{
+	(void)userdata;
+	(void)news;
+	(void)now;
+	fail();
+}
+
+/* A ticket whose writing nobody waits for any more is not there: the guest's lock may be somebody
+ * else's by then, and the disk another. */
+static void test_given_up(void **state)
+{
+	struct worker_pool *pool;
+	struct saves *saves;
+	sd_event *event;
+
+	(void)state;
+	keep();
+	assert_int_equal(sd_event_new(&event), 0);
+	assert_int_equal(worker_pool_new(event, &pool), 0);
+	assert_int_equal(filesaves_new(pool, dir, &saves), 0);
+	assert_int_equal(saves->vtable->keep(saves, "vm", &made, never, NULL), 0);
+	saves->vtable->destroy(saves);
+	worker_pool_free(pool);
+	sd_event_unref(event);
+	for (unsigned i = 0; there() && i < 1000; i++)
+		(void)usleep(10 * 1000);
+	assert_false(there());
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -169,6 +227,9 @@ int main(void)
 		TEST(test_other_files),
 		TEST(test_unreadable),
 		TEST(test_no_room),
+		TEST(test_cannot_look),
+		TEST(test_cannot_take),
+		TEST(test_given_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

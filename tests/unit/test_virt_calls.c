@@ -33,6 +33,7 @@ static struct {
 	const char *fails;  /* the call that does, with this */
 	int code;
 	const char *words;
+	int system_error;
 	virError error;
 	unsigned destroyed, resumed, defined, periods, freed, streams, removed;
 	long long quota;
@@ -53,7 +54,9 @@ static struct {
 
 static int fails(int code, const char *words)
 {
-	lv.error = (virError){ .code = code, .message = (char *)(uintptr_t)words };
+	lv.error = (virError){ .code = code,
+		.message = (char *)(uintptr_t)words,
+		.int1 = lv.system_error };
 	return -1;
 }
 
@@ -759,6 +762,15 @@ static void test_start_saved(void **state)
 	lv.active = 0;
 	fail_with("save-remove", VIR_ERR_INTERNAL_ERROR, "no");
 	assert_int_equal(run(HV_START, domain_xml), -EIO);
+	assert_non_null(strstr(call.reply.message, "to remove a save that does not fit: no"));
+	fail_with("save-remove", VIR_ERR_SYSTEM_ERROR, "cannot remove it");
+	lv.system_error = EACCES;
+	assert_int_equal(run(HV_START, domain_xml), -EACCES);
+	/* libvirt believes in it still, and somebody removed its file. */
+	lv.system_error = ENOENT;
+	assert_int_equal(run(HV_START, domain_xml), 0);
+	lv.system_error = 0;
+	lv.active = 0;
 	fail_with(NULL, 0, NULL);
 	restore = true;
 	lv.reason = VIR_DOMAIN_PAUSED_MIGRATION;
@@ -780,6 +792,28 @@ static void test_start_saved(void **state)
 	restore = false;
 	assert_int_equal(run(HV_SAVE, NULL), 0);
 	assert_true(lv.saved);
+}
+
+/* There is nothing to give up where the guest is off, or the save is over. */
+static void test_save_given_up(void **state)
+{
+	(void)state;
+	fail_with("save", VIR_ERR_INTERNAL_ERROR, "no");
+	assert_int_equal(run(HV_SAVE, NULL), -EIO);
+	assert_false(lv.saved);
+	lv.active = 1;
+	assert_int_equal(run(HV_SAVE_ABORT, NULL), 0);
+	assert_int_equal(lv.aborted, 1);
+	fail_with("abort", VIR_ERR_INTERNAL_ERROR, "no");
+	assert_int_equal(run(HV_SAVE_ABORT, NULL), -EIO);
+	assert_string_equal(call.reply.message, "no");
+	lv.active = 0;
+	assert_int_equal(run(HV_SAVE_ABORT, NULL), 0);
+	assert_string_equal(call.reply.message, "");
+	lv.active = 1;
+	fail_with("abort", VIR_ERR_OPERATION_INVALID, "no job is active");
+	assert_int_equal(run(HV_SAVE_ABORT, NULL), 0);
+	assert_int_equal(lv.aborted, 4);
 }
 
 /* Between our look and libvirt's. */
@@ -1029,6 +1063,7 @@ int main(void)
 		TEST(test_read),
 		TEST(test_start),
 		TEST(test_start_saved),
+		TEST(test_save_given_up),
 		TEST(test_start_overtaken),
 		TEST(test_flood),
 		TEST(test_line_ends),
