@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes the parsers of the guest agent's answers, every byte of which is the guest's. */
-/* LINK: model/agent model/jsontext */
+/* LINK: base/parse base/time model/agent model/glibc model/jsontext */
 /* LIBS: jansson */
 #include "replay.h"
 
 #include <string.h>
 
 #include "model/agent.h"
+#include "model/glibc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *json = malloc(size + 1);
 	char out[64];
 	struct agent_status status = { .exit_status = -1 };
+	char version[GLIBC_TEXT_MAX];
 	long pid;
 
 	require(json != NULL, "there is memory");
@@ -29,6 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require(status.exit_status >= 0 && status.exit_status <= 255,
 			"an exit status is a byte");
 	}
+	if (glibc_from_answer(json, version) == 0)
+		require(strspn(version, "0123456789.") == strlen(version), "a version is one");
 	free(json);
 	return 0;
 }

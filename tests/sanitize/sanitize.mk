@@ -19,11 +19,11 @@ asan-run: tests
 	@tests/sanitize/daemon $(abspath $(B))
 
 # Memcheck sees what the sanitizers don't: reads of memory never written, also inside libraries. It runs everything
-# much slower, so it leaves out the tests of many guests and of real time; those with their own malloc; and test_disk,
-# whose pidfd_open() valgrind 3.19 does not know.
+# much slower, so it leaves out the tests of many guests and of real time; those with their own malloc; and those that run
+# programs, whose pidfd_open() valgrind 3.19 does not know.
 VALGRIND := valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect,possible --error-exitcode=99 \
 	--suppressions=tests/sanitize/valgrind.supp
-VALGRIND_SKIPS := %/test_disk %/test_many %/test_http \
+VALGRIND_SKIPS := %/test_disk %/test_program_fail %/test_signature %/test_snapshotfile %/test_many %/test_http %/test_bus_pump \
 	$(patsubst %.c,$(B)/%,$(shell grep -l '"alloc_fail.h"' $(UNIT_SOURCES) $(DAEMON_SOURCES)))
 check-valgrind: $(UNIT_PROGRAMS) $(DAEMON_PROGRAMS)
 	@tests/lib/packages analysis

@@ -15,6 +15,7 @@
 #include "cli/story.h"
 #include "cli/tally.h"
 #include "cli/verb.h"
+#include "policy/balloon_trace.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -697,6 +698,180 @@ static void memory_of_another_form(void **state)
 	end(s.client);
 }
 
+static unsigned samples;       /* taken so far, in the daemon's process */
+static unsigned samples_until; /* it ends after this one */
+static const char *name_told;
+
+/* At 5 s, then at 7 s, ...: a guest, and the one whose name is asked for. */
+static int pool(sd_bus_message *m)
+{
+	sd_bus_message *reply = NULL;
+	const uint64_t now = (5 + 2 * samples) * USEC_PER_SEC, n = 1000;
+	const char *const names[] = { "first", name_told };
+	int r = sd_bus_message_new_method_return(m, &reply);
+
+	if (r >= 0)
+		r = sd_bus_message_append(reply, "tttutt", now, 8 * n, 4 * n, 123u, 2 * n, n);
+	if (r >= 0)
+		r = sd_bus_message_open_container(reply, 'a', "(ssbttttuttttttttttt)");
+	for (uint64_t i = 0; r >= 0 && i < ARRAY_SIZE(names); i++)
+		r = sd_bus_message_append(reply, "(ssbttttuttttttttttt)", names[i], "booting",
+			(int)i, 10 * n, 9 * n, 2 * n, 3 * n, 100u, 7 * n, 6 * n, 5 * n, 4 * n, n,
+			i, i + 1, i + 2, i + 3, i + 4, i + 5);
+	if (r >= 0)
+		r = sd_bus_message_close_container(reply);
+	if (r >= 0)
+		r = sd_bus_send(NULL, reply, NULL);
+	return r < 0 || ++samples == samples_until ? -EIO : 0;
+}
+
+static char said[4096];
+static int said_before[2];
+static FILE *said_to;
+
+static void listen_to_us(void)
+{
+	said_to = tmpfile();
+	assert_non_null(said_to);
+	(void)fflush(stdout);
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+		said_before[fd - STDOUT_FILENO] = dup(fd);
+		(void)dup2(fileno(said_to), fd);
+	}
+}
+
+static void heard(void)
+{
+	(void)fflush(stdout);
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+		(void)dup2(said_before[fd - STDOUT_FILENO], fd);
+		(void)close(said_before[fd - STDOUT_FILENO]);
+	}
+	rewind(said_to);
+	said[fread(said, 1, sizeof(said) - 1, said_to)] = '\0';
+	(void)fclose(said_to);
+}
+
+static int record(struct session *s, const char *file, usec_t interval, usec_t span)
+{
+	listen_to_us();
+	int r = memory_record(s, file, interval, span);
+	heard();
+	return r;
+}
+
+/* What is written down is what was told, by the same daemon's reader. */
+static void memory_is_recorded(void **state)
+{
+	struct session s = { .guest = "vm" };
+	struct trace_reader reader;
+	struct trace_row row;
+
+	(void)state;
+	samples_until = 0;
+	name_told = "vm";
+	s.client = begin(pool);
+	assert_int_equal(
+		record(&s, "-", 10 * USEC_PER_MSEC, 15 * USEC_PER_MSEC), CLI_OK);
+	assert_int_equal(trace_open(&reader, "it", said, strlen(said)), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(trace_next(&reader, &row), 1);
+		assert_string_equal(row.guest, "vm");
+		assert_int_equal(row.time, i * 2 * USEC_PER_SEC);
+		assert_int_equal(row.pool.total_kib, 8000);
+		assert_int_equal(row.pool.available_kib, 4000);
+		assert_int_equal(row.pool.psi_some_avg10, 123);
+		assert_int_equal(row.pool.critical_kib, 1000);
+		assert_int_equal(row.in.phase, BALLOON_BOOTING);
+		assert_true(row.in.tcg);
+		assert_int_equal(row.in.max_kib, 10000);
+		assert_int_equal(row.in.weight, 100);
+		assert_int_equal(row.in.actual_kib, 7000);
+		assert_int_equal(row.in.caches_kib, 1000);
+		assert_int_equal(row.in.override_kib, 6);
+	}
+	assert_int_equal(trace_next(&reader, &row), 0);
+	/* Nobody's alone: all of them. */
+	s.guest = NULL;
+	assert_int_equal(record(&s, "-", USEC_PER_SEC, 1), CLI_OK);
+	assert_int_equal(trace_open(&reader, "it", said, strlen(said)), 0);
+	assert_int_equal(trace_next(&reader, &row), 1);
+	assert_string_equal(row.guest, "first");
+	assert_int_equal(trace_next(&reader, &row), 1);
+	assert_string_equal(row.guest, "vm");
+	assert_int_equal(trace_next(&reader, &row), 0);
+	/* Where there is no room: with the first sample, or at the end. */
+	assert_int_equal(record(&s, "/dev/full", USEC_PER_SEC, USEC_PER_SEC), CLI_FAILED);
+	assert_non_null(strstr(said, "mediakitd balloon: "));
+	assert_non_null(strstr(said, strerror(EIO)));
+	assert_int_equal(record(&s, "/dev/full", USEC_PER_SEC, 0), CLI_FAILED);
+	assert_non_null(strstr(said, strerror(ENOSPC)));
+	end(s.client);
+}
+
+static void memory_of_no_name(void **state)
+{
+	static const char *const names[] = { "a,b", "a\nb", "\033[2J",
+		"a-name-that-is-longer-than-that-of-any-guest-could-be-and-then-so-much-longer" };
+	struct session s = { 0 };
+
+	(void)state;
+	assert_true(strlen(names[3]) > SPEC_NAME_MAX);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		name_told = names[i];
+		s.client = begin(pool);
+		assert_int_equal(record(&s, "-", USEC_PER_SEC, USEC_PER_SEC), CLI_FAILED);
+		assert_non_null(strstr(said, "the daemon's answer is not understood"));
+		assert_null(strchr(said, '\033'));
+		end(s.client);
+	}
+}
+
+/* Between two samples. */
+static void memory_of_one_that_ends(void **state)
+{
+	struct session s = { 0 };
+	char path[64];
+	struct stat st;
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/trace", dir);
+	name_told = "vm";
+	samples_until = 1;
+	s.client = begin(pool);
+	assert_int_equal(record(&s, path, USEC_PER_SEC, 10 * USEC_PER_SEC), CLI_NO_DAEMON);
+	samples_until = 0;
+	/* What was there is not lost. */
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(st.st_size > 200);
+	assert_int_equal(unlink(path), 0);
+	end(s.client);
+}
+
+static int would_do(sd_bus_message *m)
+{
+	const uint64_t kib = 1024;
+
+	return sd_bus_reply_method_return(m, "ssttttt", "give\033[2J", "host\nneed", 1024 * kib,
+		512 * kib, 256 * kib, 64 * kib, 16 * kib);
+}
+
+static void memory_in_words(void **state)
+{
+	struct session s = { .guest = "vm" };
+
+	(void)state;
+	s.client = begin(would_do);
+	listen_to_us();
+	int r = memory_dry_run(&s);
+	heard();
+	assert_int_equal(r, CLI_OK);
+	assert_string_equal(said,
+		"vm: would give\\x1b[2J from 1.0 GiB to 512 MiB: host\\x0aneed; floor 256 MiB, "
+		"could spare 64 MiB; the host needs 16 MiB\n");
+	end(s.client);
+}
+
 static void memory_of_one_that_is_down(void **state)
 {
 	struct view_guest g = { .name = "vm", .state = "stopped", .memory_actual = VIEW_ABSENT };
@@ -710,6 +885,23 @@ static void memory_of_one_that_is_down(void **state)
 	g.memory_actual = 4096;
 	strcpy(g.balloon_reason, "host need");
 	assert_int_equal(memory_show(&s), CLI_OK);
+	static const struct {
+		const char *mode, *says;
+		uint64_t target;
+	} rows[] = { { "auto", "vm: 4 MiB of 8 MiB, automatic\n", 0 },
+		{ "manual", "vm: 4 MiB of 8 MiB, manual\n", 0 },
+		{ "auto", "vm: 4 MiB of 8 MiB, set by hand\n", 4096 } };
+	g.balloon_reason[0] = '\0';
+	g.memory_configured = 8192;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		strcpy(g.balloon_mode, rows[i].mode);
+		g.memory_target = rows[i].target;
+		listen_to_us();
+		int r = memory_show(&s);
+		heard();
+		assert_int_equal(r, CLI_OK);
+		assert_string_equal(said, rows[i].says);
+	}
 }
 
 /* Doors ---- */
@@ -806,6 +998,10 @@ int main(void)
 		cmocka_unit_test(a_signal_of_another_form),
 		cmocka_unit_test(no_objects),
 		cmocka_unit_test(memory_of_another_form),
+		cmocka_unit_test(memory_is_recorded),
+		cmocka_unit_test(memory_of_no_name),
+		cmocka_unit_test(memory_of_one_that_ends),
+		cmocka_unit_test(memory_in_words),
 		cmocka_unit_test(memory_of_one_that_is_down),
 		cmocka_unit_test(doors_that_do_not_open),
 	};

@@ -5,7 +5,10 @@
 #include "io/ports.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,9 +18,45 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+/* What the kernel may do differently one day; these are found before libc's. */
+static struct {
+	const char *table;     /* what both tables of sockets hold; NULL: the real ones */
+	const char *directory; /* cannot be opened; NULL: all can */
+	bool no_option;
+} kernel;
+
+int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	if (kernel.no_option) {
+		errno = ENOBUFS;
+		return -1;
+	}
+	return (int)syscall(SYS_setsockopt, fd, level, name, value, len);
+}
+
+FILE *fopen(const char *path, const char *mode)
+{
+	if (kernel.table && strncmp(path, "/proc/net/", 10) == 0)
+		return fmemopen((void *)(uintptr_t)kernel.table, strlen(kernel.table), "r");
+	FILE *(*real)(const char *, const char *) =
+		(FILE * (*)(const char *, const char *)) dlsym(RTLD_NEXT, "fopen");
+	return real(path, mode);
+}
+
+DIR *opendir(const char *path)
+{
+	if (kernel.directory && strcmp(path, kernel.directory) == 0) {
+		errno = ENOENT;
+		return NULL;
+	}
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? NULL : fdopendir(fd);
+}
 
 static int socket_on(int family, const char *address, uint16_t *port, bool listening)
 {
@@ -170,6 +209,103 @@ static void test_no_descriptor(void **state)
 	assert_string_equal(owner, "");
 }
 
+/* One who connects has a port too, and may be found by it. */
+static void test_connected(void **state)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET };
+	char owner[PORTS_OWNER_MAX];
+	uint16_t port = 0, taken = 0;
+	int listener = socket_on(AF_INET, "127.0.0.1", &port, true);
+	int client = socket_on(AF_INET, "127.0.0.1", &taken, false);
+
+	(void)state;
+	to.sin_port = htons(port);
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(connect(client, (struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(ports_check("127.0.0.1", taken, owner, sizeof(owner)), -EADDRINUSE);
+	assert_ours(owner, true);
+	close(client);
+	close(listener);
+}
+
+static unsigned long inode_of(int fd)
+{
+	char path[32], link[64] = "";
+	unsigned long inode = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	assert_true(readlink(path, link, sizeof(link) - 1) > 0);
+	assert_int_equal(sscanf(link, "socket:[%lu]", &inode), 1);
+	return inode;
+}
+
+/* Lines that are none of IPv4 or IPv6, or of another port, name nobody; of two that stand in the
+ * way, the one that listens does. */
+static void test_tables(void **state)
+{
+	enum whose { NOBODYS, ANOTHERS, OURS };
+	static const struct {
+		const char *address;
+		unsigned state; /* 1: connected, 10: listens */
+		enum whose whose;
+		bool other_port;
+	} lines[] = {
+		{ "0100007F00",     10, ANOTHERS, false },
+		{ "00000000000000", 10, ANOTHERS, false },
+		{ "0100007F",       10, ANOTHERS, true  },
+		{ "0200007F",       10, ANOTHERS, false },
+		{ "0100007F",       10, NOBODYS,  false },
+		{ "0100007F",       1,  ANOTHERS, false },
+		{ "0100007F",       10, OURS,     false },
+	};
+	char owner[PORTS_OWNER_MAX], table[1024] = "  sl  local_address rem_address\nrubbish\n";
+	uint16_t port = 0;
+	int fd = socket_on(AF_INET, "127.0.0.1", &port, true);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		/* No socket has another's number, so its owner is not found. */
+		const unsigned long inodes[] = { 0, inode_of(fd) + (1ul << 32), inode_of(fd) };
+		size_t at = strlen(table);
+
+		(void)snprintf(table + at, sizeof(table) - at,
+			"%4zu: %s:%04X 00000000:0000 %02X 0:0 00:0 0 0 0 %lu 1\n", i,
+			lines[i].address, port ^ lines[i].other_port, lines[i].state,
+			inodes[lines[i].whose]);
+	}
+	kernel.table = table;
+	int r = ports_check("127.0.0.1", port, owner, sizeof(owner));
+	kernel.table = NULL;
+	assert_int_equal(r, -EADDRINUSE);
+	assert_ours(owner, true);
+	close(fd);
+}
+
+/* What cannot be looked into leaves the owner unknown, and the port taken. */
+static void test_not_to_be_seen(void **state)
+{
+	char owner[PORTS_OWNER_MAX], ours[32];
+	const char *const directories[] = { "/proc", ours };
+	uint16_t port = 0;
+	int fd = socket_on(AF_INET, "127.0.0.1", &port, true);
+
+	(void)state;
+	(void)snprintf(ours, sizeof(ours), "/proc/%d/fd", (int)getpid());
+	for (size_t i = 0; i < 2; i++) {
+		kernel.directory = directories[i];
+		int r = ports_check("127.0.0.1", port, owner, sizeof(owner));
+		kernel.directory = NULL;
+		assert_int_equal(r, -EADDRINUSE);
+		assert_string_equal(owner, "");
+	}
+	close(fd);
+	kernel.no_option = true;
+	int r = ports_check("127.0.0.1", port, owner, sizeof(owner));
+	kernel.no_option = false;
+	assert_int_equal(r, -ENOBUFS);
+	assert_string_equal(owner, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +315,9 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_no_descriptor),
 		cmocka_unit_test(test_small_buffer),
+		cmocka_unit_test(test_connected),
+		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_not_to_be_seen),
 	};
 
 	/* A process may call itself anything. */

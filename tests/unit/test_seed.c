@@ -11,7 +11,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <cmocka.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <sys/stat.h>
 
@@ -29,6 +32,62 @@ static const struct seed_file files[] = {
 
 static char dir[] = "/tmp/test_seed-XXXXXX";
 static char path[sizeof(dir) + 16];
+
+/* libarchive's own, which fail when a test asks for it: the n-th call from now, once. */
+static long library_budget = -1;
+static bool library_failed;
+
+static bool library_fails(void)
+{
+	if (library_budget != 0)
+		return library_budget > 0 && library_budget-- < 0;
+	library_budget = -1;
+	return library_failed = true;
+}
+
+#define LIBRARY(type, failure, name, parameters, ...)                                              \
+	type name parameters                                                                       \
+	{                                                                                          \
+		type(*real) parameters = (__typeof__(real))dlsym(RTLD_NEXT, #name);                \
+		return library_fails() ? (failure) : real(__VA_ARGS__);                            \
+	}
+
+LIBRARY(struct archive_entry *, NULL, archive_entry_new, (void))
+LIBRARY(int, ARCHIVE_FATAL, archive_write_set_format_iso9660, (struct archive * a), a)
+LIBRARY(int, ARCHIVE_FATAL, archive_write_set_options, (struct archive * a, const char *options), a,
+	options)
+LIBRARY(int, ARCHIVE_FATAL, archive_write_open_memory,
+	(struct archive * a, void *image, size_t room, size_t *used), a, image, room, used)
+LIBRARY(int, ARCHIVE_FATAL, archive_write_header, (struct archive * a, struct archive_entry *e), a,
+	e)
+LIBRARY(la_ssize_t, ARCHIVE_FATAL, archive_write_data,
+	(struct archive * a, const void *data, size_t len), a, data, len)
+LIBRARY(int, ARCHIVE_FATAL, archive_write_close, (struct archive * a), a)
+
+/* It ends by itself what was not ended. */
+int archive_write_free(struct archive *a)
+{
+	int (*real)(struct archive *) = (__typeof__(real))dlsym(RTLD_NEXT, "archive_write_free");
+
+	library_budget = -1;
+	return real(a);
+}
+
+/* Memory that runs out once an entry was read, which libarchive itself does not live through. */
+static bool short_after_name;
+
+const char *archive_entry_pathname(struct archive_entry *e)
+{
+	const char *(*real)(struct archive_entry *) =
+		(__typeof__(real))dlsym(RTLD_NEXT, "archive_entry_pathname");
+	const char *name = real(e);
+
+	if (short_after_name) {
+		alloc.next = 0;
+		alloc_arm();
+	}
+	return name;
+}
 
 static int make_dir(void **state)
 {
@@ -213,6 +272,70 @@ static void test_without_memory(void **state)
 	}
 }
 
+/* What could not be compared is not written anew, or each look would make another seed. */
+static void test_no_memory_to_compare(void **state)
+{
+	struct stat before, after;
+
+	(void)state;
+	assert_true(seed_write(path, files, ARRAY_SIZE(files), NULL) >= 0);
+	assert_int_equal(stat(path, &before), 0);
+	short_after_name = alloc.once = true;
+	int r = seed_write(path, files, ARRAY_SIZE(files), NULL);
+	short_after_name = alloc.once = false;
+	assert_true(alloc_disarm());
+	assert_int_equal(r, -ENOMEM);
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+}
+
+/* Whatever libarchive fails by, it is told and there is no seed. */
+static void test_library_fails(void **state)
+{
+	/* Three to begin, for each file an entry and a header, the content of two, and the end. */
+	const unsigned calls = 3 + 3 * 2 + 2 + 1;
+	unsigned n = 0;
+
+	(void)state;
+	do {
+		CLEANUP_FREE void *image = NULL;
+		struct reason reason = { "" };
+		size_t len = 0;
+
+		library_failed = false;
+		library_budget = n;
+		int r = seed_build(files, ARRAY_SIZE(files), &image, &len, &reason);
+		library_budget = -1;
+		if (!library_failed) {
+			assert_int_equal(r, 0);
+			break;
+		}
+		assert_int_equal(r, -EIO);
+		assert_null(image);
+		assert_string_equal(reason.text, "cannot make the seed: libarchive says nothing");
+	} while (++n < 100);
+	assert_int_equal(n, calls);
+}
+
+/* libarchive gathers the files in one of its own, in $TMPDIR. Where that fails it (3.6.2) loses the
+ * buffer that it writes from, which the sanitizer would take for ours. */
+static void test_nowhere_to_gather(void **state)
+{
+	struct reason reason = { "" };
+
+	(void)state;
+	if (!ALLOC_COUNTS)
+		skip();
+	(void)unlink(path);
+	assert_int_equal(setenv("TMPDIR", "/nonexistent", 1), 0);
+	int r = seed_write(path, files, ARRAY_SIZE(files), &reason);
+	assert_int_equal(unsetenv("TMPDIR"), 0);
+	assert_int_equal(r, -EIO);
+	assert_non_null(strstr(reason.text, "cannot make the seed: "));
+	assert_null(strstr(reason.text, "says nothing"));
+	assert_int_equal(access(path, F_OK), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +346,9 @@ int main(void)
 		cmocka_unit_test(test_large_and_too_large),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_without_memory),
+		cmocka_unit_test(test_no_memory_to_compare),
+		cmocka_unit_test(test_library_fails),
+		cmocka_unit_test(test_nowhere_to_gather),
 		cmocka_unit_test(test_digest),
 	};
 

@@ -135,6 +135,28 @@ static void test_glibc(void **state)
 			fail_msg("%s", bad[i]);
 }
 
+/* What a guest says of itself: one line of one form, or nothing is known. */
+static void test_glibc_from_answer(void **state)
+{
+	static const char *const bad[] = { "", "glibc 2.39", "glibc 2.39\n\n",
+		"glibc 2.39\nglibc 9.9\n", "glibc 2.39 \n", " glibc 2.39\n", "glibc  2.39\n",
+		"musl 1.2\n", "glibc \n", "glibc .\n", "glibc 2.39\033[2J\n",
+		"glibc 2.39-0ubuntu8\n", "glibc 99999.1\n", "glibc undefined\n", "glibc 2.39\r\n",
+		"glibc "
+		"2.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1\n" };
+	char version[GLIBC_TEXT_MAX] = "untouched";
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		if (glibc_from_answer(bad[i], version) != -EBADMSG)
+			fail_msg("%s", bad[i]);
+	assert_string_equal(version, "untouched");
+	assert_int_equal(glibc_from_answer("glibc 2.39\n", version), 0);
+	assert_string_equal(version, "2.39");
+	assert_int_equal(glibc_from_answer("glibc 2.39.9000\n", version), 0);
+	assert_string_equal(version, "2.39.9000");
+}
+
 static void test_glibc_under(void **state)
 {
 	(void)state;
@@ -220,6 +242,7 @@ int main(void)
 		cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_signer),
 		cmocka_unit_test(test_glibc),
+		cmocka_unit_test(test_glibc_from_answer),
 		cmocka_unit_test(test_glibc_under),
 		cmocka_unit_test(test_manifest),
 		cmocka_unit_test(test_libraries),

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was used before may be used again only where it can be looked at, and what a manifest says
+ * is kept or told to be lost. */
+/* LINK: base model io/layout io/digest io/record io/basecheck cli/provision_trust */
+/* LIBS: inih libcbor jansson libsystemd nettle */
+#include "alloc_fail.h"
+
+#include "provision_world.h"
+
+#include "io/digest.h"
+
+/* As io/disk has it. */
+static const char *const disk_format_names[] = { "qcow2", "raw" };
+NAME_TABLE_DEFINE(disk_format, enum disk_format, DISK_FORMAT_NUM);
+
+#define LIBRARIES "private/vm/libraries"
+
+/* A base that is called by what it holds, and a record of it. */
+static void put_base(void)
+{
+	char name[LAYOUT_BASE_NAME], path[64];
+
+	digest_buffer("a base", 6, job.record.sha256);
+	assert_int_equal(layout_base_name(job.record.sha256, "qcow2", name), 0);
+	memcpy(job.record.base, name, sizeof(name));
+	(void)snprintf(path, sizeof(path), "images/vm/%s", name);
+	put(path, "a base");
+}
+
+static void test_base_that_cannot_be_looked_at(void **state)
+{
+	(void)state;
+	put_base();
+	assert_int_equal(provision_remember_base(&job), 0);
+	assert_int_equal(job.record.base_bytes, 6);
+	assert_int_equal(provision_check_base(&job), 0);
+	shell("rm images/vm/base-*");
+	assert_told(provision_remember_base(&job), -ENOENT, "cannot look at ");
+	assert_non_null(strstr(job.reason.text, job.record.base));
+	assert_int_equal(job.record.base_bytes, 6);
+	/* The disk's stage tells of one that is gone; one that is there and cannot be read is told
+	 * here. */
+	assert_int_equal(provision_check_base(&job), 0);
+	char command[128];
+	(void)snprintf(command, sizeof(command), "mkdir images/vm/%s", job.record.base);
+	shell(command);
+	assert_told(provision_check_base(&job), -EISDIR, "cannot read ");
+	assert_non_null(strstr(job.reason.text, job.record.base));
+	assert_int_equal(job.record.base_bytes, 6);
+}
+
+/* Libraries of another base would be believed of this one. */
+static void test_old_libraries_that_stay(void **state)
+{
+	(void)state;
+	assert_int_equal(provision_save_libraries(&job), 0);
+	job.base_is_new = true;
+	assert_int_equal(provision_save_libraries(&job), 0); /* none were there */
+	put(LIBRARIES, "libold.so.1\n");
+	assert_int_equal(provision_save_libraries(&job), 0);
+	assert_false(there(LIBRARIES));
+	shell("mkdir " LIBRARIES);
+	int r = provision_save_libraries(&job);
+	assert_true(r == -EISDIR || r == -EPERM);
+	assert_told(r, r, "cannot write ");
+	job.base_is_new = false;
+	assert_int_equal(provision_save_libraries(&job), 0);
+	job.libraries = strdup("libssl.so.3\n");
+	assert_told(provision_save_libraries(&job), -EISDIR, "cannot write ");
+}
+
+#define MANIFEST "glibc=2.41-12\nlibrary=libssl.so.3\n"
+
+static char image[256];
+
+static int read_manifest(struct provision *p)
+{
+	return provision_read_manifest(p, p->record.sha256);
+}
+
+/* In their order; one of them without memory. */
+static int (*const steps[])(struct provision *p) = { provision_remember_base, provision_check_base,
+	read_manifest, provision_save_libraries };
+
+static void every_step(void *userdata)
+{
+	const size_t *short_one = userdata;
+	bool failed = false;
+	int r = 0;
+
+	begin();
+	put_base();
+	guest.image_path = image;
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(steps); i++) {
+		if (i == *short_one)
+			alloc_arm();
+		r = steps[i](&job);
+		if (i == *short_one)
+			failed = alloc_disarm();
+		if (i == *short_one)
+			assert_short_of_memory(r, failed);
+		job.record.base_mtime_nsec++; /* so that it is read */
+	}
+	if (r < 0)
+		return;
+	assert_string_equal(job.glibc, "2.41-12");
+	shell("grep -qx libssl.so.3 " LIBRARIES " && rm " LIBRARIES);
+}
+
+static void test_without_memory(void **state)
+{
+	(void)state;
+	put("image.manifest", MANIFEST);
+	(void)snprintf(image, sizeof(image), "%s", path_of("image.qcow2"));
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+		alloc_sweep(every_step, &i, 1);
+	/* That is the second of three places. */
+	shell("mv image.manifest image.qcow2.manifest");
+	every_step(&(size_t){ ARRAY_SIZE(steps) });
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_base_that_cannot_be_looked_at),
+		TEST(test_old_libraries_that_stay),
+		TEST(test_without_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
