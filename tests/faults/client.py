@@ -117,7 +117,8 @@ class Caller(threading.Thread):
                 if line and whose != daemon:
                     line.close()
                     line = None
-                line, whose = line or Line(self.path), daemon
+                # One that is made while it is meant to be down may be of the daemon that is about to go: not kept.
+                line, whose = line or Line(self.path), None if was_down else daemon
                 line.call()
                 if self.daemons == daemon and not was_down:
                     self.slowest = max(self.slowest, time.monotonic() - self.since)

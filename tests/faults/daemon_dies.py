@@ -112,6 +112,99 @@ def launch(w, order):
     return kept(w, order, None, at_once=True)
 
 
+def known_start(w):
+    """Nobody saves a guest of which it is not kept what it was started with, as after a fault of the state file."""
+    if w.guest()["last_start"] == "unknown":
+        w.do("kill", "--yes", GUEST)
+        w.up()
+
+
+def saved(w, order):
+    """In the course of a save: what is not whole is not used."""
+    known_start(w)
+    armed(w, order)
+    asking = w.ask("stop", GUEST, "--save")
+    if "kill" in order:
+        w.died(15, order)
+    else:  # libvirt was not asked yet
+        w.until(lambda: w.kept_state()["state"] == "saving", 10, "it is kept that it is being saved")
+        w.end_daemon(signal.SIGKILL)
+    if told(asking):
+        raise Broken("it was called saved")
+    had, kept_want, began = w.qemus(), w.kept_state()["want"], time.monotonic()
+    again(w)
+    words = f"kept: {kept_want}; QEMU {'was' if had else 'was not'} there"
+    if kept_want != "down":
+        w.in_state("running")
+        w.settled()
+        if w.qemus() != had:
+            raise Broken(f"QEMU {had} became {w.qemus()}")
+        return words
+    w.until(lambda: not w.qemus() and w.guest()["state"] not in HAS_QEMU, 20, "the stop that was kept is brought to its end")
+    took = time.monotonic() - began
+    w.settled()
+    w.do("start", GUEST)
+    return f"{words}; down after {took:.2f} s; then {came_back(w, 'warm' if had else 'cold')}"
+
+
+def came_back(w, wanted):
+    """How the run that is there began, and that its save cannot be used once more."""
+    w.until(w.qemus, 15, "a QEMU")
+    g = w.in_state("running", "booting", seconds=15)
+    left = list(w.state.rglob("saved.json"))
+    if left or g["saved_at_usec"]:
+        raise Broken(f"a save is left: {left}, {g['saved_at_usec']}")
+    if g["last_start"] not in (wanted, "unknown"):
+        raise Broken(f"it came back {g['last_start']}: {g['last_start_reason']}")
+    return f"{g['last_start']} ({g['last_start_reason']})"
+
+
+def restored(w, order, wanted, touch=False):
+    """In the course of the start that uses a save, or throws it away. Memory tells how it came back, not the daemon."""
+    known_start(w)
+    w.type("D")
+    before = w.memory()
+    w.do("stop", GUEST, "--save")
+    if touch:
+        os.utime(w.state / "images" / GUEST / "disk.qcow2")
+    armed(w, order)
+    asking = w.ask("start", GUEST)
+    w.died(15, order)
+    told(asking)
+    had, kept_want, began = w.qemus(), w.kept_state()["want"], time.monotonic()
+    again(w)
+    if kept_want != "up" and not had:
+        w.do("start", GUEST)
+    words = came_back(w, wanted)
+    took = time.monotonic() - began
+    w.settled()
+    if had and w.qemus() != had:
+        raise Broken(f"QEMU {had} became {w.qemus()}")
+    w.until(lambda: "running" in w.monitor("query-status", GUEST)["status"], 10, "it runs")
+    if wanted == "cold":
+        w.until(lambda: w.memory() != before, 20, "it booted")
+    elif w.memory() != before:
+        raise Broken("it booted, and did not go on from its save")
+    w.do("kill", "--yes", GUEST)  # it is deaf, or does not know that anybody listens
+    w.up()
+    if w.guest()["last_start"] != "cold" or w.guest()["last_start_reason"]:
+        raise Broken(f"the start after it: {w.guest()['last_start']}, {w.guest()['last_start_reason']}")
+    return f"kept: {kept_want}; QEMU {'was' if had else 'was not'} there; right again after {took:.2f} s, {words}"
+
+
+for name, order in (("save", "save:kill"), ("save-done", "save-done:kill"), ("save-kept", "save:sleep=5")):
+    fault(f"daemon-killed-save-{name}", how=f"fail point `{order}` in the course of a `stop --save`"
+          + ("" if "kill" in order else "; killed once it is kept that it is being saved"),
+          asserts="the next daemon finds the same QEMU or none, and where that was kept saves it; a start after it uses no save "
+                  "that nobody recorded; none is left")(lambda w, order=order: saved(w, order))
+for point, wanted in (("ticket-take", "warm"), ("ticket-taken", "cold"), ("created", "warm"), ("resumed", "warm")):
+    fault(f"daemon-killed-restore-{point}", how=f"fail point `{point}:kill` in the course of the start of a saved guest",
+          asserts=f"the next daemon starts it, {wanted} by the guest's own memory, or finds the same QEMU; no save is left, the "
+                  "start after it boots")(lambda w, point=point, wanted=wanted: restored(w, f"{point}:kill", wanted))
+fault("daemon-killed-restore-save-drop", how="the disk is touched; fail point `save-drop:kill` in the course of the start",
+      asserts="as above: it boots")(lambda w: restored(w, "save-drop:kill", "cold", touch=True))
+
+
 SAVING = ("state-save", "file-write", "file-sync", "file-rename", "file-sync-dir", "file-done", "state-saved")
 # In the course of what it dies, how the guest is before, and where.
 for course, begin, points in (

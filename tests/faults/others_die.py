@@ -3,6 +3,7 @@
 
 import os
 import signal
+import subprocess
 import time
 
 from registry import fault
@@ -198,3 +199,26 @@ def embedded_qemu(w):
         raise Broken(f"after {took:.2f} s: {g['last_exit']}")
     w.in_state("running")
     return f"noticed after {took:.2f} s"
+
+
+@fault("saved-by-another", how="`virsh managedsave`; then a start", begin="up",
+       asserts="noticed as saved by somebody else, not started again; the start boots, says why, and removes the save")
+def saved_by_another(w):
+    before = last_exit(w)
+    r = subprocess.run(w.libvirtd.inside("virsh", "-q", "-c", "qemu:///system", "managedsave", GUEST), capture_output=True, text=True,
+                       timeout=60, check=False)
+    if r.returncode != 0:
+        raise Broken(f"virsh: {r.stderr.strip()}")
+    _, g = noticed(w, before)
+    if g["last_exit"]["cause"] != "saved" or "not by this run" not in g["last_exit"]["words"]:
+        raise Broken(f"{g['last_exit']}")
+    w.settled()
+    said = w.do("start", GUEST)
+    if "cold: mediakitd has no record of it" not in said:
+        raise Broken(said)
+    w.in_state("running")
+    w.do("kill", "--yes", GUEST)
+    w.up()
+    if w.guest()["last_start_reason"]:
+        raise Broken(f"the save was there still: {w.guest()['last_start_reason']}")
+    return said
