@@ -23,13 +23,13 @@ HEALTHY = 600  # seconds that `wait` may take
 
 
 class Ours(testbed.Bed):
-    def __init__(self, directory, offset):
+    def __init__(self, directory, offset, image=testbed.IMAGE, name="standin"):
         super().__init__(directory)
         # The monitor that the tests add is no part of the guest as it is run.
         del self.environ["MEDIAKIT_TEST_QMP"]
         drop_ins = f"guests.d/{GUEST}.conf.d"
         self.write(f"guests.d/{GUEST}.conf", (TOP / f"units/guests.d/{GUEST}.conf").read_text())
-        self.write(f"{drop_ins}/50-standin.conf", self.standin())
+        self.write(f"{drop_ins}/50-standin.conf", self.standin(image, name))
         self.write(f"{drop_ins}/60-bench.conf", f"[Guest]\nAutostart=no\n[Network]\nPortOffset={offset}\nSSHPort={offset + 22}\n")
 
     def command(self, *words):
@@ -74,6 +74,17 @@ class Ours(testbed.Bed):
     def stop(self):
         self.command("stop", GUEST)
         return self.guest()["last_exit"]["cause"]
+
+    def save(self):
+        self.command("stop", GUEST, "--save")
+        if (cause := self.guest()["last_exit"]["cause"]) != "saved":
+            raise RuntimeError(f"stop --save: {cause}")
+
+    def settle(self, seconds=60):
+        """Until the guest has noted that cloud-init has been through, or will not."""
+        done = "systemctl show -P ActiveState mediakit-complete.service cloud-final.service"
+        with contextlib.suppress(testbed.Stop):
+            self.wait(lambda: (w := self.ssh(done, check=False)) and "activating" not in w, seconds, "cloud-init's end")
 
     def starts(self):
         """How often this daemon has started the guest, by its own log. More often than it was told to: it saw a boot come to

@@ -3,6 +3,7 @@
 127.0.0.1 and not on all interfaces, because a measurement is no reason to open ports; its seed is a virtio disk, as ours is,
 because the stand-in looks for no other."""
 
+import contextlib
 import socket
 import subprocess
 import time
@@ -71,9 +72,10 @@ class Predecessor:
             with socket.socket(socket.AF_UNIX) as s:
                 try:
                     s.connect(str(self.monitor))
-                    s.sendall(b"system_powerdown\n")
                     s.settimeout(1)
-                    s.recv(4096)
+                    self.prompt(s)
+                    s.sendall(b"system_powerdown\n")
+                    self.prompt(s)
                 except OSError:
                     pass  # it is going
             try:
@@ -83,6 +85,14 @@ class Predecessor:
                 continue
         self.kill()
         return False
+
+    @staticmethod
+    def prompt(s):
+        """The monitor has done what it was told: who hangs up before that is not heard."""
+        said = b""
+        with contextlib.suppress(TimeoutError):
+            while not said.endswith(b"(qemu) ") and (more := s.recv(4096)):
+                said += more
 
     def kill(self):
         if self.qemu and self.qemu.poll() is None:
