@@ -84,7 +84,7 @@ class Bed:
         return (f"[Guest]\nAccel=tcg\n[Image]\nPath={image}/{name}.qcow2\nSHA256={sums[name + '.qcow2']}\n"
                 f"Kernel={image}/vmlinux\nInitrd={image}/initrd.img\n"
                 f"Cmdline={(image / 'cmdline').read_text().strip()}\n"
-                f"[CloudInit]\nVendorData={self.dir}/vendor-data\n")
+                f"[CloudInit]\nVendorData={self.dir}/vendor-data\nEveryBoot=no\n")
 
     def mediakitd(self, *args, timeout=600, **kwargs):
         return subprocess.run([MEDIAKITD, *args], env=self.environ, capture_output=True, text=True, timeout=timeout,
@@ -128,7 +128,7 @@ class Bed:
             time.sleep(0.1)
         raise Stop(f"{what}: not within {seconds} s")
 
-    def ssh(self, command, port=int(os.environ.get("OFFSET", "10000")) + 22, guest="vm-mediakit", timeout=60, check=True):
+    def ssh(self, command, port=int(os.environ.get("OFFSET") or "10000") + 22, guest="vm-mediakit", timeout=60, check=True):
         key = self.state / "private" / guest / "ssh_key"
         r = subprocess.run(["ssh", "-q", "-i", str(key), "-p", str(port), "-o", "StrictHostKeyChecking=no",
                             "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20",

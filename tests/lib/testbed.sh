@@ -16,7 +16,7 @@ bed_config() {
 # The shipped configuration with its own image; only the stand-in services are added, in the seed.
 bed_ubuntu() {
 	bed_shipped
-	printf '[CloudInit]\nVendorData=%s\n' "$BED/vendor-data" >"$BED/config/guests.d/vm-mediakit.conf.d/50-ubuntu.conf"
+	printf '[CloudInit]\nVendorData=%s\nEveryBoot=no\n' "$BED/vendor-data" >"$BED/config/guests.d/vm-mediakit.conf.d/50-ubuntu.conf"
 }
 
 bed_shipped() {
@@ -54,6 +54,7 @@ Cmdline=$(cat "$1/cmdline")
 
 [CloudInit]
 VendorData=$BED/vendor-data
+EveryBoot=no
 END
 }
 
