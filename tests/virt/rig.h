@@ -29,7 +29,7 @@ struct rig {
 	sd_event *event;
 	struct hv *hv;
 	sd_event_source *ticker;
-	usec_t last_tick, worst_gap;
+	usec_t last_tick, last_waited, worst_gap;
 	unsigned hints[HV_HINT_NUM];
 	char text[32768]; /* of the serial line */
 	size_t text_len;
@@ -78,7 +78,8 @@ struct answer start(struct rig *rig);
 /* From its managed save, which a QEMU of this version made. */
 struct answer start_restored(struct rig *rig, uint64_t version);
 
-/* The loop ticks every 20 ms: it never came half a second late. */
+/* The loop ticks every 20 ms: it never came half a second late, the time left out in which it
+ * waited for a CPU. */
 void assert_responsive(const struct rig *rig);
 
 /* While there is nothing to do nothing is done: a second of it costs under 0.2 s of CPU, in all the

@@ -145,11 +145,15 @@ static void test_journey(void **state)
 	struct answer a = { 0 };
 	struct hv_request r = { .verb = HV_SETMEM, .uuid = UUID, .kib = 48 * 1024 };
 
+	/* Files are dated by the clock of the last tick. */
+	usec_t before = now_realtime() - USEC_PER_SEC / 10;
+
 	(void)state;
 	a = rig_started(&rig, embed_uri);
 	assert_int_equal(rig.lost, 0);
 	assert_true(a.reply.facts.pid > 0);
 	assert_int_equal(kill((pid_t)a.reply.facts.pid, 0), 0);
+	assert_in_range(a.reply.facts.pid_realtime, before, now_realtime());
 	assert_true(a.reply.facts.tcg);
 	assert_false(a.reply.facts.agent_connected);
 	a = start(&rig);
@@ -651,7 +655,7 @@ static void test_save_unreadable(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i <= ARRAY_SIZE(dds); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(dds) + 2; i++) {
 		char command[512];
 		struct rig rig;
 		struct answer a = rig_started(&rig, embed_uri);
@@ -664,7 +668,8 @@ static void test_save_unreadable(void **state)
 				dds[i], root_dir);
 		else
 			(void)snprintf(command, sizeof(command),
-				"truncate -s 100 %s/lib/qemu/save/" NAME ".save", root_dir);
+				"truncate -s %s %s/lib/qemu/save/" NAME ".save",
+				i == ARRAY_SIZE(dds) ? "100" : "-50000", root_dir);
 		assert_int_equal(system(command), 0);
 		a = start_restored(&rig, version);
 		print_message("%s: %s\n", command, a.reply.message);
