@@ -36,11 +36,12 @@ struct rig {
 	uint64_t bytes, lost;
 	char message[HV_ERROR_MAX]; /* of the last hint that had one */
 	bool inside;                /* a call into the hypervisor is under way */
+	unsigned answers;
 };
 
 struct answer {
 	struct rig *rig;
-	bool done;
+	unsigned done; /* its place among the rig's answers, from 1; 0: not there yet */
 	struct hv_reply reply;
 	char text[256];
 };

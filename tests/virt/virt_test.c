@@ -368,8 +368,8 @@ static void test_quit_unheard(void **state)
 		a.reply.message, (unsigned long long)((now_boottime() - begin) / USEC_PER_MSEC));
 	assert_int_not_equal(a.reply.error, -ETIMEDOUT);
 	assert_true(now_boottime() - begin > 14 * USEC_PER_SEC);
-	assert_false(behind.done);
 	RUN_UNTIL(&rig, behind.done);
+	assert_true(a.done < behind.done); /* perhaps both in one turn of the loop */
 	assert_int_equal(behind.reply.error, 0);
 	a = ask(&rig, HV_READ);
 	assert_int_equal(a.reply.facts.state, HV_DOMAIN_OFF);
