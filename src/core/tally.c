@@ -24,8 +24,8 @@ void tally_advance(struct guest *g, usec_t now)
 	if (newest <= t->point)
 		return;
 	uint64_t fresh = t->point ? MIN(newest - t->point, (uint64_t)TALLY_POINTS) : TALLY_POINTS;
-	for (uint64_t i = 0; i < fresh; i++)
-		clear_point(g, (newest - i) % TALLY_POINTS);
+	for (uint64_t i = 0; i < fresh; i++) /* the host may be up for less than all of them */
+		clear_point(g, (newest + TALLY_POINTS - i) % TALLY_POINTS);
 	t->point = newest;
 }
 

@@ -107,6 +107,22 @@ static void memory_that_is_unknown_stays_unknown(void **state)
 	assert_int_equal(guest->tally.actual_mib[newest()], TALLY_ABSENT);
 }
 
+/* Before the host was up there is nothing, in each of the points of an hour. */
+static void a_host_that_just_booted(void **state)
+{
+	(void)state;
+	for (usec_t up = 0; up <= TALLY_POINTS * TALLY_STEP; up += TALLY_STEP) {
+		memset(&guest->tally, 0, sizeof(guest->tally));
+		memset(&guest->services[0].tally, 0, sizeof(guest->services[0].tally));
+		judged(0, VERDICT_OK, 77, up);
+		for (size_t i = 0; i < TALLY_POINTS; i++) {
+			assert_int_equal(guest->tally.actual_mib[i], TALLY_ABSENT);
+			assert_int_equal(guest->services[0].tally.latency[i],
+				i == newest() ? 77 : TALLY_ABSENT);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -115,6 +131,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_hour_later_nothing_is_left, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			memory_that_is_unknown_stays_unknown, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_host_that_just_booted, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
