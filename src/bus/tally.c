@@ -2,6 +2,7 @@
 /* Appends counters and the last hour to messages. */
 #include "bus/tally.h"
 
+#include "base/macro.h"
 #include "bus/object.h"
 
 #include <string.h>
@@ -118,9 +119,11 @@ int tally_reply_history(sd_bus_message *m, struct guest *g, usec_t now)
 	int r = sd_bus_message_new_method_return(m, &reply);
 
 	tally_advance(g, now);
+	/* The first point of a boot begins at 0, which stands for never. */
 	if (r >= 0)
 		r = sd_bus_message_append(reply, "tt",
-			realtime_of((g->tally.point - 1) * TALLY_STEP), (uint64_t)TALLY_STEP);
+			realtime_of(MAX((g->tally.point - 1) * TALLY_STEP, (uint64_t)1)),
+			(uint64_t)TALLY_STEP);
 	if (r >= 0)
 		r = append_history(reply, g);
 	return send_and_unref(r, reply);
