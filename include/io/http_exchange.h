@@ -42,8 +42,7 @@ int http_exchange_ask(
 	struct http_exchange *x, const struct question *q, const struct sockaddr_in *peer);
 
 /* Fills everything of the answer but `latency` from libcurl's result. *ret is zeroed by the caller;
- * its body points into the exchange. http_exchange_judge_flood: for a transfer that was stopped for
- * HTTP_RAW_MAX. */
+ * its body points into the exchange. */
 void http_exchange_judge(struct http_exchange *x, CURLcode code, struct answer *ret);
 
 #endif

@@ -18,7 +18,8 @@ struct take {
 	enum take_part part;
 	bool interim;      /* the head being read is that of an interim response */
 	bool http1;        /* its status line says HTTP/1.x */
-	bool too_large;    /* a limit was hit; set once and for ever */
+	bool too_large;    /* a limit was hit; set once and for ever, */
+	bool body_over;    /* and it was the body's */
 	size_t head_bytes; /* of all lines: heads, interim heads, trailers */
 	unsigned types;    /* Content-Type lines in the final head, */
 	unsigned cbor;     /* and how many of them are application/cbor */

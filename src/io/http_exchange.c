@@ -122,8 +122,6 @@ static CURLcode set_safety(CURL *easy)
 	r |= curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
 	r |= curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 	r |= curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
-	/* A declared length over the limit ends the transfer before the body comes. */
-	r |= curl_easy_setopt(easy, CURLOPT_MAXFILESIZE, (long)ANSWER_BODY_MAX);
 	r |= curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, READ_BUFFER);
 	/* The question is one segment, so Nagle's algorithm never delays it; this saves a system
 	 * call. */
@@ -295,32 +293,39 @@ static void judge_cut(struct http_exchange *x, struct answer *a)
 		judge(a, ANSWER_NOT_HTTP, "cut off after %zu bytes of body", x->take.body_len);
 }
 
-/* libcurl is content; we are if it was one whole response of HTTP/1.x. */
-static void judge_whole(struct http_exchange *x, struct answer *a)
+/* The head is whole; what it says is taken if it is one of HTTP/1.x, and as much of the body as
+ * came. */
+static bool hear(struct http_exchange *x, struct answer *a)
 {
 	long status = 0, version = 0;
 
 	(void)curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
 	(void)curl_easy_getinfo(x->easy, CURLINFO_HTTP_VERSION, &version);
-	if (x->take.part != TAKE_BODY) {
-		judge_cut(x, a);
-		return;
-	}
 	/* Newer ones take any status line that is shaped like one, and report their own version. */
 	if (!x->take.http1 ||
 		(version != CURL_HTTP_VERSION_1_0 && version != CURL_HTTP_VERSION_1_1)) {
 		judge(a, ANSWER_NOT_HTTP, "no HTTP/1.x status line");
-		return;
+		return false;
 	}
 	if (status < 100 || status > 599) {
 		judge(a, ANSWER_NOT_HTTP, "HTTP status out of range");
-		return;
+		return false;
 	}
-	judge(a, ANSWER_WHOLE, "%s", x->take.types > 1 ? "several Content-Type headers" : "");
 	a->status = (int)status;
 	a->says_cbor = take_says_cbor(&x->take);
 	a->body = x->take.body;
 	a->body_len = x->take.body_len;
+	return true;
+}
+
+/* libcurl is content; we are if it was one whole response. */
+static void judge_whole(struct http_exchange *x, struct answer *a)
+{
+	if (x->take.part != TAKE_BODY)
+		judge_cut(x, a);
+	else if (hear(x, a))
+		judge(a, ANSWER_WHOLE, "%s",
+			x->take.types > 1 ? "several Content-Type headers" : "");
 }
 
 static void judge_too_large(struct http_exchange *x, struct answer *a)
@@ -328,11 +333,11 @@ static void judge_too_large(struct http_exchange *x, struct answer *a)
 	if (x->flooded)
 		judge(a, ANSWER_TOO_LARGE, "over %u bytes that are mostly HTTP framing",
 			(unsigned)HTTP_RAW_MAX);
-	else if (x->take.part == TAKE_BODY)
-		judge(a, ANSWER_TOO_LARGE, "body or trailers over the limit (body %u bytes)",
-			ANSWER_BODY_MAX);
-	else
-		judge(a, ANSWER_TOO_LARGE, "headers over %u bytes", ANSWER_HEADER_MAX);
+	else if (!x->take.body_over)
+		judge(a, ANSWER_TOO_LARGE, "%s over %u bytes",
+			x->take.part == TAKE_BODY ? "trailers" : "headers", ANSWER_HEADER_MAX);
+	else if (hear(x, a))
+		judge(a, ANSWER_TOO_LARGE, "body over %u bytes", ANSWER_BODY_MAX);
 }
 
 void http_exchange_judge(struct http_exchange *x, CURLcode code, struct answer *ret)
@@ -358,7 +363,6 @@ void http_exchange_judge(struct http_exchange *x, CURLcode code, struct answer *
 	case CURLE_PARTIAL_FILE:
 		judge_cut(x, ret);
 		break;
-	case CURLE_FILESIZE_EXCEEDED:
 #if LIBCURL_VERSION_NUM >= 0x080600
 	case CURLE_TOO_LARGE: /* a header line over libcurl's own limit */
 #endif

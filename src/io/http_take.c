@@ -14,7 +14,7 @@
 void take_reset(struct take *t)
 {
 	t->part = TAKE_START;
-	t->interim = t->too_large = false;
+	t->interim = t->too_large = t->body_over = false;
 	t->head_bytes = t->body_len = 0;
 	t->types = t->cbor = 0;
 }
@@ -93,14 +93,15 @@ int take_line(struct take *t, const char *line, size_t len)
 
 int take_body(struct take *t, const void *data, size_t len)
 {
-	if (len > ANSWER_BODY_MAX - t->body_len) {
-		t->too_large = true;
-		return -EMSGSIZE;
-	}
-	if (len > 0)
-		memcpy(t->body + t->body_len, data, len);
-	t->body_len += len;
-	return 0;
+	size_t fits = MIN(len, ANSWER_BODY_MAX - t->body_len);
+
+	if (fits > 0)
+		memcpy(t->body + t->body_len, data, fits);
+	t->body_len += fits;
+	if (len == fits)
+		return 0;
+	t->too_large = t->body_over = true;
+	return -EMSGSIZE;
 }
 
 bool take_says_cbor(const struct take *t)
