@@ -25,7 +25,7 @@
 #define SNAPSHOT_RESERVE_KIB (256u * 1024u)
 
 struct snapshot_info {
-	usec_t id;          /* its name, in whole seconds of CLOCK_REALTIME */
+	usec_t id;          /* its name, in whole seconds of CLOCK_REALTIME; after all before it */
 	usec_t at_realtime; /* of which its content is */
 	enum snapshot_consistency consistency;
 	uint64_t bytes, virtual_bytes; /* of the file, and of the disk in it */

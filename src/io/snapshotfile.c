@@ -230,9 +230,15 @@ static int prepare(struct work *w)
 	int r = discard(w);
 
 	if (r == 0)
+		r = look(w, false);
+	if (r == 0)
 		r = check_space(w);
 	if (r < 0)
 		return r;
+	/* The oldest name is the first to be pruned, so names follow one another also where the
+	 * clock was ahead when the others were made. */
+	if (w->news->n > 0)
+		id = MAX(id, w->news->list[w->news->n - 1].id + USEC_PER_SEC);
 	while (is_there(w, id, LAYOUT_SNAPSHOT_IMAGE) || is_there(w, id, LAYOUT_SNAPSHOT_RECORD))
 		id += USEC_PER_SEC;
 	CLEANUP_FREE char *path = snapshot_path(w->order, w->state_dir, id, LAYOUT_SNAPSHOT_PART);

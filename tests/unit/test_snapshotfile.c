@@ -162,6 +162,25 @@ static void test_pruned(void **state)
 	shell("test $(ls snapshots | wc -l) = 2");
 }
 
+/* Those of before were made while the clock was years ahead. */
+static void test_clock_set_back(void **state)
+{
+	usec_t id = prepare(), ahead = id + 3 * 365 * USEC_PER_DAY;
+	char name[SNAPSHOT_NAME_TEXT], command[128];
+
+	(void)state;
+	copy();
+	(void)snprintf(command, sizeof(command), "mv snapshots/*.part snapshots/%s.part",
+		snapshot_name(ahead, name));
+	shell(command);
+	assert_int_equal(carry_out(SNAPSHOT_FINISH, ahead, 1), 0);
+	id = make(1);
+	assert_int_equal(news.pruned, 1);
+	assert_int_equal(news.n, 1);
+	assert_int_equal(news.list[0].id, id);
+	assert_int_equal(id, ahead + USEC_PER_SEC);
+}
+
 static void nothing_left(void)
 {
 	shell("test -z \"$(ls snapshots)\"");
@@ -259,6 +278,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_whole),
 		TEST(test_pruned),
+		TEST(test_clock_set_back),
 		TEST(test_not_right),
 		TEST(test_no_room),
 		TEST(test_no_directory),

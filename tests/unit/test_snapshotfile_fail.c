@@ -21,7 +21,7 @@
 
 #define BYTES (8u << 20)
 #define COPY  "the copy of a disk"
-#define FIRST (1796025301 * USEC_PER_SEC) /* 20261130T075501Z */
+#define FIRST (1700000000 * USEC_PER_SEC) /* 20231114T221320Z */
 #define LATER (FIRST + USEC_PER_SEC)
 #define MADE  (FIRST + 2 * USEC_PER_SEC)
 
