@@ -55,7 +55,7 @@ int call_refused(struct call *call, int error, const char *format, ...)
 	return error;
 }
 
-int call_failed(struct call *call, const struct call_on *on, const char *what)
+static int failed(struct call *call, const struct call_on *on, const char *what, bool advise)
 {
 	const virError *error = virGetLastError();
 	int r = facts_errno(error);
@@ -63,11 +63,16 @@ int call_failed(struct call *call, const struct call_on *on, const char *what)
 	struct reason hint;
 
 	/* The words first: asking about the connection overwrites them. */
-	if (hint_find(words, &hint))
+	if (advise && hint_find(words, &hint))
 		(void)call_refused(call, r, "%s", hint.text);
 	else
 		(void)call_refused(call, r, "%s%s%s", what ? what : "", what ? ": " : "", words);
 	return link_dead(on->link, on->conn) ? -ENOTCONN : r;
+}
+
+int call_failed(struct call *call, const struct call_on *on, const char *what)
+{
+	return failed(call, on, what, true);
 }
 
 /* From here on a verb each. Those without `dom` in their name are called with one. */
@@ -81,11 +86,12 @@ static int call_acpi(struct call *call, const struct call_on *on)
 	return 0;
 }
 
-/* An agent that never connected is libvirt's "argument unsupported" (no channel) or
- * "unresponsive". */
+/* An agent that never connected is libvirt's "argument unsupported" (no channel) or "unresponsive".
+ * One that refuses has its own words in libvirt's, and those are the guest's: it names no file of
+ * the host's to look at, and gives its operator no advice. */
 static int agent_failed(struct call *call, const struct call_on *on)
 {
-	int r = call_failed(call, on, NULL);
+	int r = failed(call, on, NULL, false);
 
 	return r == -EOPNOTSUPP ? -ENOTCONN : r;
 }

@@ -553,6 +553,8 @@ static void test_failures(void **state)
 		{ HV_CPU_TUNE, "cpu", VIR_ERR_NO_SUPPORT, -EOPNOTSUPP },
 		{ HV_CPU_TUNE, "cpu", VIR_ERR_OPERATION_INVALID, -EOPNOTSUPP },
 	};
+	static const char denied[] = "unable to execute QEMU agent command 'guest-fsfreeze-freeze': "
+				     "access denied";
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -569,6 +571,15 @@ static void test_failures(void **state)
 	fail_with("setmem", 0, NULL);
 	assert_int_equal(run(HV_SETMEM, NULL), -EIO);
 	assert_string_equal(call.reply.message, "unknown error");
+	/* Words of libvirt's are worth advice; those of an agent are the guest's. */
+	fail_with("setmem", VIR_ERR_INTERNAL_ERROR, denied);
+	assert_int_equal(run(HV_SETMEM, NULL), -EIO);
+	assert_non_null(strstr(call.reply.message, "usermod"));
+	fail_with("agent", VIR_ERR_INTERNAL_ERROR, denied);
+	assert_int_equal(run(HV_AGENT, "{}"), -EIO);
+	assert_string_equal(call.reply.message, denied);
+	assert_int_equal(run(HV_AGENT_SHUTDOWN, NULL), -EIO);
+	assert_string_equal(call.reply.message, denied);
 	fail_with("setmem", VIR_ERR_INTERNAL_ERROR,
 		"Cannot check QEMU binary /usr/bin/qemu-system-x86_64: No such file");
 	assert_int_equal(run(HV_SETMEM, NULL), -EIO);
