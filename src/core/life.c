@@ -33,6 +33,7 @@
  * stand in the way for ever. */
 #define AGENT_BUSY_EVERY (1 * USEC_PER_SEC)
 #define RETRY_WHEN_AWAY  (5 * USEC_PER_SEC)
+#define SAVE_AGAIN       (10 * USEC_PER_SEC)
 
 /* The boot_id, and how far cloud-init is. */
 static void identity_answered(
@@ -76,6 +77,8 @@ static void ask_identity(struct guest *g, usec_t now)
 
 static void run_timers(struct guest *g, usec_t now)
 {
+	struct store *store = g->supervisor->config.store;
+
 	if (now >= g->ready_due) {
 		g->ready_due = USEC_INFINITY;
 		guest_event(g, GUEST_EV_READY, now);
@@ -106,6 +109,9 @@ static void run_timers(struct guest *g, usec_t now)
 		g->save_due = USEC_INFINITY;
 		record_save(g);
 	}
+	/* A disk that was full or hung may have missed what a guest at rest will not say again. */
+	if (store->vtable->trouble(store)[0])
+		g->save_due = MIN(g->save_due, usec_add(now, SAVE_AGAIN));
 }
 
 usec_t life_run(struct guest *g, usec_t now)

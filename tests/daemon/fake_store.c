@@ -53,6 +53,9 @@ static void fake_save(struct store *s, const char *guest, const char *text, size
 	if (((struct fake_store *)s)->dead)
 		return;
 	assert(len == strlen(text) && len < STORE_TEXT_MAX);
+	((struct fake_store *)s)->lost = ((struct fake_store *)s)->full;
+	if (((struct fake_store *)s)->full)
+		return;
 	free(t->text);
 	t->text = strdup(text);
 	t->saves++;
@@ -99,8 +102,7 @@ static int fake_load_events(struct store *s, const char *guest, char **ret, size
 
 static const char *fake_trouble(struct store *s)
 {
-	(void)s;
-	return "";
+	return ((struct fake_store *)s)->lost ? "No space left on device" : "";
 }
 
 struct fake_store *fake_store_new(void)

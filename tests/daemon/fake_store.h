@@ -21,6 +21,8 @@ struct fake_store {
 	struct store store;
 	struct fake_text *texts;
 	bool dead; /* the daemon is: what it says now is not kept */
+	bool full; /* texts are not kept, and the store says so from the first on */
+	bool lost;
 };
 
 struct fake_store *fake_store_new(void);

@@ -490,6 +490,26 @@ static void test_unreadable_state(void **state)
 	assert_true(sim_log_has(sim, "written by a newer mediakitd"));
 }
 
+/* What the disk did not take is offered until it does, also by a guest that rests. */
+static void test_disk_was_full(void **state)
+{
+	struct sim *sim = *state;
+
+	sim->store->full = true;
+	sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_STOP), 60 * S);
+	sim_run(sim, 60 * S);
+	sim->store->full = false;
+	sim_run(sim, 30 * S);
+	sim_kill_daemon(sim);
+	sim_daemon(sim);
+	sim_run(sim, 60 * S);
+	assert_int_equal(sim_guest(sim, VM)->want, WANT_DOWN);
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_STOPPED);
+	unsigned saves = fake_store_text(sim->store, VM)->saves;
+	sim_run(sim, 600 * S);
+	assert_int_equal(fake_store_text(sim->store, VM)->saves, saves);
+}
+
 /* A boot that panicked was being ended: whether it was or not, there is one guest in the end,
  * and it is up. */
 static void test_killed_while_ending(void **state)
@@ -556,6 +576,7 @@ int main(void)
 		HEALTHY(test_rebooted_meanwhile),
 		HEALTHY(test_killed_while_stopping),
 		HEALTHY(test_paused),
+		HEALTHY(test_disk_was_full),
 		HEALTHY(test_unreadable_state),
 		HEALTHY(test_killed_while_ending),
 		HEALTHY(test_restart_budget_survives),
