@@ -16,7 +16,8 @@
 #define CONNECTION_OPEN_TIMEOUT_EMBEDDED (60 * USEC_PER_SEC)
 
 /* Asking what QEMU can do may make libvirt try its binaries, some seconds each. The answer is worth
- * waiting for, because the first guest's accelerator hangs on it; without one it is no. */
+ * waiting for, because the first guest's accelerator hangs on it; without one it is no for now, and
+ * the next connection is asked. */
 #define CONNECTION_KVM_TIMEOUT (30 * USEC_PER_SEC)
 
 /* What the end of the daemon may wait for libvirt: it takes a few milliseconds where it answers. */
@@ -45,8 +46,8 @@ void connection_closed(
 
 bool connection_up(const struct connection *connection);
 
-/* Does libvirt say that KVM works? Asked once, before the connection is told to be up for the first
- * time, and never of an embedded driver. */
+/* Does libvirt say that KVM works? Asked until it answered, before the connection is told to be up,
+ * and never of an embedded driver. */
 bool connection_kvm(const struct connection *connection);
 
 /* Why it is not up, escaped; "" when it is. */

@@ -22,8 +22,10 @@ static bool use_kvm(struct supervisor *s, const struct guest_spec *spec)
 {
 	if (spec->accel == ACCEL_TCG || spec->arch != ARCH_X86_64)
 		return false;
+	if (s->hv_health.kvm)
+		return true;
 	if (!s->kvm_known) {
-		s->kvm = s->hv_health.kvm || s->config.kvm_works();
+		s->kvm = s->config.kvm_works();
 		s->kvm_known = true;
 	}
 	return s->kvm;

@@ -186,7 +186,9 @@ static void kvm_run(void *arg)
 	if (!link)
 		return;
 	said = virConnectGetDomainCapabilities(link->calls, NULL, NULL, NULL, "kvm", 0);
-	a->error = said ? 0 : -ENOTSUP;
+	/* A connection that ended under the question is no answer. */
+	if (said || virConnectIsAlive(link->calls) == 1)
+		a->error = said ? 0 : -ENOTSUP;
 	free(said);
 	link_put(link);
 }
@@ -196,7 +198,7 @@ static void kvm_done(void *arg, int error, usec_t now)
 	struct attempt *a = arg;
 	struct connection *c = a->connection;
 
-	c->kvm_asked = true;
+	c->kvm_asked = error == 0 && a->error != -ENOTCONN;
 	c->kvm = error == 0 && a->error == 0;
 	connection_is_up(c, now);
 }

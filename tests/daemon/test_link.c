@@ -334,6 +334,14 @@ static void test_kvm_missing(void **state)
 	assert_int_equal(sim_fake(sim, VM)->starts, 0);
 	/* A host does not learn it: it is tried once in a daemon's life. */
 	assert_int_equal(sim->kvm_tries, 1);
+	/* libvirt, which did not come to answer before, is believed. */
+	sim->hv->kvm = true;
+	fake_hv_disconnect(sim->hv, "gone");
+	connect_again(sim);
+	sim_run(sim, 5 * S);
+	sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_START), 60 * S);
+	assert_int_equal(sim_fake(sim, VM)->starts, 1);
+	assert_true(sim_fake(sim, VM)->kvm);
 }
 
 /* The same host with Accel=auto goes without. */
