@@ -68,6 +68,9 @@ static CURLcode set_options(struct transfer *t, struct curl_slist *lines)
 	r |= curl_easy_setopt(easy, CURLOPT_FAILONERROR, 1L);
 	r |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	r |= curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
+	/* Nothing that was not asked for is unpacked: some layers of it turn a few bytes into hours
+	 * of nothing, in which no callback runs. */
+	r |= curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
 	r |= curl_easy_setopt(easy, CURLOPT_USERAGENT, "mediakitd/" MEDIAKIT_VERSION);
 	r |= curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, READ_BUFFER);
 	r |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, seconds);
