@@ -161,6 +161,8 @@ static void act_start(struct guest *g, usec_t now)
 	struct reason reason = { "" };
 
 	g->retry_due = USEC_INFINITY;
+	/* What was to end the last run must not end this one. */
+	stopping_over(g);
 	int r = starting_preflight(g, &reason);
 	/* With the lock held: nobody changes the base between the look and the start. */
 	if (r == 0)

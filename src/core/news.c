@@ -284,9 +284,19 @@ static void take_stats(struct guest *g, usec_t now)
 
 static void take_panic(struct guest *g, usec_t now)
 {
-	if (g->state != GUEST_STOPPING && g->state != GUEST_CRASHED &&
+	bool dealt_with = g->state == GUEST_CRASHED && g->retry_due != USEC_INFINITY;
+	bool gone = g->facts.state == HV_DOMAIN_ABSENT || g->facts.state == HV_DOMAIN_OFF;
+
+	/* A hint that comes late. Should another run have begun since, the look that it asks for
+	 * finds it. */
+	if (dealt_with && gone)
+		return;
+	if (g->state != GUEST_STOPPING && (g->state != GUEST_CRASHED || dealt_with) &&
 		guest_state_has_qemu(g->state))
 		exit_record(g, CAUSE_GUEST_PANIC, g->boot.hint, now);
+	/* It is there after all, and is ended: nothing is started before that. */
+	if (dealt_with)
+		g->retry_due = USEC_INFINITY;
 	guest_event(g, GUEST_EV_SEEN_PANICKED, now);
 }
 

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What comes while something else is still under way: a panic that is told late, a start or a kill
+ * that overtakes a save, a word before the first look, a daemon that is not the first. What was
+ * asked for last is what is, and nothing of one run reaches into the next. */
+/* LINK: base model policy core io/layout io/hv io/confdir */
+/* LIBS: libcbor jansson inih libsystemd */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sim.h"
+
+static void assert_state(struct sim *sim, enum guest_state state)
+{
+	if (sim_guest(sim, VM)->state != state)
+		fail_msg("it is %s, not %s%s", guest_state_to_string(sim_guest(sim, VM)->state),
+			guest_state_to_string(state), sim_story(sim));
+}
+
+static void connect_again(struct sim *sim)
+{
+	assert_int_equal(sim->hv->hv.vtable->connect(&sim->hv->hv), 0);
+}
+
+/* The answer to its start was lost with libvirt, and it panicked before anybody looked: it is ended
+ * for that, and the next boot is let be. */
+static void test_panic_of_a_lost_start(void **state)
+{
+	struct sim *sim = *state;
+
+	sim_daemon(sim);
+	struct fake_guest *d = sim_fake(sim, VM);
+	d->panics = 1;
+	d->panic_tells = true;
+	sim_wait_state(sim, VM, GUEST_STARTING, 10 * S);
+	sim_run(sim, S);
+	fake_hv_disconnect(sim->hv, "gone");
+	sim_run(sim, 8 * S);
+	connect_again(sim);
+	sim_run(sim, S);
+	assert_int_equal(sim_guest(sim, VM)->last_exit.cause, CAUSE_GUEST_PANIC);
+	sim_wait_healthy(sim, VM, 120 * S);
+	sim_run(sim, USEC_PER_HOUR);
+	assert_state(sim, GUEST_READY);
+	assert_int_equal(d->boots, 2);
+	assert_int_equal(d->destroys, 1);
+}
+
+/* The hint of a panic comes when the end that followed was read and dealt with. */
+static void test_late_hint_of_a_panic(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+	const struct hv_event event = { .hint = HV_HINT_PANICKED, .uuid = d->uuid };
+
+	fake_guest_end(d, HV_REASON_CRASHED);
+	sim_wait_state(sim, VM, GUEST_CRASHED, 5 * S);
+	sim->hv->observer.event(sim->hv->observer.userdata, &event, sim->now);
+	sim_wait_healthy(sim, VM, 120 * S);
+	assert_int_equal(sim_guest(sim, VM)->restart.n_faults, 1);
+	sim_run(sim, USEC_PER_HOUR);
+	assert_state(sim, GUEST_READY);
+	assert_int_equal(d->boots, 2);
+	assert_int_equal(d->destroys, 0);
+}
+
+int main(void)
+{
+#define FRESH(f)   cmocka_unit_test_setup_teardown(f, sim_setup, sim_teardown)
+#define HEALTHY(f) cmocka_unit_test_setup_teardown(f, sim_setup_healthy, sim_teardown)
+	const struct CMUnitTest tests[] = {
+		FRESH(test_panic_of_a_lost_start),
+		HEALTHY(test_late_hint_of_a_panic),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
