@@ -332,6 +332,8 @@ void guest_event(struct guest *g, enum guest_event event, usec_t now)
 		/* One that was given up may have been ended, and started again by a person. */
 		stopping_over(g);
 		saving_adopt(g, now);
+		/* The stage that was kept is of another run. */
+		g->restored_stage = BOOT_FIRMWARE;
 		guest_adopt(g, now);
 		hearing_boot(g, false);
 		image_boot(g);

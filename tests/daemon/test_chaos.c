@@ -258,9 +258,10 @@ static void assert_settled(struct sim *sim, const char *name)
 			    g->state == GUEST_FAILED) &&
 		    !fake_guest_has_qemu(d);
 
-	/* A daemon that came in the middle of a boot takes the disk for written to, and leaves what
-	 * panics then to a person. */
-	if (guest_state_probes(g->state) && !g->healthy && d->panicked && fake_guest_runs(d))
+	/* A panic whose words no daemon heard, or one that is dead: from outside that is a guest
+	 * that hangs, which is left to a person. */
+	if (guest_state_probes(g->state) && !g->healthy && d->panicked && fake_guest_runs(d) &&
+		!g->boot.panicked)
 		return;
 	/* What an operator asked for last is what is, unless somebody else's hand came after. */
 	if (!down && g->want == WANT_DOWN && g->want_known && !*foreign_of(name))

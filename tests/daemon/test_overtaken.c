@@ -24,6 +24,13 @@ static void connect_again(struct sim *sim)
 	assert_int_equal(sim->hv->hv.vtable->connect(&sim->hv->hv), 0);
 }
 
+/* Down by an operator's word, and read so. */
+static void stop_for_good(struct sim *sim)
+{
+	sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_STOP), 30 * S);
+	sim_run(sim, 10 * S);
+}
+
 /* The answer to its start was lost with libvirt, and it panicked before anybody looked: it is ended
  * for that, and the next boot is let be. */
 static void test_panic_of_a_lost_start(void **state)
@@ -66,6 +73,46 @@ static void test_late_hint_of_a_panic(void **state)
 	assert_int_equal(d->destroys, 0);
 }
 
+/* What a daemon kept of a boot is not believed of the next one, that somebody else began: it may
+ * hang in its first seconds, and that is seen. */
+static void test_stage_of_an_older_run(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	sim_kill_daemon(sim);
+	sim_daemon(sim);
+	sim_wait_healthy(sim, VM, 60 * S);
+	stop_for_good(sim);
+	d->panics = 1;
+	fake_guest_start(d);
+	sim_run(sim, 2 * S);
+	assert_state(sim, GUEST_BOOTING);
+	assert_true(sim_guest(sim, VM)->boot.stage <= BOOT_KERNEL);
+	/* Nobody saw it begin, so it takes its disk's silence as well as the words. */
+	sim_run(sim, USEC_PER_HOUR);
+	assert_int_equal(sim_guest(sim, VM)->last_exit.cause, CAUSE_BOOT_DEAD);
+}
+
+/* The daemon dies within a start, and the boot that the next one finds panics. */
+static void test_stage_of_a_cut_start(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	stop_for_good(sim);
+	d->panics = 1;
+	(void)sim_ask(sim, VM, OPERATION_START);
+	sim_wait_state(sim, VM, GUEST_STARTING, S);
+	sim_run(sim, 4 * S);
+	sim_kill_daemon(sim);
+	sim_run(sim, 500 * MS);
+	sim_daemon(sim);
+	sim_run(sim, USEC_PER_HOUR);
+	assert_state(sim, GUEST_READY);
+	assert_int_equal(d->boots, 3);
+}
+
 int main(void)
 {
 #define FRESH(f)   cmocka_unit_test_setup_teardown(f, sim_setup, sim_teardown)
@@ -73,6 +120,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FRESH(test_panic_of_a_lost_start),
 		HEALTHY(test_late_hint_of_a_panic),
+		HEALTHY(test_stage_of_an_older_run),
+		HEALTHY(test_stage_of_a_cut_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
