@@ -121,6 +121,9 @@ struct guest {
 	struct exit_record last_exit;
 	bool kill_asked;
 	bool start_waits; /* asked for before the first look */
+	/* NEWS_ASKED_STOP or _KILL, asked for while it is not known that nothing runs: comes again
+	 * where the next look finds that it does. 0: none. */
+	unsigned stop_waits;
 	/* A start of ours may have been cut short, with QEMU created and paused; it may be resumed
 	 * so often. 0 once the guest was seen to run. */
 	unsigned resumes_left;

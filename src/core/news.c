@@ -112,6 +112,18 @@ static void take_waiting_start(struct guest *g, usec_t now)
 	operations_answer(&g->operations, OPERATIONS_START, halted ? -EBUSY : 0, text);
 }
 
+/* Likewise of the stop that found nothing to stop, as far as anybody knew. */
+static void take_waiting_stop(struct guest *g)
+{
+	if (guest_state_probes(g->state) && g->state != GUEST_STOPPING) {
+		event_note(g, EVENT_STOP, NULL, LOG_NOTICE,
+			"a stop was asked for before it was known to run: it is stopped now");
+		g->kill_asked |= g->stop_waits == NEWS_ASKED_KILL;
+		g->news |= g->stop_waits;
+	}
+	g->stop_waits = 0;
+}
+
 /* A save that we asked for, a former daemon of ours perhaps, and whose end nobody heard: libvirt
  * gave it up, and the guest is there. It was to go down, and nobody else will see to it. */
 static void take_lost_save(struct guest *g, usec_t now)
@@ -175,6 +187,8 @@ static void take_facts(struct guest *g, usec_t now)
 	}
 	if (!g->seen)
 		first_look(g, was, now);
+	if (g->stop_waits)
+		take_waiting_stop(g);
 	if (g->start_waits)
 		take_waiting_start(g, now);
 	if (g->facts.agent_connected)

@@ -43,6 +43,7 @@ static void want(struct guest *g, enum guest_want w, const char *who)
 	g->want = w;
 	g->want_known = true;
 	g->rests = false;
+	g->stop_waits = 0;
 	remedy_superseded(g);
 	g->dirty = true;
 	/* Later in this turn of the loop, together with the state that follows from it: a daemon
@@ -104,25 +105,34 @@ static int request_start(struct guest *g, const struct request *request, usec_t 
 	return r;
 }
 
+/* As far as is known nothing runs. */
+static int stop_of_none(struct guest *g, bool kill, char *message)
+{
+	const char *format = "%s is %s already";
+	bool dropped = kill && saving_drop(g);
+
+	/* A start of this very turn is taken back, not carried out after it. */
+	g->news &= ~(unsigned)NEWS_ASKED_START;
+	g->news |= NEWS_ASKED_STOP;
+	if (!g->seen || g->start_lost) {
+		g->stop_waits = kill ? NEWS_ASKED_KILL : NEWS_ASKED_STOP;
+		format = "%s was %s, and nobody has looked yet: should it run, it is stopped";
+	} else if (dropped) {
+		format = "%s is %s already; its save is thrown away, the next start boots";
+	} else if (!g->supervisor->hv_health.connected) {
+		format = "%s is %s already, as last seen: libvirt is away";
+	}
+	return say(message, 0, format, g->spec->name, guest_state_to_string(g->state));
+}
+
 static int request_stop(struct guest *g, const struct request *request, usec_t now, char *message,
 	struct operation **ret_op)
 {
 	bool kill = request->kind == OPERATION_KILL;
 
 	want(g, WANT_DOWN, operation_kind_to_string(request->kind));
-	if (!guest_state_has_qemu(g->state)) {
-		/* A start of this very turn is taken back, not carried out after it. */
-		g->news &= ~(unsigned)NEWS_ASKED_START;
-		bool dropped = kill && saving_drop(g);
-
-		g->news |= NEWS_ASKED_STOP;
-		return say(message, 0,
-			dropped ? "%s is %s already; its save is thrown away, the next start boots"
-			: g->supervisor->hv_health.connected
-				? "%s is %s already"
-				: "%s is %s already, as last seen: libvirt is away",
-			g->spec->name, guest_state_to_string(g->state));
-	}
+	if (!guest_state_has_qemu(g->state))
+		return stop_of_none(g, kill, message);
 	/* A save of ours is waited for, and may end on the ladder. */
 	usec_t saving = saving_busy(g) ? g->spec->shutdown_save : 0;
 	int r = accept(g, request, now,

@@ -220,10 +220,14 @@ static void request(struct sim *sim, const char *name)
 	else
 		return;
 	const struct sim_request *r = sim_ask(sim, name, kind);
-	/* "It is stopped already" may be from before somebody's start was seen. */
-	if (r->accepted >= 0 && (OPERATIONS_START | OPERATIONS_STOP) & 1u << kind &&
-		(guest_state_has_qemu(sim_guest(sim, name)->state) ||
-			!fake_guest_has_qemu(sim_fake(sim, name))))
+	if (r->accepted < 0 || !((OPERATIONS_START | OPERATIONS_STOP) & 1u << kind))
+		return;
+	/* "It is stopped already" may be from before somebody's start was seen. Before the first
+	 * look it holds for what that finds. */
+	const struct guest *g = sim_guest(sim, name);
+	const struct fake_guest *d = sim_fake(sim, name);
+	if (guest_state_has_qemu(g->state) || !fake_guest_has_qemu(d) ||
+		(!g->seen && !d->appears))
 		*foreign_of(name) = false;
 }
 

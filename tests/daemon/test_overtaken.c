@@ -12,6 +12,12 @@
 
 #include "sim.h"
 
+static void assert_text(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("\"%s\" does not say \"%s\"", text, part);
+}
+
 static void assert_state(struct sim *sim, enum guest_state state)
 {
 	if (sim_guest(sim, VM)->state != state)
@@ -113,6 +119,52 @@ static void test_stage_of_a_cut_start(void **state)
 	assert_int_equal(d->boots, 3);
 }
 
+/* Stopped before anybody looked what runs: what a former daemon had begun to start is stopped when
+ * it is found. */
+static void test_stop_before_the_first_look(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	stop_for_good(sim);
+	for (unsigned kill = 0; kill < 2; kill++) {
+		(void)sim_ask(sim, VM, OPERATION_START);
+		sim_wait_state(sim, VM, GUEST_STARTING, S);
+		sim_run(sim, 2 * S);
+		sim_kill_daemon(sim);
+		sim_run(sim, 60 * S);
+		sim_daemon(sim);
+		const struct sim_request *r =
+			sim_ask(sim, VM, kill ? OPERATION_KILL : OPERATION_STOP);
+		assert_int_equal(r->accepted, 0);
+		assert_text(r->message, "nobody has looked yet");
+		sim_run(sim, 60 * S);
+		assert_state(sim, GUEST_STOPPED);
+		assert_false(fake_guest_has_qemu(d));
+		assert_int_equal(d->destroys, kill);
+	}
+}
+
+/* The same, and up again before the look: the last word counts. */
+static void test_stop_and_start_before_the_first_look(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	stop_for_good(sim);
+	sim_kill_daemon(sim);
+	fake_guest_start(d);
+	sim_run(sim, 60 * S);
+	sim_daemon(sim);
+	(void)sim_ask(sim, VM, OPERATION_STOP);
+	const struct sim_request *r = sim_ask(sim, VM, OPERATION_START);
+	sim_wait_answer(sim, r, 30 * S);
+	assert_int_equal(r->error, 0);
+	sim_run(sim, 600 * S);
+	assert_state(sim, GUEST_READY);
+	assert_int_equal(d->boots, 2);
+}
+
 int main(void)
 {
 #define FRESH(f)   cmocka_unit_test_setup_teardown(f, sim_setup, sim_teardown)
@@ -122,6 +174,8 @@ int main(void)
 		HEALTHY(test_late_hint_of_a_panic),
 		HEALTHY(test_stage_of_an_older_run),
 		HEALTHY(test_stage_of_a_cut_start),
+		HEALTHY(test_stop_before_the_first_look),
+		HEALTHY(test_stop_and_start_before_the_first_look),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
