@@ -35,6 +35,18 @@ static int say(char *message, int error, const char *format, const char *a, cons
 	return error;
 }
 
+/* A save that has not begun yet, because the guest's disk is being copied or because it was asked
+ * for in this very turn: it would be of a guest that is wanted up. */
+static void call_off_save(struct guest *g)
+{
+	if (!(g->news & NEWS_ASKED_SAVE) && g->snapshotting.save_by == USEC_INFINITY)
+		return;
+	g->news &= ~(unsigned)NEWS_ASKED_SAVE;
+	g->snapshotting.save_by = USEC_INFINITY;
+	operations_answer(&g->operations, 1u << OPERATION_SAVE, -ECANCELED,
+		"a start was asked for meanwhile");
+}
+
 static void want(struct guest *g, enum guest_want w, const char *who)
 {
 	if (g->want != w || !g->want_known)
@@ -44,6 +56,8 @@ static void want(struct guest *g, enum guest_want w, const char *who)
 	g->want_known = true;
 	g->rests = false;
 	g->stop_waits = 0;
+	if (w == WANT_UP)
+		call_off_save(g);
 	remedy_superseded(g);
 	g->dirty = true;
 	/* Later in this turn of the loop, together with the state that follows from it: a daemon

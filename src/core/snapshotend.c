@@ -192,6 +192,7 @@ int snapshotting_delete(struct guest *g, usec_t id)
 void snapshotting_forget_run(struct guest *g)
 {
 	g->snapshotting.run_over = true;
+	g->snapshotting.save_by = USEC_INFINITY; /* was to be of this run */
 	thawing_forget(g);
 }
 

@@ -4,6 +4,7 @@
  * asked for last is what is, and nothing of one run reaches into the next. */
 /* LINK: base model policy core io/layout io/hv io/confdir */
 /* LIBS: libcbor jansson inih libsystemd */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -165,6 +166,50 @@ static void test_stop_and_start_before_the_first_look(void **state)
 	assert_int_equal(d->boots, 2);
 }
 
+/* A save waits for the end of a copy; a start or a restart that comes meanwhile calls it off. */
+static void test_save_waits_and_start(void **state)
+{
+	static const enum operation_kind kinds[] = { OPERATION_START, OPERATION_RESTART };
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	for (unsigned i = 0; i < 2; i++) {
+		d->backup_takes = 600 * S;
+		assert_int_equal(sim_ask(sim, VM, OPERATION_SNAPSHOT)->accepted, 1);
+		sim_run(sim, 5 * S);
+		d->no_snapshot_abort = true;
+		const struct sim_request *save = sim_ask(sim, VM, OPERATION_SAVE);
+		sim_run(sim, 2 * S);
+		assert_int_equal(save->answers, 0);
+		const struct sim_request *r = sim_ask(sim, VM, kinds[i]);
+		assert_int_equal(save->answers, 1);
+		assert_int_equal(save->error, -ECANCELED);
+		assert_text(save->text, "asked for meanwhile");
+		d->no_snapshot_abort = false;
+		sim_run(sim, 300 * S);
+		if (r->accepted)
+			assert_int_equal(r->error, 0);
+		sim_run(sim, USEC_PER_HOUR);
+		assert_state(sim, GUEST_READY);
+		assert_int_equal(d->saves, 0);
+		assert_int_equal(d->starts, 1 + i);
+	}
+}
+
+/* Both in one turn of the loop. */
+static void test_save_and_start_at_once(void **state)
+{
+	struct sim *sim = *state;
+	const struct sim_request *save = sim_ask(sim, VM, OPERATION_SAVE);
+	const struct sim_request *start = sim_ask(sim, VM, OPERATION_START);
+
+	assert_int_equal(start->accepted, 0);
+	assert_int_equal(save->error, -ECANCELED);
+	sim_run(sim, 600 * S);
+	assert_state(sim, GUEST_READY);
+	assert_int_equal(sim_fake(sim, VM)->saves, 0);
+}
+
 int main(void)
 {
 #define FRESH(f)   cmocka_unit_test_setup_teardown(f, sim_setup, sim_teardown)
@@ -176,6 +221,8 @@ int main(void)
 		HEALTHY(test_stage_of_a_cut_start),
 		HEALTHY(test_stop_before_the_first_look),
 		HEALTHY(test_stop_and_start_before_the_first_look),
+		HEALTHY(test_save_waits_and_start),
+		HEALTHY(test_save_and_start_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
