@@ -120,7 +120,7 @@ struct guest {
 	struct guest_remedy remedy;
 	struct exit_record last_exit;
 	bool kill_asked;
-	bool start_waits; /* asked for before the first look */
+	bool start_waits; /* asked for before the first look, or while libvirt was away */
 	/* NEWS_ASKED_STOP or _KILL, asked for while it is not known that nothing runs: comes again
 	 * where the next look finds that it does. 0: none. */
 	unsigned stop_waits;

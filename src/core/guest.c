@@ -294,7 +294,7 @@ static void act_settle(struct guest *g, enum guest_state old, usec_t now)
 	/* A restart, or a start that came while it was being stopped. */
 	if (old == GUEST_STOPPING && g->want == WANT_UP)
 		guest_event(g, GUEST_EV_START, now);
-	else
+	else if (!g->start_waits)
 		operations_answer(&g->operations, OPERATIONS_START, -ECANCELED, message);
 }
 

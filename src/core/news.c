@@ -94,6 +94,9 @@ static void take_waiting_start(struct guest *g, usec_t now)
 	char text[64];
 
 	g->start_waits = false;
+	/* What is being ended is started again by its end. */
+	if (g->state == GUEST_CRASHED && g->ladder.began != 0)
+		return;
 	guest_set_reason(g, "");
 	guest_event(g, GUEST_EV_START, now);
 	/* Of one that is being stopped the start comes after that, and its answer with it. */
@@ -351,7 +354,8 @@ static void take_asked_start(struct guest *g, usec_t now)
 	const struct hv_health *hv = &g->supervisor->hv_health;
 	char text[HV_ERROR_MAX + 64] = "";
 
-	g->start_waits = !g->seen || !hv->connected;
+	/* Only the look ends the waiting, however often libvirt comes and goes before it. */
+	g->start_waits |= !g->seen || !hv->connected;
 	if (g->start_waits)
 		(void)snprintf(text, sizeof(text), "the start waits for libvirt%s%s",
 			hv->message[0] ? ": " : "", hv->message);

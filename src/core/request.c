@@ -102,7 +102,9 @@ static int request_start(struct guest *g, const struct request *request, usec_t 
 			"the last run of %s is still being ended: try again in a moment%s", name,
 			"");
 	want(g, WANT_UP, operation_kind_to_string(request->kind));
-	if (guest_state_probes(g->state) && g->state != GUEST_STOPPING)
+	/* While libvirt is away it may have ended since: the start waits for the look. */
+	if (guest_state_probes(g->state) && g->state != GUEST_STOPPING &&
+		g->supervisor->hv_health.connected)
 		return say(message, 0, "%s is %s already", name, guest_state_to_string(g->state));
 	restart_clear(&g->restart);
 	remedy_clear(g);

@@ -91,7 +91,9 @@ void restarting_decide(struct guest *g, usec_t now)
 	case RESTART_STEP_STAY:
 	case RESTART_STEP_NUM:
 		guest_set_state(g, GUEST_STOPPED, now);
-		operations_answer(&g->operations, OPERATIONS_START, -ECANCELED, g->last_exit.words);
+		if (!g->start_waits)
+			operations_answer(&g->operations, OPERATIONS_START, -ECANCELED,
+				g->last_exit.words);
 		restarting_stays(g);
 		break;
 	}

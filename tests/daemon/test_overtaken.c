@@ -210,6 +210,83 @@ static void test_save_and_start_at_once(void **state)
 	assert_int_equal(sim_fake(sim, VM)->saves, 0);
 }
 
+/* As last seen it is up, but libvirt is away: it powered itself off since, and is started. */
+static void test_start_of_what_was_up(void **state)
+{
+	static const enum hv_reason ends[] = { HV_REASON_SHUTDOWN, HV_REASON_CRASHED };
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	for (unsigned i = 0; i < 2; i++) {
+		fake_hv_disconnect(sim->hv, "gone");
+		sim_run(sim, S);
+		fake_guest_end(d, ends[i]);
+		sim_run(sim, 60 * S);
+		const struct sim_request *r = sim_ask(sim, VM, OPERATION_START);
+		assert_int_equal(r->accepted, 1);
+		sim_run(sim, 5 * S);
+		assert_text(sim_guest(sim, VM)->reason, "the start waits for libvirt");
+		connect_again(sim);
+		sim_wait_answer(sim, r, 60 * S);
+		assert_int_equal(r->error, 0);
+		assert_text(r->text, "started");
+		sim_wait_healthy(sim, VM, 120 * S);
+		assert_int_equal(d->starts, 2 + i);
+	}
+}
+
+/* It is up indeed. libvirt goes away once more before it could say so. */
+static void test_start_of_what_is_up(void **state)
+{
+	struct sim *sim = *state;
+
+	fake_hv_disconnect(sim->hv, "gone");
+	sim_run(sim, S);
+	const struct sim_request *r = sim_ask(sim, VM, OPERATION_START);
+	sim_run(sim, 5 * S);
+	connect_again(sim);
+	sim_turn(sim);
+	fake_hv_disconnect(sim->hv, "gone again");
+	sim_run(sim, 5 * S);
+	assert_int_equal(r->answers, 0);
+	connect_again(sim);
+	sim_wait_answer(sim, r, 5 * S);
+	assert_int_equal(r->error, 0);
+	assert_text(r->text, "it is ready already");
+	assert_string_equal(sim_guest(sim, VM)->reason, "");
+	assert_int_equal(sim_fake(sim, VM)->starts, 1);
+}
+
+static bool is_being_ended(struct sim *sim, const void *arg)
+{
+	(void)arg;
+	return sim_guest(sim, VM)->state == GUEST_CRASHED;
+}
+
+/* The boot that the start waited to ask about was found dead meanwhile: it is ended first. */
+static void test_start_of_what_is_dead(void **state)
+{
+	struct sim *sim = *state;
+
+	sim_daemon(sim);
+	struct fake_guest *d = sim_fake(sim, VM);
+	d->panics = 1;
+	sim_wait_state(sim, VM, GUEST_BOOTING, 10 * S);
+	sim_run(sim, 5 * S);
+	fake_hv_disconnect(sim->hv, "gone");
+	sim_run(sim, S);
+	const struct sim_request *r = sim_ask(sim, VM, OPERATION_START);
+	assert_int_equal(r->accepted, 1);
+	assert_true(sim_run_until(sim, is_being_ended, NULL, 60 * S));
+	sim_run(sim, S);
+	connect_again(sim);
+	sim_wait_answer(sim, r, 60 * S);
+	assert_int_equal(r->error, 0);
+	sim_wait_healthy(sim, VM, 120 * S);
+	assert_int_equal(d->boots, 2);
+	assert_int_equal(d->destroys, 1);
+}
+
 int main(void)
 {
 #define FRESH(f)   cmocka_unit_test_setup_teardown(f, sim_setup, sim_teardown)
@@ -223,6 +300,9 @@ int main(void)
 		HEALTHY(test_stop_and_start_before_the_first_look),
 		HEALTHY(test_save_waits_and_start),
 		HEALTHY(test_save_and_start_at_once),
+		HEALTHY(test_start_of_what_was_up),
+		HEALTHY(test_start_of_what_is_up),
+		FRESH(test_start_of_what_is_dead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
