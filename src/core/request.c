@@ -58,6 +58,8 @@ static void want(struct guest *g, enum guest_want w, const char *who)
 	g->stop_waits = 0;
 	if (w == WANT_UP)
 		call_off_save(g);
+	else
+		g->start_waits = false;
 	remedy_superseded(g);
 	g->dirty = true;
 	/* Later in this turn of the loop, together with the state that follows from it: a daemon

@@ -287,6 +287,28 @@ static void test_start_of_what_is_dead(void **state)
 	assert_int_equal(d->destroys, 1);
 }
 
+/* A start that waits for libvirt is taken back by a stop, also where an attempt was to come. */
+static void test_stop_of_a_waiting_start(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	fake_guest_end(d, HV_REASON_CRASHED);
+	sim_wait_state(sim, VM, GUEST_CRASHED, 5 * S);
+	fake_hv_disconnect(sim->hv, "gone");
+	sim_run(sim, 100 * MS);
+	const struct sim_request *start = sim_ask(sim, VM, OPERATION_START);
+	sim_run(sim, S);
+	const struct sim_request *stop = sim_ask(sim, VM, OPERATION_STOP);
+	sim_run(sim, S);
+	assert_int_equal(start->error, -ECANCELED);
+	assert_text(stop->text, "is called off");
+	connect_again(sim);
+	sim_run(sim, 60 * S);
+	assert_state(sim, GUEST_STOPPED);
+	assert_int_equal(d->starts, 1);
+}
+
 int main(void)
 {
 #define FRESH(f)   cmocka_unit_test_setup_teardown(f, sim_setup, sim_teardown)
@@ -303,6 +325,7 @@ int main(void)
 		HEALTHY(test_start_of_what_was_up),
 		HEALTHY(test_start_of_what_is_up),
 		FRESH(test_start_of_what_is_dead),
+		HEALTHY(test_stop_of_a_waiting_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
