@@ -52,7 +52,9 @@ static void guest_to_state(const struct guest *g, struct state_record *ret)
 	COPY_WORD(ret->host_boot_id, g->supervisor->host_boot_id);
 	if (g->want_known)
 		COPY_WORD(ret->want, want_to_string(g->want));
-	COPY_WORD(ret->state, guest_state_to_string(g->state));
+	/* The next daemon takes it up: a guest at rest is not to be left so. */
+	bool start_waits = g->start_waits && !guest_state_has_qemu(g->state);
+	COPY_WORD(ret->state, guest_state_to_string(start_waits ? GUEST_STARTING : g->state));
 	COPY_WORD(ret->boot_id, g->boot_id);
 	COPY_WORD(ret->past_boot_id, g->past_boot_id);
 	COPY_WORD(ret->boot_stage, boot_stage_to_string(g->boot.stage));

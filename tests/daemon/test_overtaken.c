@@ -309,6 +309,32 @@ static void test_stop_of_a_waiting_start(void **state)
 	assert_int_equal(d->starts, 1);
 }
 
+/* A start that waits for libvirt outlives the daemon, also where the guest would otherwise be left
+ * at rest. */
+static void test_waiting_start_survives(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	for (unsigned saved = 0; saved < 2; saved++) {
+		if (saved)
+			sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_SAVE), 60 * S);
+		else
+			fake_guest_end(d, HV_REASON_SHUTDOWN);
+		sim_run(sim, 30 * S);
+		assert_state(sim, GUEST_STOPPED);
+		fake_hv_disconnect(sim->hv, "gone");
+		sim_run(sim, S);
+		assert_int_equal(sim_ask(sim, VM, OPERATION_START)->accepted, 1);
+		sim_run(sim, 10 * S);
+		sim_kill_daemon(sim);
+		sim_daemon(sim);
+		sim_wait_healthy(sim, VM, 300 * S);
+		sim_run(sim, 60 * S);
+	}
+	assert_int_equal(d->restores, 1);
+}
+
 int main(void)
 {
 #define FRESH(f)   cmocka_unit_test_setup_teardown(f, sim_setup, sim_teardown)
@@ -326,6 +352,7 @@ int main(void)
 		HEALTHY(test_start_of_what_is_up),
 		FRESH(test_start_of_what_is_dead),
 		HEALTHY(test_stop_of_a_waiting_start),
+		HEALTHY(test_waiting_start_survives),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
