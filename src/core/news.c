@@ -329,6 +329,7 @@ static void take_reboot(struct guest *g, usec_t now)
 static void call_off(struct guest *g, usec_t now)
 {
 	g->retry_due = USEC_INFINITY;
+	g->kill_asked = false;
 	starting_release_lock(g);
 	guest_set_state(g, GUEST_STOPPED, now);
 	guest_set_reason(g, "");

@@ -335,6 +335,26 @@ static void test_waiting_start_survives(void **state)
 	assert_int_equal(d->restores, 1);
 }
 
+/* A kill that called off the next attempt is done with: it spoils no save of a later run. */
+static void test_kill_calls_off_once(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	fake_guest_end(d, HV_REASON_CRASHED);
+	sim_wait_state(sim, VM, GUEST_CRASHED, 5 * S);
+	const struct sim_request *r = sim_ask(sim, VM, OPERATION_KILL);
+	sim_run(sim, 5 * S);
+	assert_text(r->text, "is called off");
+	sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_START), 30 * S);
+	sim_wait_healthy(sim, VM, 120 * S);
+	r = sim_ask(sim, VM, OPERATION_SAVE);
+	sim_wait_answer(sim, r, 60 * S);
+	assert_text(r->text, "the next start goes on from there");
+	sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_START), 60 * S);
+	assert_int_equal(d->restores, 1);
+}
+
 int main(void)
 {
 #define FRESH(f)   cmocka_unit_test_setup_teardown(f, sim_setup, sim_teardown)
@@ -353,6 +373,7 @@ int main(void)
 		FRESH(test_start_of_what_is_dead),
 		HEALTHY(test_stop_of_a_waiting_start),
 		HEALTHY(test_waiting_start_survives),
+		HEALTHY(test_kill_calls_off_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
