@@ -167,6 +167,11 @@ struct guest {
 	struct service services[SPEC_SERVICES_MAX];
 	unsigned n_services;
 	bool dirty;
+
+	/* Once removed from the configuration: what is left of its spec. Embedded, so that to
+	 * remove a guest cannot fail. */
+	struct guest_spec retired;
+	char retired_name[SPEC_NAME_MAX + 1];
 };
 
 /* One event through the table of policy/lifecycle, with its action. */

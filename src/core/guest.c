@@ -364,16 +364,18 @@ void guest_event(struct guest *g, enum guest_event event, usec_t now)
 
 void guest_retire(struct guest *g)
 {
-	static char name[] = "(removed)";
-	static const struct guest_spec removed = { .name = name };
-
 	operations_answer(
 		&g->operations, ~0u, -ECANCELED, "the guest was removed from the configuration");
 	probing_disable(g, 0);
-	starting_release_lock(g);
-	/* The old spec goes away; answers that are still owed find this one. */
+	/* What a save fits is written down with the lock held; guest_free() comes after that. */
+	if (!saving_busy(g))
+		starting_release_lock(g);
+	/* The old spec goes away; answers that are still owed find this one, with the name under
+	 * which they are to be kept. */
 	g->n_services = 0;
-	g->spec = &removed;
+	(void)snprintf(g->retired_name, sizeof(g->retired_name), "%s", g->spec->name);
+	g->retired = (struct guest_spec){ .name = g->retired_name };
+	g->spec = &g->retired;
 	events_free(&g->events);
 }
 

@@ -8,9 +8,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/file.h"
+#include "io/layout.h"
 #include "sim.h"
 
 static void assert_text(const char *text, const char *part)
@@ -355,6 +358,40 @@ static void test_kill_calls_off_once(void **state)
 	assert_int_equal(d->restores, 1);
 }
 
+/* Removed by a reload while it is saved, and put back: its save is its own, under its name. */
+static void test_removed_while_saved(void **state)
+{
+	struct sim *sim = *state;
+	const struct fake_guest *d = sim_fake(sim, VM);
+	CLEANUP_FREE char *lock = layout_guest_lock(sim->state_dir, VM);
+	CLEANUP_FREE char *text = NULL;
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/guests.d/" VM ".conf", sim->config_dir);
+	assert_int_equal(file_read(path, 65536, &text, NULL), 0);
+	sim_configure(sim, "vm-other", 20000, NULL);
+	sim_unprovision(sim, "vm-other");
+	(void)sim_ask(sim, VM, OPERATION_SAVE);
+	sim_run(sim, S);
+	sim_unconfigure(sim, VM);
+	assert_int_equal(sim_reload(sim), 0);
+	sim_run(sim, S);
+	/* Until it is written down what the save fits nobody may touch the disk. */
+	assert_int_equal(file_lock(lock), -EWOULDBLOCK);
+	sim_run(sim, 10 * S);
+	assert_true(d->has_save);
+	int fd = file_lock(lock);
+	assert_true(fd >= 0);
+	(void)close(fd);
+	sim_configure_text(sim, VM, text);
+	assert_int_equal(sim_reload(sim), 0);
+	sim_run(sim, 10 * S);
+	const struct sim_request *r = sim_ask(sim, VM, OPERATION_START);
+	sim_wait_answer(sim, r, 60 * S);
+	assert_text(r->text, "running (warm");
+	assert_int_equal(d->restores, 1);
+}
+
 int main(void)
 {
 #define FRESH(f)   cmocka_unit_test_setup_teardown(f, sim_setup, sim_teardown)
@@ -374,6 +411,7 @@ int main(void)
 		HEALTHY(test_stop_of_a_waiting_start),
 		HEALTHY(test_waiting_start_survives),
 		HEALTHY(test_kill_calls_off_once),
+		HEALTHY(test_removed_while_saved),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
