@@ -211,6 +211,9 @@ static void take_start(struct guest *g, usec_t now)
 			operations_answer(&g->operations, OPERATIONS_START, 0,
 				saving_start_words(g, words, sizeof(words), now));
 		guest_event(g, warm ? GUEST_EV_RESTORED : GUEST_EV_STARTED, now);
+		/* There was nothing to kill before. */
+		if (g->state == GUEST_STOPPING && g->ladder.forced_at)
+			stopping_force(g, now);
 		/* Not by us, and nobody knows how long ago. */
 		g->boot.root_writable |= g->start_error == -EEXIST;
 		return;

@@ -392,6 +392,25 @@ static void test_removed_while_saved(void **state)
 	assert_int_equal(d->restores, 1);
 }
 
+/* Killed while it is being started: QEMU is ended as soon as it is there. */
+static void test_kill_in_start(void **state)
+{
+	struct sim *sim = *state;
+
+	sim_daemon(sim);
+	const struct fake_guest *d = sim_fake(sim, VM);
+	sim_wait_state(sim, VM, GUEST_STARTING, 10 * S);
+	sim_run(sim, S);
+	const struct sim_request *r = sim_ask(sim, VM, OPERATION_KILL);
+	sim_wait_answer(sim, r, 60 * S);
+	assert_int_equal(r->error, 0);
+	assert_true(r->answered_at - r->asked_at < 6 * S);
+	assert_text(r->text, "killed by request");
+	sim_run(sim, 60 * S);
+	assert_state(sim, GUEST_STOPPED);
+	assert_int_equal(d->starts, 1);
+}
+
 int main(void)
 {
 #define FRESH(f)   cmocka_unit_test_setup_teardown(f, sim_setup, sim_teardown)
@@ -412,6 +431,7 @@ int main(void)
 		HEALTHY(test_waiting_start_survives),
 		HEALTHY(test_kill_calls_off_once),
 		HEALTHY(test_removed_while_saved),
+		FRESH(test_kill_in_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
