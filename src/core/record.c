@@ -93,6 +93,13 @@ static usec_t to_boottime(usec_t realtime, usec_t now)
 	return usec_sub(now, usec_sub(now_realtime(), realtime));
 }
 
+/* Whether it still counts. Asked in real time: in boot time all that was before the host's boot is
+ * as old as that. */
+static bool is_recent(usec_t realtime, const struct guest_spec *spec)
+{
+	return usec_sub(now_realtime(), realtime) < spec->restart_window;
+}
+
 static void service_from_state(struct service *s, const struct state_service *from, usec_t now)
 {
 	int state = service_state_from_string(from->state),
@@ -113,9 +120,10 @@ static void service_from_state(struct service *s, const struct state_service *fr
 	s->state_since_realtime = from->since_realtime;
 	s->judged_at_realtime = from->judged_realtime;
 	s->restored = from->judged_realtime != 0;
-	s->remedy.policy.n = from->unit_restarts;
-	if (from->unit_restarts > 0)
+	if (is_recent(from->unit_window_realtime, s->guest->spec)) {
+		s->remedy.policy.n = from->unit_restarts;
 		s->remedy.policy.window_began = to_boottime(from->unit_window_realtime, now);
+	}
 }
 
 static void exit_from_state(struct exit_record *e, const struct state_record *r)
@@ -174,7 +182,9 @@ static void guest_from_state(struct guest *g, const struct state_record *r, usec
 	COPY_WORD(g->past_boot_id, r->past_boot_id);
 	g->boot_id_by_agent = r->boot_id_by_agent;
 	for (unsigned i = 0; i < r->n_faults && i < RESTART_HISTORY_MAX; i++)
-		g->restart.faults[g->restart.n_faults++] = to_boottime(r->fault_realtime[i], now);
+		if (is_recent(r->fault_realtime[i], g->spec))
+			g->restart.faults[g->restart.n_faults++] =
+				to_boottime(r->fault_realtime[i], now);
 	for (unsigned i = 0; i < r->n_services; i++)
 		for (unsigned k = 0; k < g->n_services; k++)
 			if (strcmp(g->services[k].spec->name, r->services[i].name) == 0)

@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "io/layout.h"
+#include "model/state.h"
 #include "sim.h"
 
 static void assert_text(const char *text, const char *part)
@@ -411,6 +412,38 @@ static void test_kill_in_start(void **state)
 	assert_int_equal(d->starts, 1);
 }
 
+/* The host has just booted: what lies weeks back is not of this hour. */
+static void test_old_faults_of_a_young_host(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_text *t = fake_store_text(sim->store, VM);
+	struct state_record record;
+
+	sim_run(sim, 10 * S);
+	sim_kill_daemon(sim);
+	assert_int_equal(state_from_text(t->text, strlen(t->text), &record), 0);
+	record.n_faults = 4;
+	for (unsigned i = 0; i < 3; i++)
+		record.fault_realtime[i] = now_realtime() - (30 - i) * 24 * USEC_PER_HOUR;
+	record.fault_realtime[3] = now_realtime() - 60 * S;
+	for (unsigned i = 0; i < 2; i++) {
+		record.services[i].unit_restarts = 2;
+		record.services[i].unit_window_realtime =
+			now_realtime() - (i ? 60 * S : 30 * 24 * USEC_PER_HOUR);
+	}
+	free(t->text);
+	t->text = state_to_text(&record);
+	sim_daemon(sim);
+	const struct guest *g = sim_guest(sim, VM);
+	assert_int_equal(g->restart.n_faults, 1);
+	assert_int_equal(g->services[0].remedy.policy.n, 0);
+	assert_int_equal(g->services[1].remedy.policy.n, 2);
+	fake_guest_end(sim_fake(sim, VM), HV_REASON_CRASHED);
+	sim_run(sim, 30 * S);
+	sim_wait_healthy(sim, VM, 120 * S);
+	assert_int_equal(g->restart.n_faults, 2);
+}
+
 int main(void)
 {
 #define FRESH(f)   cmocka_unit_test_setup_teardown(f, sim_setup, sim_teardown)
@@ -432,6 +465,7 @@ int main(void)
 		HEALTHY(test_kill_calls_off_once),
 		HEALTHY(test_removed_while_saved),
 		FRESH(test_kill_in_start),
+		HEALTHY(test_old_faults_of_a_young_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
