@@ -124,6 +124,9 @@ struct guest {
 	/* NEWS_ASKED_STOP or _KILL, asked for while it is not known that nothing runs: comes again
 	 * where the next look finds that it does. 0: none. */
 	unsigned stop_waits;
+	/* A start that a former daemon asked for may come true until then, though it was seen to be
+	 * off; 0: there was none. */
+	usec_t orphan_until;
 	/* A start of ours may have been cut short, with QEMU created and paused; it may be resumed
 	 * so often. 0 once the guest was seen to run. */
 	unsigned resumes_left;

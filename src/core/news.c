@@ -23,6 +23,11 @@
 /* How old the kept verdicts may be while nothing changes. */
 #define SAVE_CALM (60 * USEC_PER_SEC)
 
+static bool is_gone(const struct guest *g)
+{
+	return g->facts.state == HV_DOMAIN_ABSENT || g->facts.state == HV_DOMAIN_OFF;
+}
+
 /* QEMU is gone, or the domain is. */
 static void take_exit(struct guest *g, enum guest_event absent_event, usec_t now)
 {
@@ -116,15 +121,20 @@ static void take_waiting_start(struct guest *g, usec_t now)
 }
 
 /* Likewise of the stop that found nothing to stop, as far as anybody knew. */
-static void take_waiting_stop(struct guest *g)
+static void take_waiting_stop(struct guest *g, usec_t now)
 {
-	if (guest_state_probes(g->state) && g->state != GUEST_STOPPING) {
+	bool stoppable = guest_state_probes(g->state) && g->state != GUEST_STOPPING;
+
+	if (stoppable) {
 		event_note(g, EVENT_STOP, NULL, LOG_NOTICE,
 			"a stop was asked for before it was known to run: it is stopped now");
 		g->kill_asked |= g->stop_waits == NEWS_ASKED_KILL;
 		g->news |= g->stop_waits;
+	} else if (g->state != GUEST_STOPPING && (!is_gone(g) || now < g->orphan_until)) {
+		return;
 	}
 	g->stop_waits = 0;
+	g->save_due = now;
 }
 
 /* A save that we asked for, a former daemon of ours perhaps, and whose end nobody heard: libvirt
@@ -191,7 +201,7 @@ static void take_facts(struct guest *g, usec_t now)
 	if (!g->seen)
 		first_look(g, was, now);
 	if (g->stop_waits)
-		take_waiting_stop(g);
+		take_waiting_stop(g, now);
 	if (g->start_waits)
 		take_waiting_start(g, now);
 	if (g->facts.agent_connected)
@@ -305,11 +315,10 @@ static void take_stats(struct guest *g, usec_t now)
 static void take_panic(struct guest *g, usec_t now)
 {
 	bool dealt_with = g->state == GUEST_CRASHED && g->retry_due != USEC_INFINITY;
-	bool gone = g->facts.state == HV_DOMAIN_ABSENT || g->facts.state == HV_DOMAIN_OFF;
 
 	/* A hint that comes late. Should another run have begun since, the look that it asks for
 	 * finds it. */
-	if (dealt_with && gone)
+	if (dealt_with && is_gone(g))
 		return;
 	if (g->state != GUEST_STOPPING && (g->state != GUEST_CRASHED || dealt_with) &&
 		guest_state_has_qemu(g->state))

@@ -10,6 +10,9 @@
 #include <errno.h>
 #include <string.h>
 
+/* As long as whoever asks for a start waits for it. */
+#define ORPHAN_COMES (180 * USEC_PER_SEC)
+
 #define COPY_WORD(field, text) (void)snprintf((field), sizeof(field), "%s", (text))
 
 static void service_to_state(const struct service *s, struct state_service *ret)
@@ -52,9 +55,10 @@ static void guest_to_state(const struct guest *g, struct state_record *ret)
 	COPY_WORD(ret->host_boot_id, g->supervisor->host_boot_id);
 	if (g->want_known)
 		COPY_WORD(ret->want, want_to_string(g->want));
-	/* The next daemon takes it up: a guest at rest is not to be left so. */
-	bool start_waits = g->start_waits && !guest_state_has_qemu(g->state);
-	COPY_WORD(ret->state, guest_state_to_string(start_waits ? GUEST_STARTING : g->state));
+	/* The next daemon takes it up: a guest at rest is not to be left so, nor is what turns out
+	 * to run. */
+	bool waits = (g->start_waits || g->stop_waits) && !guest_state_has_qemu(g->state);
+	COPY_WORD(ret->state, guest_state_to_string(waits ? GUEST_STARTING : g->state));
 	COPY_WORD(ret->boot_id, g->boot_id);
 	COPY_WORD(ret->past_boot_id, g->past_boot_id);
 	COPY_WORD(ret->boot_stage, boot_stage_to_string(g->boot.stage));
@@ -138,6 +142,17 @@ static void exit_from_state(struct exit_record *e, const struct state_record *r)
 	COPY_WORD(e->words, r->exit_words);
 }
 
+/* libvirt goes on with a start when its daemon is dead, and may read "off" until it is done. Who
+ * wants the guest up starts it anew, and meets that one; who wants it down must wait for it. */
+static void expect_orphan(struct guest *g, const struct state_record *r, int state, usec_t now)
+{
+	if (r->started_realtime != 0 || (state != GUEST_STARTING && state != GUEST_STOPPING))
+		return;
+	g->orphan_until = usec_add(now, ORPHAN_COMES);
+	if (g->want == WANT_DOWN)
+		g->stop_waits = NEWS_ASKED_STOP;
+}
+
 static void guest_from_state(struct guest *g, const struct state_record *r, usec_t now)
 {
 	int want = want_from_string(r->want), state = guest_state_from_string(r->state);
@@ -175,6 +190,7 @@ static void guest_from_state(struct guest *g, const struct state_record *r, usec
 		(state == GUEST_STARTING || state == GUEST_STOPPED || state == GUEST_ABSENT ||
 			state == GUEST_CRASHED))
 		starting_may_be_cut_short(g);
+	expect_orphan(g, r, state, now);
 	g->started_at_realtime = r->started_realtime;
 	g->healthy = r->healthy;
 	g->healthy_since_realtime = r->healthy_since_realtime;

@@ -124,7 +124,7 @@ static int request_start(struct guest *g, const struct request *request, usec_t 
 }
 
 /* As far as is known nothing runs. */
-static int stop_of_none(struct guest *g, bool kill, char *message)
+static int stop_of_none(struct guest *g, bool kill, usec_t now, char *message)
 {
 	const char *format = "%s is %s already";
 	bool dropped = kill && saving_drop(g);
@@ -132,9 +132,9 @@ static int stop_of_none(struct guest *g, bool kill, char *message)
 	/* A start of this very turn is taken back, not carried out after it. */
 	g->news &= ~(unsigned)NEWS_ASKED_START;
 	g->news |= NEWS_ASKED_STOP;
-	if (!g->seen || g->start_lost) {
+	if (!g->seen || g->start_lost || now < g->orphan_until) {
 		g->stop_waits = kill ? NEWS_ASKED_KILL : NEWS_ASKED_STOP;
-		format = "%s was %s, and nobody has looked yet: should it run, it is stopped";
+		format = "%s is %s as far as is known: should it turn out to run, it is stopped";
 	} else if (dropped) {
 		format = "%s is %s already; its save is thrown away, the next start boots";
 	} else if (!g->supervisor->hv_health.connected) {
@@ -150,7 +150,7 @@ static int request_stop(struct guest *g, const struct request *request, usec_t n
 
 	want(g, WANT_DOWN, operation_kind_to_string(request->kind));
 	if (!guest_state_has_qemu(g->state))
-		return stop_of_none(g, kill, message);
+		return stop_of_none(g, kill, now, message);
 	/* A save of ours is waited for, and may end on the ladder. */
 	usec_t saving = saving_busy(g) ? g->spec->shutdown_save : 0;
 	int r = accept(g, request, now,

@@ -25,8 +25,8 @@
 
 static uint64_t x;
 
-/* It runs by another's hand than ours, or by that of a daemon that is dead, so that it runs though
- * it is not wanted up. By the guest's place in the configuration. */
+/* It was started by another's hand than ours, so that it runs though it is not wanted up. By the
+ * guest's place in the configuration. */
 static bool foreign[2];
 
 static bool *foreign_of(const char *name)
@@ -176,9 +176,6 @@ static void disturb_daemon(struct sim *sim)
 {
 	switch (dice(6)) {
 	case 0:
-		/* What it asked libvirt for may be done after the next one looked. */
-		for (struct fake_guest *d = sim->hv->guests; d; d = d->next)
-			*foreign_of(d->name) |= d->appears != NULL;
 		sim_kill_daemon(sim);
 		for (struct fake_guest *d = sim->hv->guests; d; d = d->next)
 			end_orphaned_save(d);
@@ -186,8 +183,6 @@ static void disturb_daemon(struct sim *sim)
 		sim_daemon(sim);
 		break;
 	case 1:
-		for (struct fake_guest *d = sim->hv->guests; d; d = d->next)
-			*foreign_of(d->name) |= d->appears != NULL;
 		sim_stop_daemon(sim);
 		for (struct fake_guest *d = sim->hv->guests; d; d = d->next)
 			end_orphaned_save(d);
@@ -226,8 +221,7 @@ static void request(struct sim *sim, const char *name)
 	 * look it holds for what that finds. */
 	const struct guest *g = sim_guest(sim, name);
 	const struct fake_guest *d = sim_fake(sim, name);
-	if (guest_state_has_qemu(g->state) || !fake_guest_has_qemu(d) ||
-		(!g->seen && !d->appears))
+	if (guest_state_has_qemu(g->state) || !fake_guest_has_qemu(d) || !g->seen)
 		*foreign_of(name) = false;
 }
 

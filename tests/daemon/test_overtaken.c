@@ -142,7 +142,7 @@ static void test_stop_before_the_first_look(void **state)
 		const struct sim_request *r =
 			sim_ask(sim, VM, kill ? OPERATION_KILL : OPERATION_STOP);
 		assert_int_equal(r->accepted, 0);
-		assert_text(r->message, "nobody has looked yet");
+		assert_text(r->message, "as far as is known");
 		sim_run(sim, 60 * S);
 		assert_state(sim, GUEST_STOPPED);
 		assert_false(fake_guest_has_qemu(d));
@@ -444,6 +444,46 @@ static void test_old_faults_of_a_young_host(void **state)
 	assert_int_equal(g->restart.n_faults, 2);
 }
 
+/* A start whose daemon died, and that libvirt finishes only after the next one looked, and the one
+ * after that: wanted down since, it is stopped when it comes true. */
+static void test_start_of_a_dead_daemon(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	stop_for_good(sim);
+	d->start_takes = 30 * S;
+	for (unsigned how = 0; how < 3; how++) {
+		sim_run(sim, 300 * S);
+		(void)sim_ask(sim, VM, OPERATION_START);
+		sim_wait_state(sim, VM, GUEST_STARTING, S);
+		sim_run(sim, 2 * S);
+		/* By the first daemon, by the second; and then there is a third. */
+		if (how == 0)
+			(void)sim_ask(sim, VM, OPERATION_STOP);
+		sim_run(sim, S);
+		sim_kill_daemon(sim);
+		sim_daemon(sim);
+		if (how > 0)
+			(void)sim_ask(sim, VM, OPERATION_STOP);
+		sim_run(sim, 5 * S);
+		assert_state(sim, GUEST_STOPPED);
+		if (how == 2) {
+			sim_kill_daemon(sim);
+			sim_daemon(sim);
+		}
+		sim_run(sim, 180 * S);
+		assert_int_equal(d->boots, 2 + how);
+		assert_false(fake_guest_has_qemu(d));
+		assert_state(sim, GUEST_STOPPED);
+	}
+	/* Whoever starts it by hand later has his reasons. */
+	sim_run(sim, 60 * S);
+	fake_guest_start(d);
+	sim_run(sim, 600 * S);
+	assert_state(sim, GUEST_READY);
+}
+
 int main(void)
 {
 #define FRESH(f)   cmocka_unit_test_setup_teardown(f, sim_setup, sim_teardown)
@@ -466,6 +506,7 @@ int main(void)
 		HEALTHY(test_removed_while_saved),
 		FRESH(test_kill_in_start),
 		HEALTHY(test_old_faults_of_a_young_host),
+		HEALTHY(test_start_of_a_dead_daemon),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
