@@ -87,8 +87,9 @@ void boot_step(struct boot *b, usec_t now);
 /* A sign of life that only the host sees, or that it can't tell: the disk was written to, the guest
  * was starved. Until the first, a boot whose root may be writable is never dead. */
 void boot_lives(struct boot *b, usec_t now);
-/* The host slept or the guest was paused for so long: time that no boot can use. */
-void boot_slept(struct boot *b, usec_t span);
+/* The host slept or the guest was paused for so long: time that no boot can use. What happened
+ * since then, at the latest now, stands. */
+void boot_slept(struct boot *b, usec_t span, usec_t now);
 /* Is this boot dead? If not, *ret_look_again is when to ask next (USEC_INFINITY: never again).
  * `ret_why` is static. */
 bool boot_dead(const struct boot *b, usec_t now, usec_t *ret_look_again, const char **ret_why);

@@ -86,10 +86,10 @@ static void take_lost_time(struct guest *g, usec_t now)
 	usec_t since = usec_sub(now, w->looked_at);
 
 	if (!coming_up(g->state)) {
-		boot_slept(&g->boot, since);
+		boot_slept(&g->boot, since, now);
 		w->whole = false;
 	} else if (since > BOOTWATCH_EVERY + SLEPT) {
-		boot_slept(&g->boot, since - BOOTWATCH_EVERY);
+		boot_slept(&g->boot, since - BOOTWATCH_EVERY, now);
 		w->whole = false;
 	}
 	w->was_starved |= g->starving.policy.starved;

@@ -74,15 +74,15 @@ void boot_lives(struct boot *b, usec_t now)
 	b->lived_at = now;
 }
 
-void boot_slept(struct boot *b, usec_t span)
+void boot_slept(struct boot *b, usec_t span, usec_t now)
 {
 	usec_t *const times[] = { &b->began, &b->stage_since, &b->heard_at, &b->moved_at,
 		&b->stepped_at };
 
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++)
-		*times[i] = usec_add(*times[i], span);
+		*times[i] = MIN(usec_add(*times[i], span), now);
 	if (b->lived_at)
-		b->lived_at = usec_add(b->lived_at, span);
+		b->lived_at = MIN(usec_add(b->lived_at, span), now);
 }
 
 static bool reach(struct boot *b, enum boot_stage stage, usec_t now)

@@ -245,9 +245,25 @@ static void test_panic_later_on_a_quiet_disk(void **state)
 	(void)boot_console(&b, "something else\n", 15, T0 + 300 * S);
 	assert_true(dead_at(&b, T0 + 320 * S, &again));
 	/* The host slept. */
-	boot_slept(&b, 60 * S);
+	boot_slept(&b, 60 * S, T0 + 380 * S);
 	assert_false(dead_at(&b, T0 + 379 * S, &again));
 	assert_true(dead_at(&b, T0 + 380 * S, &again));
+}
+
+/* The host slept, and the kernel came up before anybody counted the sleep: its panic is as young as
+ * it is, not an hour younger. */
+static void test_panic_after_sleep(void **state)
+{
+	usec_t again = 0;
+	struct boot b;
+
+	(void)state;
+	boot_begin(&b, T0);
+	(void)boot_console(&b, KERNEL OOPS, strlen(KERNEL OOPS), T0 + 3600 * S);
+	boot_slept(&b, 3600 * S, T0 + 3601 * S);
+	assert_false(dead_at(&b, T0 + 3625 * S, &again));
+	assert_true(again <= T0 + 3631 * S);
+	assert_true(dead_at(&b, T0 + 3631 * S, &again));
 }
 
 /* No serial console configured in the guest, or a boot loader that waits: silence alone is no
@@ -326,6 +342,7 @@ int main(void)
 		cmocka_unit_test(test_panic_survived),
 		cmocka_unit_test(test_panic_later_is_a_hint),
 		cmocka_unit_test(test_panic_later_on_a_quiet_disk),
+		cmocka_unit_test(test_panic_after_sleep),
 		cmocka_unit_test(test_silent_is_not_dead),
 		cmocka_unit_test(test_kernel_hangs),
 		cmocka_unit_test(test_hostile_hint),

@@ -208,7 +208,7 @@ static void test_moving(void **state)
 	boot_step(&b, T0 + 140 * S);
 	assert_int_equal(boottime_deadline(&t, &policy, later, &b), T0 + 200 * S);
 	/* What the host slept away does not count. */
-	boot_slept(&b, 3600 * S);
+	boot_slept(&b, 3600 * S, T0 + 3760 * S);
 	assert_int_equal(boottime_deadline(&t, &policy, later, &b), T0 + 3800 * S);
 	(void)boot_finish(&b, T0 + 3700 * S);
 	assert_true(boottime_deadline(&t, &policy, later, &b) == USEC_INFINITY);
