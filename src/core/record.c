@@ -229,10 +229,10 @@ static void load_console(struct guest *g)
 static void tell_unusable(struct guest *g, int error)
 {
 	struct store *store = g->supervisor->config.store;
-	char words[320] = "no memory to look at it";
+	char words[320] = "";
 
-	if (error != -ENOMEM)
-		(void)store->vtable->put_aside(store, g->spec->name, words, sizeof(words));
+	/* Nothing is wrong with one that there was no memory to read, but it would be lost, too. */
+	(void)store->vtable->put_aside(store, g->spec->name, words, sizeof(words));
 	log_full(LOG_WARNING, g->spec->name, NULL,
 		"its state file cannot be used (%s): %s; its state is taken from libvirt",
 		error == -EBADMSG           ? "not what we write"
@@ -240,7 +240,7 @@ static void tell_unusable(struct guest *g, int error)
 		: error == -EPERM           ? "of another user"
 		: error == -EINVAL          ? "no regular file"
 					    : strerror(-error),
-		words);
+		words[0] ? words : "nor can it be kept");
 }
 
 void record_load(struct guest *g, usec_t now)

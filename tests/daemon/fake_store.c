@@ -30,6 +30,8 @@ static int fake_load(struct store *s, const char *guest, char **ret, size_t *ret
 
 	if (!t->text)
 		return -ENOENT;
+	if (((struct fake_store *)s)->load_error)
+		return ((struct fake_store *)s)->load_error;
 	*ret = strdup(t->text);
 	*ret_len = strlen(t->text);
 	return 0;

@@ -23,6 +23,7 @@ struct fake_store {
 	bool dead; /* the daemon is: what it says now is not kept */
 	bool full; /* texts are not kept, and the store says so from the first on */
 	bool lost;
+	int load_error; /* texts are there, but cannot be read */
 };
 
 struct fake_store *fake_store_new(void);

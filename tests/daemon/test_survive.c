@@ -488,6 +488,17 @@ static void test_unreadable_state(void **state)
 	}
 	assert_int_equal(sim_fake(sim, VM)->starts, 1);
 	assert_true(sim_log_has(sim, "written by a newer mediakitd"));
+	/* Nothing is wrong with it, but there was no memory: it is not written over either. */
+	struct fake_text *t = fake_store_text(sim->store, VM);
+	sim_run(sim, 10 * S);
+	sim_kill_daemon(sim);
+	CLEANUP_FREE char *text = strdup(t->text);
+	sim->store->load_error = -ENOMEM;
+	sim_daemon(sim);
+	sim->store->load_error = 0;
+	sim_wait_healthy(sim, VM, 60 * S);
+	assert_non_null(t->aside);
+	assert_string_equal(t->aside, text);
 }
 
 /* What the disk did not take is offered until it does, also by a guest that rests. */
