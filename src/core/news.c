@@ -341,6 +341,9 @@ static void take_reboot(struct guest *g, usec_t now)
 static void call_off(struct guest *g, usec_t now)
 {
 	g->retry_due = USEC_INFINITY;
+	/* No attempt of ours: that of a former daemon may come true. */
+	if (now < g->orphan_until)
+		g->stop_waits = g->kill_asked ? NEWS_ASKED_KILL : NEWS_ASKED_STOP;
 	g->kill_asked = false;
 	starting_release_lock(g);
 	guest_set_state(g, GUEST_STOPPED, now);
