@@ -29,6 +29,14 @@ static uint64_t x;
  * guest's place in the configuration. */
 static bool foreign[2];
 
+/* The last boot that it began by itself, of which nobody may have been told. */
+static unsigned rebooted[2];
+
+static unsigned *rebooted_of(const char *name)
+{
+	return &rebooted[strcmp(name, SECOND) == 0];
+}
+
 static bool *foreign_of(const char *name)
 {
 	return &foreign[strcmp(name, SECOND) == 0];
@@ -100,8 +108,10 @@ static void disturb(struct sim *sim, struct fake_guest *d)
 			fake_guest_end(d, ends[dice(4)]);
 		break;
 	case 2:
-		if (fake_guest_runs(d))
+		if (fake_guest_runs(d)) {
 			fake_guest_reboot(d, dice(2));
+			*rebooted_of(d->name) = d->boots;
+		}
 		break;
 	case 3:
 		if (fake_guest_runs(d))
@@ -257,9 +267,10 @@ static void assert_settled(struct sim *sim, const char *name)
 		    !fake_guest_has_qemu(d);
 
 	/* A panic whose words no daemon heard, or one that is dead: from outside that is a guest
-	 * that hangs, which is left to a person. */
+	 * that hangs, which is left to a person. So are the words of one that is up, as far as is
+	 * known, and rebooted. */
 	if (guest_state_probes(g->state) && !g->healthy && d->panicked && fake_guest_runs(d) &&
-		!g->boot.panicked)
+		(!g->boot.panicked || d->boots == *rebooted_of(name)))
 		return;
 	/* What an operator asked for last is what is, unless somebody else's hand came after. */
 	if (!down && g->want == WANT_DOWN && g->want_known && !*foreign_of(name))
@@ -276,6 +287,7 @@ static void live_through(uint64_t seed)
 
 	x = seed;
 	foreign[0] = foreign[1] = false;
+	rebooted[0] = rebooted[1] = 0;
 	sim_configure(sim, VM, 10000, NULL);
 	sim_configure(sim, SECOND, 20000, NULL);
 	sim_daemon(sim);
