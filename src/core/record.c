@@ -57,7 +57,8 @@ static void guest_to_state(const struct guest *g, struct state_record *ret)
 		COPY_WORD(ret->want, want_to_string(g->want));
 	/* The next daemon takes it up: a guest at rest is not to be left so, nor is what turns out
 	 * to run. */
-	bool waits = (g->start_waits || g->stop_waits) && !guest_state_has_qemu(g->state);
+	bool waits = (g->start_waits || g->stop_waits) &&
+		     (g->state == GUEST_STOPPED || g->state == GUEST_ABSENT);
 	COPY_WORD(ret->state, guest_state_to_string(waits ? GUEST_STARTING : g->state));
 	COPY_WORD(ret->boot_id, g->boot_id);
 	COPY_WORD(ret->past_boot_id, g->past_boot_id);

@@ -487,6 +487,28 @@ static void test_start_of_a_dead_daemon(void **state)
 	assert_state(sim, GUEST_READY);
 }
 
+/* Such a stop forgets nothing: a guest that was given up stays so. */
+static void test_stop_of_one_given_up(void **state)
+{
+	struct sim *sim = *state;
+
+	sim_fake(sim, VM)->panics = 100;
+	fake_guest_end(sim_fake(sim, VM), HV_REASON_CRASHED);
+	sim_wait_state(sim, VM, GUEST_FAILED, 600 * S);
+	sim_run(sim, 10 * S);
+	sim_kill_daemon(sim);
+	sim_daemon(sim);
+	(void)sim_ask(sim, VM, OPERATION_STOP);
+	sim_turn(sim);
+	assert_false(sim_guest(sim, VM)->seen);
+	sim_kill_daemon(sim);
+	sim_daemon(sim);
+	assert_int_equal(sim_guest(sim, VM)->want, WANT_DOWN);
+	assert_state(sim, GUEST_FAILED);
+	sim_run(sim, 60 * S);
+	assert_state(sim, GUEST_FAILED);
+}
+
 int main(void)
 {
 #define FRESH(f)   cmocka_unit_test_setup_teardown(f, sim_setup, sim_teardown)
@@ -510,6 +532,7 @@ int main(void)
 		FRESH(test_kill_in_start),
 		HEALTHY(test_old_faults_of_a_young_host),
 		HEALTHY(test_start_of_a_dead_daemon),
+		HEALTHY(test_stop_of_one_given_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
