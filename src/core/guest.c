@@ -367,6 +367,11 @@ void guest_retire(struct guest *g)
 	operations_answer(
 		&g->operations, ~0u, -ECANCELED, "the guest was removed from the configuration");
 	probing_disable(g, 0);
+	/* Its start is not to be: what was taken for that is put back, now or when it comes. */
+	if (g->saving.take_waits) {
+		g->saving.take_waits = false;
+		saving_put_back(g);
+	}
 	/* What a save fits is written down with the lock held; guest_free() comes after that. */
 	if (!saving_busy(g))
 		starting_release_lock(g);

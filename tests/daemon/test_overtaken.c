@@ -359,38 +359,49 @@ static void test_kill_calls_off_once(void **state)
 	assert_int_equal(d->restores, 1);
 }
 
+/* The guest's configuration without it, and with it again. */
+static void remove_guest(struct sim *sim, char **ret_text)
+{
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/guests.d/" VM ".conf", sim->config_dir);
+	assert_int_equal(file_read(path, 65536, ret_text, NULL), 0);
+	sim_configure(sim, "vm-other", 20000, NULL);
+	sim_unprovision(sim, "vm-other");
+	sim_unconfigure(sim, VM);
+	assert_int_equal(sim_reload(sim), 0);
+}
+
+static void put_back(struct sim *sim, const char *text)
+{
+	sim_configure_text(sim, VM, text);
+	assert_int_equal(sim_reload(sim), 0);
+	sim_run(sim, 10 * S);
+}
+
 /* Removed by a reload while it is saved, and put back: its save is its own, under its name. */
 static void test_removed_while_saved(void **state)
 {
 	struct sim *sim = *state;
-	const struct fake_guest *d = sim_fake(sim, VM);
 	CLEANUP_FREE char *lock = layout_guest_lock(sim->state_dir, VM);
 	CLEANUP_FREE char *text = NULL;
-	char path[256];
 
-	(void)snprintf(path, sizeof(path), "%s/guests.d/" VM ".conf", sim->config_dir);
-	assert_int_equal(file_read(path, 65536, &text, NULL), 0);
-	sim_configure(sim, "vm-other", 20000, NULL);
-	sim_unprovision(sim, "vm-other");
 	(void)sim_ask(sim, VM, OPERATION_SAVE);
 	sim_run(sim, S);
-	sim_unconfigure(sim, VM);
-	assert_int_equal(sim_reload(sim), 0);
+	remove_guest(sim, &text);
 	sim_run(sim, S);
 	/* Until it is written down what the save fits nobody may touch the disk. */
 	assert_int_equal(file_lock(lock), -EWOULDBLOCK);
 	sim_run(sim, 10 * S);
-	assert_true(d->has_save);
+	assert_true(sim_fake(sim, VM)->has_save);
 	int fd = file_lock(lock);
 	assert_true(fd >= 0);
 	(void)close(fd);
-	sim_configure_text(sim, VM, text);
-	assert_int_equal(sim_reload(sim), 0);
-	sim_run(sim, 10 * S);
+	put_back(sim, text);
 	const struct sim_request *r = sim_ask(sim, VM, OPERATION_START);
 	sim_wait_answer(sim, r, 60 * S);
 	assert_text(r->text, "running (warm");
-	assert_int_equal(d->restores, 1);
+	assert_int_equal(sim_fake(sim, VM)->restores, 1);
 }
 
 /* Killed while it is being started: QEMU is ended as soon as it is there. */
@@ -509,6 +520,26 @@ static void test_stop_of_one_given_up(void **state)
 	assert_state(sim, GUEST_FAILED);
 }
 
+/* Removed while its start waits for what was recorded of the save: that is written down again. */
+static void test_removed_while_restored(void **state)
+{
+	struct sim *sim = *state;
+	CLEANUP_FREE char *text = NULL;
+
+	sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_SAVE), 60 * S);
+	sim->saves->takes = 5 * S;
+	(void)sim_ask(sim, VM, OPERATION_START);
+	sim_run(sim, S);
+	assert_true(sim_guest(sim, VM)->saving.take_waits);
+	remove_guest(sim, &text);
+	sim_run(sim, 20 * S);
+	/* It is wanted up still. */
+	put_back(sim, text);
+	sim_run(sim, 20 * S);
+	assert_int_equal(sim_fake(sim, VM)->restores, 1);
+	assert_state(sim, GUEST_READY);
+}
+
 int main(void)
 {
 #define FRESH(f)   cmocka_unit_test_setup_teardown(f, sim_setup, sim_teardown)
@@ -533,6 +564,7 @@ int main(void)
 		HEALTHY(test_old_faults_of_a_young_host),
 		HEALTHY(test_start_of_a_dead_daemon),
 		HEALTHY(test_stop_of_one_given_up),
+		HEALTHY(test_removed_while_restored),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
