@@ -95,6 +95,10 @@ int provision_check_base(struct provision *p);
 /* Notes what the base looks like now. */
 int provision_remember_base(struct provision *p);
 
+/* The disk stands on no base. What is known of the image that its content came from stays known if
+ * that is the one of this digest ("": nobody knows); nothing is known otherwise. */
+void provision_forget_base(struct provision *p, const char *sha256);
+
 /* Keeps what a manifest says; `name` is its, for a message. */
 int provision_take_manifest(struct provision *p, const struct manifest *manifest, const char *text,
 	size_t len, const char *name);

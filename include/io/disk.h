@@ -36,6 +36,9 @@ int disk_info_parse(const char *json, size_t len, struct disk_info *ret, struct 
  * (backing file, external data file, encrypted, header cut off); -errno. */
 int disk_check_header(const char *path, struct reason *reason);
 
+/* By its first bytes: a qcow2 that stands on no other image. False also where it cannot be read. */
+bool disk_stands_alone(const char *path);
+
 /* By its first bytes; *ret is the size of the disk it holds. */
 bool disk_is_qcow2(int fd, uint64_t *ret_virtual_bytes);
 

@@ -13,7 +13,8 @@
 #include <limits.h>
 
 struct record {
-	/* The base, "" where there is none. */
+	/* The base, "" where there is none, and the digest of the image: known also of a disk that
+	 * stands alone, where it was made of a snapshot. */
 	char base[LAYOUT_BASE_NAME];
 	char sha256[DIGEST_TEXT];
 	enum disk_format format;

@@ -62,6 +62,9 @@ int provision_find_disk(struct provision *p)
 	if (r < 0)
 		return r;
 	p->has_disk = !p->replace_disk;
+	/* Of another disk, which this one took the place of. */
+	if (p->has_disk && !p->info.backing[0] && p->record.base[0])
+		provision_forget_base(p, "");
 	CLEANUP_FREE char *base = path_join(p->image_dir, p->info.backing);
 	if (!base)
 		return -ENOMEM;
@@ -302,7 +305,8 @@ static int remote_base(struct provision *p)
 
 	if (p->part)
 		return provision_adopt_part(p, p->wanted);
-	if (p->has_disk && pinned && p->record.sha256[0] && strcmp(pinned, p->record.sha256) != 0)
+	if (p->info.backing[0] && p->has_disk && pinned && p->record.sha256[0] &&
+		strcmp(pinned, p->record.sha256) != 0)
 		stageline_note(&p->line,
 			"SHA256= is of another image than the one the disk was made from; the disk "
 			"keeps its base (%s): --replace-disk=%s makes a new one",

@@ -133,28 +133,32 @@ int provision_find_from(struct provision *p)
 	return r < 0 ? r : check_space(p);
 }
 
-static int check_copy(struct provision *p, const char *path)
+/* *ret: of which image the copy was made; "" where nothing says. */
+static int check_copy(struct provision *p, const char *path, char ret[static DIGEST_TEXT])
 {
-	struct snapshot_info info;
+	struct snapshot_info info = { 0 };
 	char digest[DIGEST_TEXT];
 	int known = read_record(p, &info);
 	int r = known < 0 ? known : examine(p, path, &p->source_info);
 
-	if (r < 0 || known == 0)
+	if (r >= 0 && known > 0) {
+		stageline_begin(&p->line, "hashing the copy");
+		r = digest_file(path, &p->tick, digest);
+	}
+	if (r < 0)
 		return r;
-	stageline_begin(&p->line, "hashing the copy");
-	r = digest_file(path, &p->tick, digest);
-	if (r < 0 || strcmp(digest, info.sha256) == 0)
-		return r;
-	return reason_set(&p->reason, -EBADMSG,
-		"%s is not what its record says: its SHA-256 is %s, and was %s", p->from, digest,
-		info.sha256);
+	if (known > 0 && strcmp(digest, info.sha256) != 0)
+		return reason_set(&p->reason, -EBADMSG,
+			"%s is not what its record says: its SHA-256 is %s, and was %s", p->from,
+			digest, info.sha256);
+	memcpy(ret, info.base_sha256, sizeof(info.base_sha256));
+	return 0;
 }
 
 int provision_from(struct provision *p)
 {
 	CLEANUP_FREE char *temporary = path_join(p->image_dir, "disk" LAYOUT_TEMPORARY);
-	char size[SIZE_TEXT_MAX];
+	char size[SIZE_TEXT_MAX], image[DIGEST_TEXT];
 
 	if (!temporary)
 		return -ENOMEM;
@@ -162,12 +166,14 @@ int provision_from(struct provision *p)
 	if (r < 0)
 		return reason_set(&p->reason, r, "cannot copy the snapshot to %s: %s", temporary,
 			strerror(-r));
-	r = check_copy(p, temporary);
+	r = check_copy(p, temporary, image);
 	if (r >= 0)
 		r = provision_put_disk(p, temporary);
-	if (r >= 0)
-		stageline_note(&p->line, "disk made: %s, of %s",
-			format_size_kib(size, sizeof(size), p->source_info.virtual_bytes / 1024),
-			p->from);
-	return r;
+	if (r < 0)
+		return r;
+	/* Which stands alone, whatever the one before it stood on. */
+	provision_forget_base(p, image);
+	stageline_note(&p->line, "disk made: %s, of %s",
+		format_size_kib(size, sizeof(size), p->source_info.virtual_bytes / 1024), p->from);
+	return 0;
 }

@@ -65,6 +65,22 @@ int provision_check_base(struct provision *p)
 	return 0;
 }
 
+void provision_forget_base(struct provision *p, const char *sha256)
+{
+	struct record *record = &p->record;
+	struct record known = { 0 };
+
+	if (*sha256 && strcmp(record->sha256, sha256) == 0) {
+		record->base[0] = '\0';
+		record->base_bytes = record->base_inode = record->base_mtime_nsec = 0;
+		return;
+	}
+	(void)snprintf(known.sha256, sizeof(known.sha256), "%s", sha256);
+	memcpy(known.instance_id, record->instance_id, sizeof(known.instance_id));
+	*record = known;
+	p->base_is_new = true; /* none: the libraries of an earlier one are not this disk's */
+}
+
 int provision_take_manifest(struct provision *p, const struct manifest *manifest, const char *text,
 	size_t len, const char *name)
 {

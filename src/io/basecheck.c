@@ -81,6 +81,13 @@ int basecheck_guest(const char *state_dir, const char *guest, const struct tick 
 	/* A convenience: what cannot be read is made anew by the next provision. */
 	if (record_read(path, ret) < 0 || !ret->base[0] || !ret->sha256[0])
 		return 0;
+	/* The record may be older than the disk: one that was put there by hand, or by a provision
+	 * that was killed before it wrote its record. */
+	CLEANUP_FREE char *disk = layout_disk(state_dir, guest);
+	if (!disk)
+		return -ENOMEM;
+	if (disk_stands_alone(disk))
+		return 0;
 	int r = check(state_dir, guest, tick, ret, reason);
 	if (r > 0)
 		(void)record_write(path, ret, now_realtime()); /* else it is hashed once more */

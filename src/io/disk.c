@@ -104,6 +104,16 @@ int disk_check_header(const char *path, struct reason *reason)
 	return 0;
 }
 
+bool disk_stands_alone(const char *path)
+{
+	uint8_t h[QCOW_HEADER_V2] = { 0 };
+	size_t n = 0;
+
+	return read_start(path, h, sizeof(h), &n) >= 0 && n == sizeof(h) &&
+	       memcmp(h, qcow_magic, sizeof(qcow_magic)) == 0 &&
+	       be(h + QCOW_BACKING_OFFSET, 8) == 0;
+}
+
 bool disk_is_qcow2(int fd, uint64_t *ret_virtual_bytes)
 {
 	uint8_t h[QCOW_SIZE + 8];

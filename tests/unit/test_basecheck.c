@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A base that cannot be held against its record, for want of memory or of a file that can be read:
  * that is told, and it is neither taken for unchanged nor for another. */
-/* LINK: base model io/layout io/digest io/record io/basecheck */
+/* LINK: base model io/layout io/digest io/record io/basecheck io/disk io/program */
 /* LIBS: jansson nettle libcbor inih libsystemd */
 #include "alloc_fail.h"
 #include "call_fail.h"
@@ -16,10 +16,6 @@
 #include "io/layout.h"
 
 #define BASE "base-0123456789abcdef.qcow2"
-
-/* Whether a disk is made is no matter here. */
-static const char *const disk_format_names[] = { "qcow2", "raw" };
-NAME_TABLE_DEFINE(disk_format, enum disk_format, DISK_FORMAT_NUM);
 
 static char dir[64], base[128], path[128], *fresh;
 static unsigned n_told;
@@ -96,6 +92,37 @@ static void test_cannot_read(void **state)
 	assert_false(is_noted());
 }
 
+/* As much of a qcow2 as tells whether another image is under it. */
+static void put_disk(uint8_t backing_at)
+{
+	uint8_t header[104] = { 'Q', 'F', 'I', 0xfb, [7] = 3, [15] = backing_at };
+	char disk[128];
+
+	(void)snprintf(disk, sizeof(disk), "%s/images/vm/disk.qcow2", dir);
+	assert_int_equal(file_write_atomic(disk, header, sizeof(header), 0600), 0);
+}
+
+/* Whatever became of the base is no matter to a disk that stands on none. */
+static void test_disk_that_stands_alone(void **state)
+{
+	(void)state;
+	put_disk(0);
+	shell("printf 'a Base' >images/vm/" BASE);
+	assert_int_equal(check(), 0);
+	put_disk(112);
+	assert_int_equal(check(), -EBADMSG);
+	shell("rm images/vm/" BASE);
+	assert_int_equal(check(), -ENOENT);
+	put_disk(0);
+	assert_int_equal(check(), 0);
+	assert_false(reason.text[0]);
+	/* What is no qcow2, or not even its header, says nothing of that. */
+	shell("printf 'QFI' >images/vm/disk.qcow2");
+	assert_int_equal(check(), -ENOENT);
+	shell("head -c 200 /dev/zero >images/vm/disk.qcow2");
+	assert_int_equal(check(), -ENOENT);
+}
+
 /* As the record was before anybody looked. */
 static void forget(void)
 {
@@ -169,6 +196,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_hashed_and_noted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cannot_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_disk_that_stands_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_without_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_calls_that_fail, setup, teardown),
 	};

@@ -3,7 +3,7 @@
  * mirror is tried where that may help, and nothing becomes a base that was not verified. The
  * network, gpgv and qemu-img are the test's. */
 /* clang-format off */
-/* LINK: base model io/layout io/digest io/record io/basecheck cli/provision_trust cli/provision_fetch */
+/* LINK: base model io/layout io/digest io/record io/basecheck io/disk io/program cli/provision_trust cli/provision_fetch */
 /* clang-format on */
 /* LIBS: inih libcbor jansson libsystemd nettle */
 #include "alloc_fail.h"
@@ -13,9 +13,6 @@
 #include "io/digest.h"
 #include "io/fetch.h"
 #include "io/signature.h"
-
-static const char *const disk_format_names[] = { "qcow2", "raw" };
-NAME_TABLE_DEFINE(disk_format, enum disk_format, DISK_FORMAT_NUM);
 
 #define IMAGE    "an image"
 #define MANIFEST "glibc=2.41-12\n"

@@ -63,6 +63,13 @@ int provision_put_disk(struct provision *p, const char *temporary)
 	return 0;
 }
 
+/* As provision_trust has it: what is forgotten is its own test's matter. */
+void provision_forget_base(struct provision *p, const char *sha256)
+{
+	assert_string_equal(sha256, world.records_read > 0 ? world.record.base_sha256 : "");
+	p->record.base[0] = '\0';
+}
+
 static char from[256];
 
 static int setup_from(void **state)
@@ -74,6 +81,7 @@ static int setup_from(void **state)
 	world.free_kib = 1u << 20;
 	world.info = (struct disk_info){ .format = DISK_QCOW2, .virtual_bytes = 1u << 20 };
 	world.record = (struct snapshot_info){ .guest = "vm" };
+	memset(world.record.base_sha256, 'a', sizeof(world.record.base_sha256) - 1);
 	digest_buffer(COPY, strlen(COPY), world.record.sha256);
 	guest.image_path = from;
 	job.from = from;
@@ -103,8 +111,10 @@ static void assert_no_disk(void)
 static void test_made(void **state)
 {
 	(void)state;
+	(void)snprintf(job.record.base, sizeof(job.record.base), "base-of-the-old-disk");
 	assert_int_equal(run(), 0);
 	assert_int_equal(world.disks, 1);
+	assert_string_equal(job.record.base, "");
 	assert_non_null(strstr(notes, "disk made: 1 MiB, of "));
 	assert_null(strstr(notes, "there is no record"));
 	shell("cmp snapshot.qcow2 images/vm/disk.qcow2");

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What was used before may be used again only where it can be looked at, and what a manifest says
  * is kept or told to be lost. */
-/* LINK: base model io/layout io/digest io/record io/basecheck cli/provision_trust */
+/* clang-format off */
+/* LINK: base model io/layout io/digest io/record io/basecheck io/disk io/program cli/provision_trust */
+/* clang-format on */
 /* LIBS: inih libcbor jansson libsystemd nettle */
 #include "alloc_fail.h"
 
 #include "provision_world.h"
 
 #include "io/digest.h"
-
-/* As io/disk has it. */
-static const char *const disk_format_names[] = { "qcow2", "raw" };
-NAME_TABLE_DEFINE(disk_format, enum disk_format, DISK_FORMAT_NUM);
 
 #define LIBRARIES "private/vm/libraries"
 
@@ -67,6 +65,50 @@ static void test_old_libraries_that_stay(void **state)
 	assert_int_equal(provision_save_libraries(&job), 0);
 	job.libraries = strdup("libssl.so.3\n");
 	assert_told(provision_save_libraries(&job), -EISDIR, "cannot write ");
+}
+
+static void put_record(void)
+{
+	job.base_is_new = false;
+	job.record = (struct record){ .base = "base-0123456789abcdef.qcow2",
+		.base_bytes = 6,
+		.base_inode = 7,
+		.base_mtime_nsec = 8,
+		.verified = true,
+		.signer = "A",
+		.glibc = "2.41-12",
+		.source = "/image",
+		.instance_id = "iid-1" };
+	memset(job.record.sha256, 'a', sizeof(job.record.sha256) - 1);
+}
+
+/* A disk of the same image still has its library, and the seed is the guest's in any case. */
+static void test_base_that_is_no_longer_needed(void **state)
+{
+	char other[DIGEST_TEXT] = "", same[DIGEST_TEXT] = "";
+
+	(void)state;
+	memset(same, 'a', sizeof(same) - 1);
+	memset(other, 'b', sizeof(other) - 1);
+	for (unsigned i = 0; i < 3; i++) {
+		const char *of = (const char *[]){ same, other, "" }[i];
+		bool known = i == 0;
+
+		put_record();
+		provision_forget_base(&job, of);
+		assert_string_equal(job.record.base, "");
+		assert_int_equal(job.record.base_bytes, 0);
+		assert_int_equal(job.record.base_inode, 0);
+		assert_int_equal(job.record.base_mtime_nsec, 0);
+		assert_string_equal(job.record.sha256, of);
+		assert_string_equal(job.record.glibc, known ? "2.41-12" : "");
+		assert_string_equal(job.record.signer, known ? "A" : "");
+		assert_string_equal(job.record.source, known ? "/image" : "");
+		assert_int_equal(job.record.verified, known);
+		assert_string_equal(job.record.instance_id, "iid-1");
+		/* And with it go the libraries. */
+		assert_int_equal(job.base_is_new, !known);
+	}
 }
 
 #define MANIFEST "glibc=2.41-12\nlibrary=libssl.so.3\n"
@@ -125,6 +167,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_base_that_cannot_be_looked_at),
 		TEST(test_old_libraries_that_stay),
+		TEST(test_base_that_is_no_longer_needed),
 		TEST(test_without_memory),
 	};
 
