@@ -16,23 +16,6 @@
  * filled to the last block. */
 #define SPACE_MARGIN_KIB (16u * 1024u)
 
-int provision_rename(const char *from, const char *to, struct reason *reason)
-{
-	CLEANUP_FREE char *dir = strdup(to);
-	int r = 0;
-
-	if (!dir)
-		return -ENOMEM;
-	*strrchr(dir, '/') = '\0';
-	CLEANUP_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	FAILPOINT_OR_RETURN(PROVISION_RENAME);
-	if (fd < 0 || rename(from, to) < 0 || fsync(fd) < 0)
-		r = reason_set(
-			reason, -errno, "cannot rename %s to %s: %s", from, to, strerror(errno));
-	FAILPOINT(PROVISION_RENAMED);
-	return r;
-}
-
 /* Is the base with this name there, with this size? */
 bool provision_has_base(const struct provision *p, const char *name, uint64_t bytes)
 {
@@ -346,33 +329,6 @@ int provision_base(struct provision *p)
 			"the image is unverified (no SHA256= set): its SHA-256 is %s",
 			p->record.sha256);
 	return 0;
-}
-
-/* Puts the new disk in the place of the old one. That gets its second name before it loses the
- * first, so that at no time a disk is missing. */
-static int replace_disk(struct provision *p, const char *temporary)
-{
-	CLEANUP_FREE char *old = NULL;
-	char time[RECORD_TIME_TEXT];
-
-	record_time(now_realtime(), true, time);
-	if (asprintf(&old, "%s.old-%s", p->disk, time) < 0)
-		return -ENOMEM;
-	if (link(p->disk, old) < 0)
-		return reason_set(&p->reason, -errno, "cannot keep the old disk as %s: %s", old,
-			strerror(errno));
-	int r = provision_rename(temporary, p->disk, &p->reason);
-	if (r < 0)
-		(void)unlink(old);
-	else
-		stageline_note(&p->line, "the old disk is kept as %s", old);
-	return r;
-}
-
-int provision_put_disk(struct provision *p, const char *temporary)
-{
-	return p->info.virtual_bytes > 0 ? replace_disk(p, temporary)
-					 : provision_rename(temporary, p->disk, &p->reason);
 }
 
 static int describe_disk(struct provision *p)
