@@ -7,8 +7,8 @@
  * place, so that an end at any point (a failure, a signal, a power cut) leaves the old state or the
  * new one; temporary files are swept at the end of every run and at the beginning of the next. No
  * stage opens an existing disk for writing, and none gives an existing base or disk another
- * content: a base is named by its digest, a disk that is replaced keeps its content under another
- * name. */
+ * content: a base is named by its digest; a disk that is replaced, and a base that is found to be
+ * no longer what its name says, keep their content under another name. */
 #ifndef MEDIAKIT_CLI_PROVISION_JOB_H
 #define MEDIAKIT_CLI_PROVISION_JOB_H
 
@@ -41,6 +41,9 @@ struct provision {
 	bool has_disk;         /* one that stays: false with --replace-disk */
 	struct disk_info info; /* of that disk */
 	struct record record;  /* what is known; all zero where nothing is */
+	/* With --replace-disk: a base that is not what its name says, "" for none. It is used no
+	 * more, and put aside when the new one, or the new disk, is made. */
+	char bad_base[LAYOUT_BASE_NAME];
 
 	int source_fd; /* of the image, or -1: gone, or none configured */
 	struct stat source;
@@ -72,6 +75,11 @@ int provision_find_from(struct provision *p);
 int provision_from(struct provision *p);
 /* Gives the finished file the disk's name; the disk that is there is kept under another. */
 int provision_put_disk(struct provision *p, const char *temporary);
+/* Gives the finished file this name in the image directory; `bad_base`, if it is that, is kept
+ * under another. */
+int provision_put_base(struct provision *p, const char *temporary, const char *name);
+/* After the disk was replaced: a bad base whose name nobody needed is put aside as well. */
+int provision_drop_bad_base(struct provision *p);
 
 /* The stages, in the order of the table in provision.c. */
 int provision_find_disk(struct provision *p);
@@ -92,6 +100,9 @@ int provision_adopt_part(struct provision *p, const char *digest);
 /* The base that the record speaks of: is it what it was? Hashed where inode, size or time differ.
  */
 int provision_check_base(struct provision *p);
+/* The file that is called as the base with this digest is. 1: it is that base; 0: there is none, or
+ * with --replace-disk a damaged one; -EBADMSG: a damaged one; -errno. */
+int provision_find_base(struct provision *p, const char *name, const char *digest);
 /* Notes what the base looks like now. */
 int provision_remember_base(struct provision *p);
 

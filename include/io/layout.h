@@ -10,6 +10,7 @@
  *       fetch-<16 hex>.part.meta      of which URL it is, and what its server calls that content
  *       base-<16 hex>.qcow2     0444  copy of the image, named by its SHA-256 (or .raw); never
  *                                     replaced: kept disks (.old-…) stand on it
+ *       base-<16 hex>.qcow2.bad-<time>  one that was changed, put aside by --replace-disk
  *       disk.qcow2              0600  the guest's own disk, an overlay on a base; libvirt gives it
  *                                     to QEMU's user at the start
  *       disk.qcow2.old-<time>         disks put aside by --replace-disk

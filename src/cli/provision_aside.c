@@ -48,7 +48,8 @@ static int keep_as(const char *path, const char *name)
 }
 
 /* Gives the file a second name, which no other has: *ret, the caller's to free. */
-static int keep(struct provision *p, const char *path, const char *what, char **ret)
+static int keep(
+	struct provision *p, const char *path, const char *suffix, const char *what, char **ret)
 {
 	char time[RECORD_TIME_TEXT], number[16] = "";
 	int r = 1;
@@ -57,7 +58,7 @@ static int keep(struct provision *p, const char *path, const char *what, char **
 	for (unsigned i = 1; r > 0 && i <= NAMES_MAX; i++) {
 		CLEANUP_FREE char *name = NULL;
 
-		if (asprintf(&name, "%s.old-%s%s", path, time, number) < 0)
+		if (asprintf(&name, "%s.%s-%s%s", path, suffix, time, number) < 0)
 			return -ENOMEM;
 		r = keep_as(path, name);
 		if (r == 0)
@@ -71,15 +72,21 @@ static int keep(struct provision *p, const char *path, const char *what, char **
 	return 0;
 }
 
-/* That gets its second name before it loses the first, so that at no time it is missing. */
-static int replace(struct provision *p, const char *temporary, const char *path, const char *what)
+/* That gets its second name before it loses the first, so that at no time it is missing. Without a
+ * new file it only loses it. */
+static int replace(struct provision *p, const char *temporary, const char *path, const char *suffix,
+	const char *what)
 {
 	CLEANUP_FREE char *old = NULL;
-	int r = keep(p, path, what, &old);
+	int r = keep(p, path, suffix, what, &old);
 
 	if (r < 0)
 		return r;
-	r = provision_rename(temporary, path, &p->reason);
+	if (temporary)
+		r = provision_rename(temporary, path, &p->reason);
+	else if (unlink(path) < 0)
+		r = reason_set(
+			&p->reason, -errno, "cannot remove the name %s: %s", path, strerror(errno));
 	/* Also a failure may come after the new file has the name: the other is then the last. */
 	if (r < 0 && is_same_file(path, old))
 		(void)unlink(old);
@@ -90,6 +97,25 @@ static int replace(struct provision *p, const char *temporary, const char *path,
 
 int provision_put_disk(struct provision *p, const char *temporary)
 {
-	return p->info.virtual_bytes > 0 ? replace(p, temporary, p->disk, "old disk")
+	return p->info.virtual_bytes > 0 ? replace(p, temporary, p->disk, "old", "old disk")
 					 : provision_rename(temporary, p->disk, &p->reason);
+}
+
+int provision_put_base(struct provision *p, const char *temporary, const char *name)
+{
+	CLEANUP_FREE char *path = path_join(p->image_dir, name);
+
+	if (!path)
+		return -ENOMEM;
+	if (strcmp(p->bad_base, name) != 0)
+		return provision_rename(temporary, path, &p->reason);
+	int r = replace(p, temporary, path, "bad", "base that was changed");
+	if (r >= 0)
+		p->bad_base[0] = '\0';
+	return r;
+}
+
+int provision_drop_bad_base(struct provision *p)
+{
+	return p->bad_base[0] ? provision_put_base(p, NULL, p->bad_base) : 0;
 }

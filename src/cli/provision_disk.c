@@ -201,7 +201,6 @@ static int make_base(
 	struct provision *p, char digest[static DIGEST_TEXT], char name[static LAYOUT_BASE_NAME])
 {
 	CLEANUP_FREE char *temporary = path_join(p->image_dir, "base" LAYOUT_TEMPORARY);
-	struct stat st;
 
 	if (!temporary)
 		return -ENOMEM;
@@ -223,13 +222,12 @@ static int make_base(
 	if (r < 0)
 		return r;
 	r = layout_base_name(digest, disk_format_to_string(p->source_info.format), name);
-	CLEANUP_FREE char *path = r < 0 ? NULL : path_join(p->image_dir, name);
-	if (!path || stat(temporary, &st) < 0)
-		return -ENOMEM;
+	if (r >= 0)
+		r = provision_find_base(p, name, digest);
 	/* The same image again: kept disks may stand on the base that is there, so it stays. */
-	if (provision_has_base(p, name, (uint64_t)st.st_size))
-		return 0;
-	return provision_rename(temporary, path, &p->reason);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return provision_put_base(p, temporary, name);
 }
 
 static void remember_source(struct provision *p, const char *digest, const char *base)
@@ -367,5 +365,5 @@ int provision_disk(struct provision *p)
 	if (r >= 0)
 		stageline_note(&p->line, "disk made: %s on %s",
 			format_size_kib(size, sizeof(size), p->guest->disk_kib), p->record.base);
-	return r;
+	return r < 0 ? r : provision_drop_bad_base(p);
 }

@@ -213,22 +213,18 @@ static int fetch_image(struct provision *p, const char *url)
 /* A base of that digest may be there from an earlier disk. 1: yes, and the record speaks of it. */
 static int find_base(struct provision *p)
 {
-	char name[LAYOUT_BASE_NAME], is[DIGEST_TEXT];
-	struct stat st;
+	char name[LAYOUT_BASE_NAME];
 
 	for (unsigned i = 0; i < DISK_FORMAT_NUM; i++) {
 		int r = layout_base_name(p->wanted, disk_format_to_string(i), name);
 		CLEANUP_FREE char *path = r < 0 ? NULL : path_join(p->image_dir, name);
 
-		if (!path || lstat(path, &st) < 0)
+		if (!path)
+			return -ENOMEM;
+		r = provision_find_base(p, name, p->wanted);
+		if (r == 0)
 			continue;
-		r = digest_file(path, &p->tick, is);
-		if (r >= 0 && strcmp(is, p->wanted) != 0)
-			return reason_set(&p->reason, -EBADMSG,
-				"%s is damaged: its SHA-256 is %s; disks may stand on it, so look "
-				"at them, and move it away",
-				path, is);
-		if (r >= 0)
+		if (r > 0)
 			r = provision_examine(p, path, &p->source_info);
 		if (r < 0)
 			return r;
@@ -294,13 +290,12 @@ int provision_adopt_part(struct provision *p, const char *digest)
 {
 	int r = layout_base_name(
 		digest, disk_format_to_string(p->source_info.format), p->record.base);
-	CLEANUP_FREE char *base = r < 0 ? NULL : path_join(p->image_dir, p->record.base);
 
-	if (!base)
-		return -ENOMEM;
+	if (r < 0)
+		return r;
 	if (chmod(p->part, BASE_MODE) < 0)
 		return -errno;
-	r = provision_rename(p->part, base, &p->reason);
+	r = provision_put_base(p, p->part, p->record.base);
 	if (r < 0)
 		return r;
 	fetch_discard(p->part); /* what is left of it: the meta file */

@@ -23,6 +23,53 @@ int provision_remember_base(struct provision *p)
 	return 0;
 }
 
+/* A base that cannot be used, for this reason: the end of the run, or with --replace-disk only of
+ * the base and of what is recorded of it. */
+static int refuse_base(struct provision *p, const char *name, int error)
+{
+	if (!p->replace_disk || error == -ECANCELED || error == -ENOMEM)
+		return error;
+	p->reason.text[0] = '\0';
+	(void)snprintf(
+		p->bad_base, sizeof(p->bad_base), "%.*s", (int)sizeof(p->bad_base) - 1, name);
+	provision_forget_base(p, "");
+	return 0;
+}
+
+int provision_find_base(struct provision *p, const char *name, const char *digest)
+{
+	CLEANUP_FREE char *path = path_join(p->image_dir, name);
+	const struct record *record = &p->record;
+	char is[DIGEST_TEXT];
+	struct stat st;
+
+	if (!path)
+		return -ENOMEM;
+	if (strcmp(p->bad_base, name) == 0)
+		return 0;
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0
+				       : reason_set(&p->reason, -errno, "cannot look at %s: %s",
+						 path, strerror(errno));
+	/* Just looked at by the stage before. */
+	if (strcmp(record->base, name) == 0 && strcmp(record->sha256, digest) == 0 &&
+		basecheck_unchanged(record, &st))
+		return 1;
+	stageline_begin(&p->line, "hashing the base");
+	int r = digest_file(path, &p->tick, is);
+	if (r < 0)
+		return refuse_base(p, name,
+			reason_set(&p->reason, r, "cannot read %s: %s", path, strerror(-r)));
+	if (strcmp(is, digest) == 0)
+		return 1;
+	return refuse_base(p, name,
+		reason_set(&p->reason, -EBADMSG,
+			"the base %s is damaged: its SHA-256 is %s; disks may stand on it. Put the "
+			"old one back, or have it put aside and a new one made by "
+			"--replace-disk=%s",
+			path, is, p->guest->name));
+}
+
 /* A base without a record, or with one of an earlier version, is hashed once; then its name says
  * what it has to be. */
 int provision_check_base(struct provision *p)
@@ -43,17 +90,18 @@ int provision_check_base(struct provision *p)
 	stageline_begin(&p->line, "hashing the base");
 	int r = digest_file(path, &p->tick, is);
 	if (r < 0)
-		return reason_set(&p->reason, r, "cannot read %s: %s", path, strerror(-r));
+		return refuse_base(p, name,
+			reason_set(&p->reason, r, "cannot read %s: %s", path, strerror(-r)));
 	const char *format = strrchr(name, '.') ? strrchr(name, '.') + 1 : "";
 	r = layout_base_name(is, format, called);
 	if (r < 0 || strcmp(called, name) != 0 || (known && strcmp(record->sha256, is) != 0))
-		return reason_set(&p->reason, -EBADMSG,
-			"the base %s has been changed: its SHA-256 is %s%s%s; the disk on it "
-			"cannot "
-			"be trusted. Put the old base back, or move both away and begin anew with "
-			"--replace-disk=%s",
-			path, is, known ? ", and was " : "", known ? record->sha256 : "",
-			p->guest->name);
+		return refuse_base(p, name,
+			reason_set(&p->reason, -EBADMSG,
+				"the base %s has been changed: its SHA-256 is %s%s%s; the disk on "
+				"it cannot be trusted. Put the old base back, or begin anew with "
+				"--replace-disk=%s, which puts both aside",
+				path, is, known ? ", and was " : "", known ? record->sha256 : "",
+				p->guest->name));
 	if (!known && !provision_is_remote(p))
 		return 0; /* the stage that fills the record in does it whole */
 	if (!known) {

@@ -93,12 +93,46 @@ static void test_without_memory(void **state)
 	alloc_sweep(put_without_memory, NULL, 2);
 }
 
+#define BASE "base-0123456789abcdef.qcow2"
+
+/* A base that was changed is kept, whether a new one takes its name or none does; what is none has
+ * no second name. */
+static void test_base(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		const char *temporary = begin_with_disk("ledger");
+
+		shell("printf bad >images/vm/" BASE);
+		if (i > 0)
+			memcpy(job.bad_base, BASE, sizeof(BASE));
+		if (i < 2)
+			assert_int_equal(provision_put_base(&job, temporary, BASE), 0);
+		assert_int_equal(provision_drop_bad_base(&job), 0);
+		assert_string_equal(job.bad_base, "");
+		assert_int_equal(there("images/vm/" BASE), i < 2);
+		if (i < 2)
+			shell("grep -qx 'a new disk' images/vm/" BASE);
+		if (i == 0)
+			shell("! ls images/vm/" BASE ".*");
+		else
+			shell("grep -qx bad images/vm/" BASE ".bad-*");
+		shell("grep -qx ledger " DISK);
+		shell("rm -f images/vm/*");
+	}
+	/* One that is gone meanwhile. */
+	begin();
+	memcpy(job.bad_base, BASE, sizeof(BASE));
+	assert_told(provision_drop_bad_base(&job), -ENOENT, "cannot keep the base that was ");
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_twice_in_a_second),
 		TEST(test_calls_that_fail),
+		TEST(test_base),
 		TEST(test_without_memory),
 	};
 

@@ -75,11 +75,16 @@ int provision_examine(struct provision *p, const char *path, struct disk_info *r
 	return world.examined < 0 ? reason_set(&p->reason, world.examined, "not to be used") : 0;
 }
 
-int provision_rename(const char *from, const char *to, struct reason *reason)
+int provision_put_base(struct provision *p, const char *temporary, const char *name)
 {
+	CLEANUP_FREE char *path = path_join(p->image_dir, name);
+
 	if (world.renamed < 0)
-		return reason_set(reason, world.renamed, "cannot rename");
-	return rename(from, to) < 0 ? -errno : 0;
+		return reason_set(&p->reason, world.renamed, "cannot rename");
+	if (!path)
+		return -ENOMEM;
+	p->bad_base[0] = '\0';
+	return rename(temporary, path) < 0 ? -errno : 0;
 }
 
 static char first[] = "https://a.example/d/image.qcow2", second[] = "https://b.example/image.qcow2";
@@ -177,6 +182,14 @@ static void test_base_that_is_damaged(void **state)
 	(void)snprintf(command, sizeof(command), "grep -qx 'an imagE' %s", base);
 	shell(command);
 	assert_false(job.source_known);
+	/* With --replace-disk another is fetched; what takes its name keeps it under another. */
+	begin();
+	job.replace_disk = true;
+	assert_int_equal(provision_find_remote(&job), 0);
+	assert_string_equal(job.bad_base, strrchr(base, '/') + 1);
+	shell(command);
+	assert_int_equal(provision_adopt_part(&job, job.wanted), 0);
+	assert_string_equal(job.record.sha256, digest);
 	begin();
 	put(base, IMAGE);
 	world.examined = -EUCLEAN;

@@ -67,6 +67,45 @@ static void test_old_libraries_that_stay(void **state)
 	assert_told(provision_save_libraries(&job), -EISDIR, "cannot write ");
 }
 
+/* With --replace-disk it is the base that goes, and not the run that ends; and what was recorded is
+ * that of no base any more. */
+static void test_base_that_is_replaced(void **state)
+{
+	char sha256[DIGEST_TEXT], name[LAYOUT_BASE_NAME], command[128];
+
+	(void)state;
+	put_base();
+	memcpy(sha256, job.record.sha256, sizeof(sha256));
+	memcpy(name, job.record.base, sizeof(name));
+	assert_int_equal(provision_find_base(&job, name, sha256), 1);
+	(void)snprintf(command, sizeof(command), "printf 'a Base' >images/vm/%s", name);
+	shell(command);
+	assert_told(provision_check_base(&job), -EBADMSG, "has been changed");
+	assert_told(provision_find_base(&job, name, sha256), -EBADMSG, "is damaged");
+	assert_string_equal(job.bad_base, "");
+	assert_string_equal(job.record.base, name);
+	/* The one stage or the other, and also where it can be read no more. */
+	for (unsigned i = 0; i < 3; i++) {
+		begin();
+		memcpy(job.record.base, name, sizeof(name));
+		memcpy(job.record.sha256, sha256, sizeof(sha256));
+		memcpy(job.record.instance_id, "iid-1", sizeof("iid-1"));
+		job.replace_disk = true;
+		if (i == 2) {
+			(void)snprintf(command, sizeof(command), "cd images/vm; rm %s; mkdir %s",
+				name, name);
+			shell(command);
+		}
+		if (i > 0)
+			assert_int_equal(provision_check_base(&job), 0);
+		assert_int_equal(provision_find_base(&job, name, sha256), 0);
+		assert_string_equal(job.bad_base, name);
+		assert_string_equal(job.record.base, "");
+		assert_string_equal(job.record.instance_id, "iid-1");
+		assert_string_equal(job.reason.text, "");
+	}
+}
+
 static void put_record(void)
 {
 	job.base_is_new = false;
@@ -167,6 +206,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_base_that_cannot_be_looked_at),
 		TEST(test_old_libraries_that_stay),
+		TEST(test_base_that_is_replaced),
 		TEST(test_base_that_is_no_longer_needed),
 		TEST(test_without_memory),
 	};
