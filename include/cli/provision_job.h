@@ -39,7 +39,8 @@ struct provision {
 	int lock_fd;
 
 	bool has_disk;         /* one that stays: false with --replace-disk */
-	struct disk_info info; /* of that disk */
+	bool old_disk;         /* one that is put aside, whatever it holds */
+	struct disk_info info; /* of either, where it can be told */
 	struct record record;  /* what is known; all zero where nothing is */
 	/* With --replace-disk: a base that is not what its name says, "" for none. It is used no
 	 * more, and put aside when the new one, or the new disk, is made. */

@@ -97,7 +97,7 @@ static int replace(struct provision *p, const char *temporary, const char *path,
 
 int provision_put_disk(struct provision *p, const char *temporary)
 {
-	return p->info.virtual_bytes > 0 ? replace(p, temporary, p->disk, "old", "old disk")
+	return p->old_disk ? replace(p, temporary, p->disk, "old", "old disk")
 					 : provision_rename(temporary, p->disk, &p->reason);
 }
 

@@ -26,6 +26,34 @@ bool provision_has_base(const struct provision *p, const char *name, uint64_t by
 	       (uint64_t)st.st_size == bytes;
 }
 
+/* Damaged, by whatever: with --replace-disk that is why it is put aside. Whether a QEMU has it is
+ * found out before its header is read, but only by who may open it: while a guest runs its disk may
+ * be QEMU's alone. What did not come so far says nothing of the disk. */
+static int refuse_disk(struct provision *p, int error)
+{
+	const struct reason why = p->reason;
+	const char *guest = p->guest->name;
+
+	if (error == -EBUSY)
+		return reason_set(&p->reason, error,
+			"the guest is running: stop it first (mediakitd stop %s)", guest);
+	if (error != -EINVAL && error != -EBADMSG && error != -EMEDIUMTYPE)
+		return error;
+	if (access(p->disk, R_OK) < 0)
+		return reason_set(&p->reason, -errno,
+			"cannot open the disk %s: %s. A guest that runs has it: stop it first "
+			"(mediakitd stop %s)",
+			p->disk, strerror(errno), guest);
+	if (!p->replace_disk)
+		return reason_set(&p->reason, error,
+			"the disk is damaged: begin anew with --replace-disk=%s, or from a "
+			"snapshot with --from=FILE besides; it is kept under another name (%s)",
+			guest, why.text);
+	stageline_note(&p->line, "the old disk is damaged: %s", why.text);
+	p->reason.text[0] = '\0';
+	return 0;
+}
+
 /* A running QEMU holds the image's lock, and qemu-img finds it held: no process list has to be
  * read. */
 int provision_find_disk(struct provision *p)
@@ -39,11 +67,9 @@ int provision_find_disk(struct provision *p)
 	if (lstat(p->disk, &st) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	int r = disk_info(p->disk, DISK_QCOW2, &p->tick, &p->info, &p->reason);
-	if (r == -EBUSY)
-		return reason_set(&p->reason, r,
-			"the guest is running: stop it first (mediakitd stop %s)", p->guest->name);
+	p->old_disk = p->replace_disk;
 	if (r < 0)
-		return r;
+		return refuse_disk(p, r);
 	p->has_disk = !p->replace_disk;
 	/* Of another disk, which this one took the place of. */
 	if (p->has_disk && !p->info.backing[0] && p->record.base[0])

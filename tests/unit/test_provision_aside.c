@@ -16,7 +16,7 @@ static const char *begin_with_disk(const char *content)
 	begin();
 	put(DISK, content);
 	put(TEMPORARY, "a new disk");
-	job.info.virtual_bytes = 1u << 20;
+	job.old_disk = true;
 	return path_of(TEMPORARY);
 }
 
