@@ -62,6 +62,7 @@ struct deploy {
 	char sha256[DIGEST_TEXT];
 	char release[RELEASE_TEXT]; /* that is to be switched to */
 	bool undoing;               /* no signal ends this */
+	bool is_back;               /* with --rollback: the look took the newest back */
 
 	struct release_facts facts; /* of the last step */
 	char *lines;                /* what it said, as it came, NUL-terminated */
@@ -100,6 +101,8 @@ int deploy_data(struct deploy *d);
 
 /* From the release before to d->release, and back unless that is proven. */
 int deploy_switch(struct deploy *d);
+/* d->release was started by the step before; whether it is proven. */
+int deploy_judge(struct deploy *d);
 
 /* Connects to the daemon; the guest must run. */
 int deploy_ask(struct deploy *d);

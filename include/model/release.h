@@ -32,7 +32,9 @@ struct release_facts {
 	char list[RELEASES_MAX][RELEASE_TEXT];
 	unsigned n;
 	unsigned pid; /* 0: not told */
-	bool put, data, settled, undone;
+	bool put, data, settled;
+	bool undone;  /* a switch was taken back */
+	bool dropped; /* and it was to a new release, which is gone */
 };
 
 /* 0; -EBADMSG: a value of another shape, or more than there may be. */

@@ -36,7 +36,8 @@ const char usage_deploy[] =
 	"                   Goes back together with the program. Without: the guest's own\n"
 	"  --data=DIR       made the same in /opt/mediakit/data/SERVICE: only files whose size or\n"
 	"                   time differs are sent; nothing is deleted there, nothing taken back\n"
-	"  --rollback       back to the release before the one in use, judged in the same way\n"
+	"  --rollback       back to the release before the one in use, judged in the same way;\n"
+	"                   where a deploy was cut off, to what was there before it\n"
 	"  --list           the releases in the guest, of all services\n"
 	"  --json           the list as JSON: an array of service, release, bytes, and state, "
 	"which\n"
@@ -190,6 +191,9 @@ static int stage_look(struct deploy *d)
 	return judge_late(d);
 }
 
+/* What was in use may be a new release whose deploy was cut off: then the look has done it, and the
+ * release in use now is not the one to leave. A rollback that was cut off, however, was asked for
+ * again. */
 static int stage_find_before(struct deploy *d)
 {
 	int r = look(d);
@@ -197,6 +201,16 @@ static int stage_find_before(struct deploy *d)
 
 	if (r < 0)
 		return r;
+	d->is_back = d->facts.undone && d->facts.dropped;
+	if (d->is_back && d->facts.current[0]) {
+		memcpy(d->release, d->facts.current, sizeof(d->release));
+		stageline_note(&d->line, "back to %s, and no further", d->release);
+		return 0;
+	}
+	if (d->is_back)
+		return reason_set(&d->reason, -ENOENT,
+			"the first release of %s is taken back, and %s has no other",
+			d->service->name, d->guest->name);
 	if (!before)
 		return reason_set(&d->reason, -ENOENT, "%s has no release of %s older than %s",
 			d->guest->name, d->service->name,
@@ -302,7 +316,9 @@ static int run_all(struct deploy *d)
 		r = run_stages(d, rollback_stages, ARRAY_SIZE(rollback_stages));
 	else
 		r = run_stages(d, deploy_stages, ARRAY_SIZE(deploy_stages));
-	return r < 0 ? r : deploy_switch(d);
+	if (r < 0)
+		return r;
+	return d->is_back ? deploy_judge(d) : deploy_switch(d);
 }
 
 static void cleanup_deploy(struct deploy *d)
@@ -347,9 +363,10 @@ static int deploy(const struct args *args, const struct spec *spec, const struct
 	/* What was taken back has told so. */
 	if (!d.undoing)
 		fprintf(stderr, "%s: %s\n", prefix,
-			got_signal         ? "interrupted; what runs there was not changed"
-			: d.reason.text[0] ? d.reason.text
-					   : strerror(-r));
+			got_signal && d.is_back ? "interrupted before it was judged"
+			: got_signal            ? "interrupted; what runs there was not changed"
+			: d.reason.text[0]      ? d.reason.text
+						: strerror(-r));
 	return got_signal ? 128 + got_signal : d.status;
 }
 

@@ -114,24 +114,30 @@ void deploy_begin(struct deploy *d, const char *what)
 		stageline_begin(&d->line, what);
 }
 
-int deploy_switch(struct deploy *d)
+int deploy_judge(struct deploy *d)
 {
-	deploy_begin(d, "switching");
-	int r = stage_switch(d);
 	unsigned pid = d->facts.pid;
-	if (r >= 0) {
-		deploy_begin(d, "verdict");
-		r = stage_verdict(d);
-	}
+
+	deploy_begin(d, "verdict");
+	int r = stage_verdict(d);
 	if (r >= 0) {
 		deploy_begin(d, "settling");
 		r = stage_settle(d, pid);
 	}
 	if (r < 0)
-		return take_back(d, r);
+		return r;
 	deploy_begin(d, NULL);
 	stageline_note(&d->line, "%s runs and %s (%s)", d->release,
 		deploy_unwatched(d) ? "stays up" : "answers", d->spent);
 	deploy_activate(d);
 	return 0;
+}
+
+int deploy_switch(struct deploy *d)
+{
+	deploy_begin(d, "switching");
+	int r = stage_switch(d);
+	if (r >= 0)
+		r = deploy_judge(d);
+	return r < 0 ? take_back(d, r) : 0;
 }

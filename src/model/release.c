@@ -108,6 +108,7 @@ static int take_fact(const char *word, const char *value, struct release_facts *
 	f->data |= strcmp(word, "data") == 0;
 	f->settled |= strcmp(word, "settled") == 0;
 	f->undone |= strcmp(word, "undone") == 0;
+	f->dropped |= strcmp(word, "dropped") == 0;
 	return 0;
 }
 

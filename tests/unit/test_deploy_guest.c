@@ -346,6 +346,40 @@ static void test_switch(void **state)
 	assert_non_null(strstr(command, "PID='7' STAY='5' KEEP='3'"));
 }
 
+static int do_judge(void)
+{
+	return deploy_judge(&d);
+}
+
+/* What a look took back is started already: there is nothing to switch, and nothing to undo. */
+static void test_judge(void **state)
+{
+	(void)state;
+	put_keys();
+	unwatched = false;
+	for (int i = 0; i < 3; i++) {
+		begin();
+		assert_int_equal(deploy_reach(&d), 0);
+		answers[0] = (struct answer){ .step = "look",
+			.output = "dropped a\nundone a b\npid 7\ncurrent " RELEASE "\n" };
+		answers[1] =
+			(struct answer){ .step = "settle", .output = i == 2 ? "" : "settled x\n" };
+		assert_int_equal(deploy_step(&d, &look), 0);
+		memcpy(d.release, RELEASE, sizeof(RELEASE));
+		verdict = i == 1 ? -ETIMEDOUT : 0;
+		told = activated = 0;
+		int r = heard(do_judge);
+		assert_int_equal(r, i == 0 ? 0 : i == 1 ? -ETIMEDOUT : -EBADMSG);
+		assert_string_equal(steps, i == 1 ? "look" : "look settle");
+		if (i != 1)
+			assert_non_null(strstr(command, "PID='7'"));
+		assert_int_equal(strstr(said, RELEASE " runs and answers") != NULL, i == 0);
+		assert_int_equal(activated, i == 0);
+		assert_int_equal(d.undoing, false);
+		end();
+	}
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -357,6 +391,7 @@ int main(void)
 		TEST(test_as_root),
 		TEST(test_without_memory),
 		TEST(test_switch),
+		TEST(test_judge),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

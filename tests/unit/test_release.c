@@ -53,17 +53,19 @@ static void test_facts(void **state)
 	(void)state;
 	assert_int_equal(facts("Welcome to the guest\nfree 1024\ncurrent " TWO "\nglibc 2.41\n"
 			       "exec " PATH "\nrelease " ONE "\nrelease " TWO "\npid 77\n"
-			       "put\ndata done\nundone a b\nsettled\n\nlog free \033[31m",
+			       "put\ndata done\ndropped a\nundone a b\nsettled\n\n"
+			       "log free \033[31m",
 				 &f),
 		0);
 	assert_true(f.has_free && f.free_kib == 1024 && f.pid == 77 && f.n == 2);
-	assert_true(f.put && f.data && f.undone && f.settled);
+	assert_true(f.put && f.data && f.undone && f.dropped && f.settled);
 	assert_string_equal(f.current, TWO);
 	assert_string_equal(f.glibc, "2.41");
 	assert_string_equal(f.exec, PATH);
 	assert_string_equal(release_before(&f), ONE);
-	assert_int_equal(facts("current -\nexec \nglibc \nrelease " ONE, &f), 0);
+	assert_int_equal(facts("undone a b\ncurrent -\nexec \nglibc \nrelease " ONE, &f), 0);
 	assert_string_equal(f.current, "");
+	assert_true(f.undone && !f.dropped);
 	assert_null(release_before(&f));
 	assert_int_equal(facts("current " ONE "\nrelease " ONE "\nrelease " TWO, &f), 0);
 	assert_null(release_before(&f)); /* none is older */
