@@ -20,7 +20,8 @@ struct guest {
 	struct memo *memo;
 	bool forgotten; /* goes in a sweep that finds its console closed and its queues idle */
 	bool closed;    /* since it was forgotten */
-	bool typing;    /* a flush of the console is queued */
+	bool typing;    /* a flush of the console is queued, */
+	bool typed;     /* and more was typed since */
 };
 
 /* At most SPEC_GUESTS_MAX. */

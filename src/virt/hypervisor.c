@@ -181,16 +181,23 @@ static int virt_submit(struct hv *hv, const struct hv_request *from, hv_done_t d
 
 /* The console. */
 
+static int guest_flush(struct virt *virt, struct guest *guest);
+
 static void typed_done(void *arg, int error, usec_t now)
 {
 	struct request *request = arg;
+	struct guest *guest = request->guest;
 
 	(void)now;
-	request->guest->typing = false;
-	if (error < 0 || request->call.reply.error <= 0)
+	guest->typing = false;
+	if (error < 0 || request->call.reply.error < 0)
 		return;
-	(void)sd_event_source_set_time_relative(request->virt->typed, TYPED_RETRY);
-	(void)sd_event_source_set_enabled(request->virt->typed, SD_EVENT_ONESHOT);
+	if (request->call.reply.error > 0) {
+		(void)sd_event_source_set_time_relative(request->virt->typed, TYPED_RETRY);
+		(void)sd_event_source_set_enabled(request->virt->typed, SD_EVENT_ONESHOT);
+	} else if (guest->typed) {
+		(void)guest_flush(request->virt, guest);
+	}
 }
 
 static int guest_flush(struct virt *virt, struct guest *guest)
@@ -198,6 +205,7 @@ static int guest_flush(struct virt *virt, struct guest *guest)
 	struct request *request;
 	int r;
 
+	guest->typed = guest->typing;
 	if (guest->typing)
 		return 0;
 	request = request_new(virt, guest, CALL_TYPE);
@@ -229,6 +237,9 @@ static int virt_console_write(struct hv *hv, const char *uuid, const void *data,
 	/* A stream may not have noticed that its connection is gone. */
 	if (!guest || guest->forgotten || !connection_up(virt->connection))
 		return -ENOTCONN;
+	/* Else what is typed now would reach the guest minutes later, with the first key then. */
+	if (worker_queue_wedged(guest->queues[QUEUE_CALLS]))
+		return -EBUSY;
 	r = console_type(guest->memo->console, data, len);
 	return r < 0 ? r : guest_flush(virt, guest);
 }
