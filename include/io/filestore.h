@@ -27,8 +27,8 @@
  * which makes the guest's private directory (0700) where it is missing. load() refuses, beside what
  * io/store says: -ELOOP a symbolic link, -EPERM a file that is another user's, -EINVAL no regular
  * file or an impossible guest's name, -EFBIG over STORE_TEXT_MAX. A text that could not be written
- * waits, and is tried again with the next save() or console() of any guest; while there is trouble()
- * core/life saves now and then. */
+ * waits, and is tried again with the next save() or console() of any guest; while there is
+ * trouble() core/life saves now and then. */
 int filestore_new(struct worker_pool *pool, const char *state_dir, struct store **ret);
 
 /* Nothing is on its way to the disk: all is written, or waits because it failed. */

@@ -10,8 +10,8 @@
 #define QEMULOG_KEEP (64u * 1024u)   /* put aside as NAME.log.1 */
 
 /* Cuts every NAME.log of the directory that is over `max` bytes. QEMU opened it for appending, so
- * it goes on at the new end. Returns how many were cut, 0 where the directory is not there, or
- * -errno. */
+ * it goes on at the new end. Returns how many were cut, 0 where the directory is not there, or the
+ * first -errno of one that could not be; the others are cut all the same. */
 int qemulog_trim(const char *dir, uint64_t max);
 
 #endif

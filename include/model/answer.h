@@ -19,8 +19,8 @@ enum answer_kind {
 	ANSWER_CLOSED,    /* connected, then reset or closed before any byte: nobody listens in the
 			     guest */
 	ANSWER_TIMEOUT,   /* connected (or not), no whole answer in time */
-	ANSWER_TOO_LARGE, /* headers, trailers or body over the limit; of a body `status` and what of
-			 * it is within */
+	ANSWER_TOO_LARGE, /* headers, trailers or body over the limit; of a body `status` and
+			   * what of it is within */
 	ANSWER_NOT_HTTP,  /* bytes that are no HTTP/1.x response, or cut off in the middle */
 	ANSWER_LOCAL_ERROR, /* we could not ask: out of descriptors, memory, … */
 	ANSWER_KIND_NUM,

@@ -56,16 +56,17 @@ int qemulog_trim(const char *dir, uint64_t max)
 {
 	DIR *logs = opendir(dir);
 	const struct dirent *entry;
-	int cut = 0, r = 0;
+	int cut = 0, error = 0;
 
 	if (!logs)
 		return errno == ENOENT ? 0 : -errno;
-	while (r >= 0 && (entry = readdir(logs))) {
+	while ((entry = readdir(logs))) {
 		if (!is_log(entry->d_name))
 			continue;
-		r = trim_one(dir, entry->d_name, max);
+		int r = trim_one(dir, entry->d_name, max);
 		cut += r > 0;
+		error = error == 0 ? MIN(r, 0) : error;
 	}
 	(void)closedir(logs);
-	return r < 0 ? r : cut;
+	return error < 0 ? error : cut;
 }

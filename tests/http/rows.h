@@ -58,9 +58,9 @@ static const struct row {
 		.times = 64, .end = HOLDS, .kind = ANSWER_TOO_LARGE, .status = 200, .body_len = 4096 },
 	{ .name = "4097 bytes until close", .head = OK "\r\ny", .again = X64, .times = 64,
 		.end = CLOSES, .kind = ANSWER_TOO_LARGE, .status = 200, .body_len = 4096 },
-	{ .name = "a large report", .head = CBOR "Content-Length: 5000\r\n\r\n", .again = X64,
-		.times = 70, .end = HOLDS, .kind = ANSWER_TOO_LARGE, .status = 200, .cbor = true,
-		.body_len = 4096 },
+	{ .name = "a large report", .head = CBOR "Content-Length: 5000\r\n\r\n",
+		.again = X64, .times = 70, .end = HOLDS, .kind = ANSWER_TOO_LARGE, .status = 200,
+		.cbor = true, .body_len = 4096 },
 	{ .name = "a large page at once", .head = OK "Content-Length: 6144\r\n\r\n" X1024 X1024
 		X1024 X1024 X1024 X1024, .end = HOLDS, .kind = ANSWER_TOO_LARGE, .status = 200,
 		.body_len = 4096 },

@@ -2,6 +2,8 @@
 /* QEMU's log is cut at its limit, its tail kept, and a writer that appends goes on. */
 /* LINK: base io/qemulog */
 /* LIBS: libsystemd */
+#include "remove_tree.h"
+
 #include "base/file.h"
 #include "base/macro.h"
 #include "io/qemulog.h"
@@ -10,7 +12,9 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -52,9 +56,38 @@ static void cuts_what_is_over(void **state)
 	assert_int_equal(qemulog_trim(dir, 1), 0);
 }
 
+/* Three that cannot be opened, of which the directory may name any first, hide none. */
+static void one_bad_file_hides_none(void **state)
+{
+	char dir[] = "/tmp/test_qemulog.XXXXXX", name[32];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	for (unsigned i = 0; i < 6; i++) {
+		(void)snprintf(name, sizeof(name), "%u.log", i);
+		CLEANUP_FREE char *path = path_join(dir, name);
+		if (i % 2 == 0) {
+			assert_int_equal(symlink("/dev/null", path), 0);
+			continue;
+		}
+		CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CREAT, 0600);
+		assert_int_equal(ftruncate(fd, QEMULOG_KEEP), 0);
+	}
+	assert_int_equal(qemulog_trim(dir, QEMULOG_KEEP - 1), -ELOOP);
+	for (unsigned i = 0; i < 6; i++) {
+		(void)snprintf(name, sizeof(name), "%u.log", i);
+		CLEANUP_FREE char *path = path_join(dir, name);
+		assert_int_equal(size_of(path), 0);
+	}
+	assert_int_equal(remove_tree(dir), 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(cuts_what_is_over) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cuts_what_is_over),
+		cmocka_unit_test(one_bad_file_hides_none),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,8 @@
 
 #include <cmocka.h>
 
-#define UUID "12345678-1234-8234-9234-123456789abc"
+#define UUID     "12345678-1234-8234-9234-123456789abc"
+#define PATIENCE (10 * USEC_PER_SEC)
 
 /* The line: written to by the loop, flushed by a worker ---- */
 
@@ -247,8 +248,12 @@ static int type(const char *keys)
 /* Waits in the loop until a flush has taken what was there. */
 static void wait_flushed(void)
 {
-	while (sem_trywait(&line.flushed) < 0)
+	usec_t until = now_boottime() + PATIENCE;
+
+	while (sem_trywait(&line.flushed) < 0) {
+		assert_true(now_boottime() < until);
 		assert_true(sd_event_run(event, 10 * USEC_PER_MSEC) >= 0);
+	}
 }
 
 /* A key typed when the flush before has all it takes, and nobody knows yet that it is over. */

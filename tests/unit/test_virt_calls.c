@@ -553,8 +553,8 @@ static void test_failures(void **state)
 		{ HV_CPU_TUNE, "cpu", VIR_ERR_NO_SUPPORT, -EOPNOTSUPP },
 		{ HV_CPU_TUNE, "cpu", VIR_ERR_OPERATION_INVALID, -EOPNOTSUPP },
 	};
-	static const char denied[] = "unable to execute QEMU agent command 'guest-fsfreeze-freeze': "
-				     "access denied";
+	static const char denied[] =
+		"unable to execute QEMU agent command 'guest-fsfreeze-freeze': access denied";
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
