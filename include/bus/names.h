@@ -28,6 +28,10 @@
 #define BUS_SOCKET_CONTROL   "control"
 #define BUS_CONTROL_GROUP    "mediakit"
 
+/* How long a person may take to type the password that polkit wants; systemd's own daemons give as
+ * much. */
+#define BUS_POLKIT_TIMEOUT   (2 * USEC_PER_MINUTE)
+
 /* Errors; the text that comes with one is a line for the operator. */
 #define BUS_ERROR            BUS_NAME ".Error."
 #define BUS_ERROR_NO_GUEST   BUS_ERROR "NoSuchGuest"

@@ -20,8 +20,6 @@
 #define POLKIT_NAME      "org.freedesktop.PolicyKit1"
 #define POLKIT_PATH      "/org/freedesktop/PolicyKit1/Authority"
 #define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
-/* As long as systemd's own daemons give a person. */
-#define POLKIT_TIMEOUT (2 * USEC_PER_MINUTE)
 
 enum { POLKIT_ALLOW_INTERACTION = 1 };
 
@@ -109,8 +107,8 @@ static void refuse(struct polkit_question *q, bool challenge)
 			sd_bus_message_get_member(m), action_of(m));
 	if (challenge)
 		(void)sd_bus_reply_method_errorf(m, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
-			"%s needs a password: ask again interactively, or as a member of group "
-			"'%s'",
+			"%s needs a password, and nobody could be asked for it here: run it with "
+			"sudo, or as a member of group '%s'",
 			sd_bus_message_get_member(m), BUS_CONTROL_GROUP);
 	else
 		(void)sd_bus_reply_method_errorf(m, SD_BUS_ERROR_ACCESS_DENIED,
@@ -171,7 +169,7 @@ static int ask(struct polkit_question *q)
 			"");
 	if (r >= 0)
 		r = sd_bus_call_async(
-			q->polkit->connection, &q->slot, call, on_answer, q, POLKIT_TIMEOUT);
+			q->polkit->connection, &q->slot, call, on_answer, q, BUS_POLKIT_TIMEOUT);
 	sd_bus_message_unref(call);
 	return r;
 }

@@ -10,6 +10,7 @@
 #include "base/macro.h"
 #include "bus/names.h"
 #include "cli/client_read.h"
+#include "cli/dial.h"
 #include "cli/term.h"
 #include "cli/verb.h"
 #include "model/utf8.h"
@@ -18,17 +19,17 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/un.h>
 #include <systemd/sd-bus.h>
 #include <time.h>
 
-/* A main loop that never blocks answers at once; a daemon that does not is stopped or gone. */
-#define ANSWER_WITHIN (5 * USEC_PER_SEC)
+/* A write through the system bus may wait for a person's password. */
+#define PERSON_WITHIN (BUS_POLKIT_TIMEOUT + DIAL_ANSWER_WITHIN)
 
 struct client {
 	sd_bus *bus;
 	const char *to; /* BUS_NAME on the system bus; NULL on a private socket */
+	enum client_door door;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	struct view *view;
 	struct client_reply *reply;
@@ -91,57 +92,6 @@ static int open_failed(const struct client *c, int error)
 	return CLI_NO_DAEMON;
 }
 
-static int connect_to(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	/* Not blocking: a daemon that was stopped lets its queue fill, and then connect() would
-	 * wait for ever. */
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return -errno;
-	strcpy(address.sun_path, path);
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-		int r = -errno;
-		(void)close(fd);
-		return r;
-	}
-	return fd;
-}
-
-static int start_bus(struct client *c, int fd)
-{
-	int r;
-
-	if ((r = sd_bus_new(&c->bus)) < 0 || (r = sd_bus_set_fd(c->bus, fd, fd)) < 0) {
-		(void)close(fd);
-		return r;
-	}
-	if ((r = sd_bus_set_bus_client(c->bus, 0)) < 0 ||
-		(r = sd_bus_set_anonymous(c->bus, 1)) < 0 ||
-		(r = sd_bus_negotiate_fds(c->bus, 1)) < 0 ||
-		(r = sd_bus_set_method_call_timeout(c->bus, ANSWER_WITHIN)) < 0 ||
-		(r = sd_bus_add_filter(c->bus, NULL, on_signal, c)) < 0)
-		return r;
-	return sd_bus_start(c->bus);
-}
-
-/* The daemon of this host by its name on the system bus, where a person without the group may be
- * asked for a password by polkit. 0, or -errno where it is not there. */
-static int open_system_bus(struct client *c)
-{
-	int r = sd_bus_open_system(&c->bus);
-
-	if (r < 0 || (r = sd_bus_get_name_creds(c->bus, BUS_NAME, 0, NULL)) < 0 ||
-		(r = sd_bus_set_allow_interactive_authorization(c->bus, 1)) < 0 ||
-		(r = sd_bus_set_method_call_timeout(c->bus, ANSWER_WITHIN)) < 0 ||
-		(r = sd_bus_add_match(
-			 c->bus, NULL, "type='signal',sender='" BUS_NAME "'", NULL, NULL)) < 0)
-		return r;
-	c->to = BUS_NAME;
-	return sd_bus_add_filter(c->bus, NULL, on_signal, c);
-}
-
 /* Another runtime directory names another daemon, which is not that of the bus. */
 static bool bus_may_know(const char *runtime, int error)
 {
@@ -155,6 +105,7 @@ static int open_door(const char *runtime, enum client_door door, bool quiet, str
 	if (!c)
 		return CLI_FAILED;
 	c->quiet = quiet;
+	c->door = door;
 	int n = snprintf(c->path, sizeof(c->path), "%s/%s", runtime,
 		door == CLIENT_CONTROL ? BUS_SOCKET_CONTROL : BUS_SOCKET_STATUS);
 	if (n < 0 || (size_t)n >= sizeof(c->path)) {
@@ -164,11 +115,13 @@ static int open_door(const char *runtime, enum client_door door, bool quiet, str
 		free(c);
 		return CLI_USAGE;
 	}
-	int r = connect_to(c->path);
-	if (r >= 0)
-		r = start_bus(c, r);
-	if (r < 0 && bus_may_know(runtime, r) && open_system_bus(c) >= 0)
+	int r = dial_socket(c->path, &c->bus);
+	if (r < 0 && bus_may_know(runtime, r) && dial_system_bus(&c->bus) >= 0) {
+		c->to = BUS_NAME;
 		r = 0;
+	}
+	if (r >= 0)
+		r = sd_bus_add_filter(c->bus, NULL, on_signal, c);
 	if (r < 0) {
 		r = open_failed(c, r);
 		client_close(c);
@@ -227,9 +180,12 @@ static int on_manager(sd_bus_message *m, void *userdata, sd_bus_error *error)
 int client_load(struct client *c, struct view *v)
 {
 	sd_bus_message *reply = NULL;
-	int r = sd_bus_call_method_async(c->bus, NULL, c->to, BUS_PATH,
-		"org.freedesktop.DBus.Properties", "GetAll", on_manager, v, "s", BUS_IFACE_MANAGER);
+	int r = dial_wait_ready(c->bus);
 
+	if (r >= 0)
+		r = sd_bus_call_method_async(c->bus, NULL, c->to, BUS_PATH,
+			"org.freedesktop.DBus.Properties", "GetAll", on_manager, v, "s",
+			BUS_IFACE_MANAGER);
 	if (r >= 0)
 		r = sd_bus_call_method(c->bus, c->to, BUS_PATH,
 			"org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL, &reply,
@@ -415,10 +371,11 @@ int client_ask(struct client *c, int error, sd_bus_message *m, struct client_rep
 	sd_bus_message **ret_answer)
 {
 	sd_bus_error e = SD_BUS_ERROR_NULL;
-	int r = error;
+	usec_t limit = c->to && c->door == CLIENT_CONTROL ? PERSON_WITHIN : 0; /* the default */
+	int r = error < 0 ? error : dial_wait_ready(c->bus);
 
 	if (r >= 0)
-		r = sd_bus_call(c->bus, m, 0, &e, ret_answer);
+		r = sd_bus_call(c->bus, m, limit, &e, ret_answer);
 	reply_take(reply, r, &e, NULL);
 	sd_bus_error_free(&e);
 	sd_bus_message_unref(m);

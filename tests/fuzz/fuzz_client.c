@@ -2,7 +2,7 @@
 /* Fuzzes the command's side: a daemon that says anything. What is then in the view can be printed,
  * as a screen and as JSON. */
 /* clang-format off */
-/* LINK: base model/utf8 model/glibc cli/client cli/client_read cli/counters cli/fields cli/json cli/screen cli/story cli/table cli/tally cli/term cli/view cli/words */
+/* LINK: base model/utf8 model/glibc cli/client cli/dial cli/client_read cli/counters cli/fields cli/json cli/screen cli/story cli/table cli/tally cli/term cli/view cli/words */
 /* clang-format on */
 /* LIBS: libsystemd jansson smartcols */
 #include "replay.h"

@@ -55,7 +55,8 @@ static const struct row {
 		.end = CLOSES, .status = 200, .body_len = 4096 },
 	/* Over a limit. */
 	{ .name = "4097 bytes", .head = OK "Content-Length: 4097\r\n\r\ny", .again = X64,
-		.times = 64, .end = HOLDS, .kind = ANSWER_TOO_LARGE, .status = 200, .body_len = 4096 },
+		.times = 64, .end = HOLDS, .kind = ANSWER_TOO_LARGE, .status = 200,
+		.body_len = 4096 },
 	{ .name = "4097 bytes until close", .head = OK "\r\ny", .again = X64, .times = 64,
 		.end = CLOSES, .kind = ANSWER_TOO_LARGE, .status = 200, .body_len = 4096 },
 	{ .name = "a large report", .head = CBOR "Content-Length: 5000\r\n\r\n",

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command's connection, against a daemon that says all it has to say at once. */
 /* clang-format off */
-/* LINK: base model/utf8 model/glibc cli/client cli/client_read cli/fields cli/json cli/screen cli/table cli/term cli/view cli/words */
+/* LINK: base model/utf8 model/glibc cli/client cli/dial cli/client_read cli/fields cli/json cli/screen cli/table cli/term cli/view cli/words */
 /* clang-format on */
 /* LIBS: libsystemd jansson smartcols */
 #include "cli/client.h"
 
 #include "fuzz/bus_wire.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -111,10 +112,34 @@ static void a_signal_behind_the_objects(void **state)
 	close(fd);
 }
 
+/* A socket that listens for a process that does not run: the kernel takes the connection. */
+static void a_daemon_that_is_stopped(void **state)
+{
+	struct client *client = NULL;
+	struct client_reply reply = { 0 };
+	struct view v = { 0 };
+	bool ok;
+	usec_t begin = now_boottime();
+
+	(void)state;
+	assert_int_equal(client_open(dir, CLIENT_STATUS, &client), 0);
+	assert_int_equal(client_load(client, &v), CLI_NO_DAEMON);
+	assert_true(now_boottime() - begin < 10 * USEC_PER_SEC);
+	client_close(client);
+	view_free(&v);
+	begin = now_boottime();
+	assert_int_equal(client_open(dir, CLIENT_STATUS, &client), 0);
+	assert_int_equal(client_reload(client, NULL, &ok, &reply), -ETIMEDOUT);
+	assert_int_equal(reply.status, CLI_NO_DAEMON);
+	assert_true(now_boottime() - begin < 10 * USEC_PER_SEC);
+	client_close(client);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_signal_behind_the_objects),
+		cmocka_unit_test(a_daemon_that_is_stopped), /* leaves connections behind */
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -2,7 +2,7 @@
 /* What the command makes of a daemon that answers wrongly, refuses, falls silent or ends: a process
  * of the test's own on the daemon's socket. */
 /* clang-format off */
-/* LINK: base model/utf8 model/spec model/guestmem policy/balloon policy/balloon_loan policy/balloon_names policy/balloon_sense policy/balloon_share policy/balloon_trace cli/client cli/client_read cli/fields cli/view cli/term cli/story cli/tally cli/counters cli/memory cli/scrape cli/history cli/json cli/metrics cli/exposition */
+/* LINK: base model/utf8 model/spec model/guestmem policy/balloon policy/balloon_loan policy/balloon_names policy/balloon_sense policy/balloon_share policy/balloon_trace cli/client cli/dial cli/client_read cli/fields cli/view cli/term cli/story cli/tally cli/counters cli/memory cli/scrape cli/history cli/json cli/metrics cli/exposition */
 /* clang-format on */
 /* LIBS: libsystemd jansson */
 #include "alloc_fail.h"
