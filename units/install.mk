@@ -70,8 +70,8 @@ install: all man $(B)/units/mediakitd.service $(B)/units/mediakitd-metrics.servi
 		install -D -m "$$mode" "$$source" "$(DESTDIR)$$target" || exit 1; done
 	@echo "$$CONFIGURATION" | while read -r mode source target; do \
 		[ -e "$(DESTDIR)$$target" ] || install -D -m "$$mode" "$$source" "$(DESTDIR)$$target" || exit 1; done
-	@[ -n "$(DESTDIR)" ] || echo "installed; next: systemd-sysusers, systemd-tmpfiles --create, systemctl daemon-reload," \
-		"systemctl enable --now mediakitd"
+	@[ -n "$(DESTDIR)" ] || echo "installed; next: systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload &&" \
+		"systemctl reload dbus && journalctl --update-catalog"
 
 uninstall:
 	@echo "$$INSTALLED" | while read -r mode source target; do rm -f "$(DESTDIR)$$target"; done

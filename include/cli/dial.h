@@ -16,8 +16,8 @@ int dial_socket(const char *path, sd_bus **ret);
 /* Where a person without the group may be asked for a password by polkit. */
 int dial_system_bus(sd_bus **ret);
 
-/* Waits until the greetings were exchanged, before the first call. 0; -ETIMEDOUT: somebody listens and
- * does not answer within DIAL_ANSWER_WITHIN; or another -errno. */
+/* Waits until the greetings were exchanged, before the first call. 0; -ETIMEDOUT: somebody listens
+ * and does not answer within DIAL_ANSWER_WITHIN; or another -errno. */
 int dial_wait_ready(sd_bus *bus);
 
 #endif

@@ -285,6 +285,8 @@ static int error_exit(const sd_bus_error *e)
 static void reply_take(
 	struct client_reply *reply, int error, const sd_bus_error *e, const char *message)
 {
+	static const char silent[] = "the daemon does not answer; is it stopped or overloaded?";
+
 	reply->done = true;
 	reply->status = CLI_OK;
 	if (e && sd_bus_error_is_set(e)) {
@@ -297,7 +299,7 @@ static void reply_take(
 				  "are";
 	} else if (error < 0) {
 		reply->status = CLI_NO_DAEMON;
-		message = strerror(-error);
+		message = error == -ETIMEDOUT ? silent : strerror(-error);
 	}
 	text_take(reply->message, sizeof(reply->message), message ? message : "");
 }
