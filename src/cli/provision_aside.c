@@ -98,7 +98,7 @@ static int replace(struct provision *p, const char *temporary, const char *path,
 int provision_put_disk(struct provision *p, const char *temporary)
 {
 	return p->old_disk ? replace(p, temporary, p->disk, "old", "old disk")
-					 : provision_rename(temporary, p->disk, &p->reason);
+			   : provision_rename(temporary, p->disk, &p->reason);
 }
 
 int provision_put_base(struct provision *p, const char *temporary, const char *name)
