@@ -122,7 +122,9 @@ bool view_is(const char *word, const char *const *words); /* words ends with NUL
 bool view_runs(const struct view_guest *g);               /* QEMU may be there */
 bool view_service_up(const struct view_service *s);       /* up or degraded */
 bool view_service_pending(const struct view_service *s);
-/* The active services, and how many of them are up. */
+/* For its guest's health: it is active, and asked at all. */
+bool view_service_counts(const struct view_service *s);
+/* Those that count, and how many of them are up. */
 void view_count(const struct view_guest *g, unsigned *ret_up, unsigned *ret_active);
 /* What the exit status says of one guest: CLI_OK, CLI_FAILED or CLI_NOT_RUNNING. */
 int view_guest_exit(const struct view_guest *g);

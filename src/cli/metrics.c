@@ -131,7 +131,7 @@ VALUE(guest_snapshot_failed, only_if(i->g->snapshot_tried != 0, count(i->g->snap
 VALUE(guest_snapshots, count(i->g->snapshots))
 
 VALUE(service_up, count(view_service_up(i->s)))
-VALUE(service_expected, count(!view_service_pending(i->s)))
+VALUE(service_expected, count(view_service_counts(i->s)))
 VALUE(service_watched, count(i->s->watched))
 VALUE(service_proven, count(i->s->proven))
 VALUE(service_since, at(i->s->state_since))
@@ -358,7 +358,7 @@ static const struct family {
 	{ "mediakit_service_up", OF_SERVICE, FAMILY_GAUGE, NULL, value_service_up, NULL,
 		"Whether it is up or degraded, after thresholds." },
 	{ "mediakit_service_active", OF_SERVICE, FAMILY_GAUGE, NULL, value_service_expected, NULL,
-		"Whether it counts for its guest's health; 0: pending." },
+		"Whether it counts for its guest's health; 0: pending, or not asked." },
 	{ "mediakit_service_watched", OF_SERVICE, FAMILY_GAUGE, NULL, value_service_watched, NULL,
 		"Whether it is asked at all." },
 	{ "mediakit_service_state", OF_SERVICE, FAMILY_GAUGE, NULL, NULL, service_state,

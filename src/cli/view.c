@@ -146,12 +146,17 @@ bool view_service_pending(const struct view_service *s)
 	return strcmp(s->expect, "pending") == 0;
 }
 
+bool view_service_counts(const struct view_service *s)
+{
+	return !view_service_pending(s) && strcmp(s->probe, "none") != 0;
+}
+
 void view_count(const struct view_guest *g, unsigned *ret_up, unsigned *ret_active)
 {
 	unsigned up = 0, active = 0;
 
 	for (unsigned i = 0; i < g->n_services; i++) {
-		if (view_service_pending(&g->services[i]))
+		if (!view_service_counts(&g->services[i]))
 			continue;
 		active++;
 		up += view_service_up(&g->services[i]);

@@ -146,7 +146,7 @@ static void add_waiting(char *buf, size_t size, const struct view_guest *g)
 	for (unsigned i = 0; i < g->n_services; i++) {
 		const struct view_service *s = &g->services[i];
 
-		if (view_service_pending(s) || view_service_up(s))
+		if (!view_service_counts(s) || view_service_up(s))
 			continue;
 		if (++n > 2)
 			continue;

@@ -153,6 +153,27 @@ static void progress(void **state)
 	assert_progress(g, "ready 12s: healthy; 1 of 2 active services up");
 }
 
+/* A service that nobody asks is no reason to wait, and none to call a guest well or not. */
+static void what_is_not_asked_does_not_count(void **state)
+{
+	struct view v = canned_view();
+	struct view_guest *g = &v.guests[0];
+	unsigned up, active, before;
+
+	(void)state;
+	view_count(g, &up, &before);
+	assert_int_equal(before, 3);
+	for (unsigned i = 0; i < g->n_services; i++)
+		if (strcmp(g->services[i].name, "system-core") == 0)
+			strcpy(g->services[i].probe, "none");
+	view_count(g, &up, &active);
+	assert_int_equal(active, 2);
+	strcpy(g->state, "running");
+	g->state_since = AGO(34);
+	assert_progress(g, "running 34s: done; 1 of 2 active services up; waits for "
+			   "local-proofreader (down: refused)");
+}
+
 static void cloudinit(void **state)
 {
 	struct view_guest g = { .cloudinit_status = "done" };
@@ -393,6 +414,7 @@ int main(void)
 		cmocka_unit_test(reasons),
 		cmocka_unit_test(progress),
 		cmocka_unit_test(progress_is_bounded),
+		cmocka_unit_test(what_is_not_asked_does_not_count),
 		cmocka_unit_test(plain_lines),
 		cmocka_unit_test(cloudinit),
 		cmocka_unit_test(exit_statuses),
