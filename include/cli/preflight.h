@@ -13,6 +13,7 @@ struct preflight_target {
 	char glibc[GLIBC_TEXT_MAX];
 	bool own_word; /* the glibc is what the guest itself said, at some time */
 	char *libraries; /* see manifest_libraries(); NULL: it is not known which there are */
+	bool may_have_more; /* it can install others: Egress=all */
 };
 
 /* What is known of a guest: its processor, C library and libraries. `spec` and `guest` must outlive

@@ -24,7 +24,8 @@ const char usage_preflight[] =
 	"guest was ready once and its agent said so; where it is not, or for another machine,\n"
 	"say it with --glibc=. Of libraries besides glibc's own it is\n"
 	"known whether they are there where the manifest lists them (that of an image made by\n"
-	"`bake` does); otherwise they are listed, not judged.\n"
+	"`bake` does), and the guest cannot install others (Egress=all); otherwise those that\n"
+	"may be missing are listed, not judged.\n"
 	"\n"
 	"  --guest=GUEST     default: the one guest of the configuration\n"
 	"  --glibc=VERSION   such as 2.39; no guest is asked about, any processor will do\n"
@@ -108,14 +109,22 @@ static bool wrong_machine(
 	return false;
 }
 
+/* False also where it is not known. */
+static bool is_there(const char *library, const struct preflight_target *target)
+{
+	return is_of_glibc(library) ||
+	       (target->libraries && manifest_has_library(target->libraries, library));
+}
+
 static bool missing_libraries(
 	const char *path, const struct elf_info *info, const struct preflight_target *target)
 {
 	unsigned missing = 0;
 
-	for (unsigned i = 0; target->libraries && i < info->n_needed; i++) {
-		if (is_of_glibc(info->needed[i]) ||
-			manifest_has_library(target->libraries, info->needed[i]))
+	if (!target->libraries || target->may_have_more)
+		return false;
+	for (unsigned i = 0; i < info->n_needed; i++) {
+		if (is_there(info->needed[i], target))
 			continue;
 		if (missing++ == 0)
 			printf("%s would not run in %s; libraries missing there:", path,
@@ -156,7 +165,7 @@ static int judge(
 		printf("needs nothing of glibc");
 	const char *before = "; not known to be there: ";
 	for (unsigned i = 0; i < info->n_needed; i++) {
-		if (target->libraries || is_of_glibc(info->needed[i]))
+		if (is_there(info->needed[i], target))
 			continue;
 		printf("%s%s", before, info->needed[i]);
 		before = ", ";
@@ -274,7 +283,9 @@ static int read_libraries(const struct spec *spec, struct preflight_target *targ
 int preflight_target_read(
 	const struct spec *spec, const struct guest_spec *guest, struct preflight_target *ret)
 {
-	*ret = (struct preflight_target){ .name = guest->name, .arch = guest->arch };
+	*ret = (struct preflight_target){ .name = guest->name,
+		.arch = guest->arch,
+		.may_have_more = guest->egress == EGRESS_ALL };
 	int r = read_record(spec, ret);
 
 	return r ? r : read_libraries(spec, ret);

@@ -169,6 +169,10 @@ static void test_libraries(void **state)
 		  "libssl.so, libz.so.1, libpq.so.5\n");
 	vm.libraries = there;
 	expect(1, "x would not run in vm; libraries missing there: libssl.so, libpq.so.5\n");
+	vm.may_have_more = true;
+	expect(0, "x: x86_64, needs nothing of glibc; not known to be there: libssl.so, "
+		  "libpq.so.5\n");
+	vm.may_have_more = false;
 	elf.n_needed = 2;
 	expect(0, "x: x86_64, needs nothing of glibc\n");
 	vm.libraries = NULL;
@@ -371,6 +375,11 @@ static void test_libraries_that_are_known(void **state)
 	put("state/private/vm-a/libraries", "libssl.so.33\n");
 	assert_int_equal(ask(), CLI_FAILED);
 	assert_non_null(strstr(output, "libraries missing there: libssl.so.3\n"));
+	/* It may have installed it since. */
+	put("etc/guests.d/vm-a.conf", "[Image]\nPath=/nonexistent.qcow2\n[Guest]\nArch=x86_64\n"
+				      "[Network]\nEgress=all\n");
+	assert_int_equal(ask(), CLI_OK);
+	assert_non_null(strstr(output, "not known to be there: libssl.so.3\n"));
 	for (size_t i = 0; i < ARRAY_SIZE(none); i++) {
 		char what[256];
 
