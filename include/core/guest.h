@@ -54,6 +54,11 @@ enum guest_news {
 	NEWS_IMAGE = 1 << 14, /* the look at the base that a start waits for is over */
 };
 
+/* A port of the guest and the host's that leads to it. */
+struct forward {
+	uint16_t port, host_port;
+};
+
 struct service {
 	struct guest *guest;
 	const struct service_spec *spec; /* into the supervisor's current spec */
@@ -61,6 +66,7 @@ struct service {
 	usec_t state_since_realtime;
 	usec_t judged_at_realtime;
 	bool restored; /* the verdict is from before the daemon's restart */
+	uint16_t host_port; /* of the forward that leads to it; 0: there is none */
 	struct service_remedy remedy;
 	struct service_tally tally;
 	/* the question in flight */
@@ -169,6 +175,10 @@ struct guest {
 
 	struct service services[SPEC_SERVICES_MAX];
 	unsigned n_services;
+	/* Those that QEMU was given at the last start that was asked for: a reload moves none of
+	 * them. */
+	struct forward forwards[SPEC_SERVICES_MAX];
+	unsigned n_forwards;
 	bool dirty;
 
 	/* Once removed from the configuration: what is left of its spec. Embedded, so that to

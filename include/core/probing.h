@@ -11,6 +11,10 @@
 #define PROBING_GRACE (50 * USEC_PER_MSEC)
 
 void probing_init(struct guest *g);
+/* A start is asked for: from now on the forwards are as configured. */
+void probing_forward(struct guest *g);
+/* The services or the forwards are others: which of these leads to which of those. */
+void probing_find_forwards(struct guest *g);
 /* A boot began: all start anew. */
 void probing_boot(struct guest *g, usec_t now);
 /* The guest runs without our start: states stand, and are asked anew at once. */
@@ -28,12 +32,17 @@ void probing_cast_doubt(struct guest *g);
 /* Puts what is due; returns when to look again. */
 usec_t probing_run(struct guest *g, usec_t now);
 
-/* How many active services there are, and how many of them are up or degraded. Unwatched ones do
- * not count. */
+/* How many active services there are, and how many of them are up or degraded. Those that
+ * are not asked do not count. */
 void probing_count(const struct guest *g, unsigned *ret_active, unsigned *ret_up);
 /* The first dependency that is not up, or NULL. */
 const char *probing_blocked_by(const struct service *s);
-/* Nobody can watch it: Probe=none, or a unit without an agent. */
+/* Not asked at all: Probe=none, or a port that is forwarded from the next start on. */
+static inline bool probing_unasked(const struct service *s)
+{
+	return s->spec->probe == PROBE_NONE || (s->spec->probe != PROBE_UNIT && !s->host_port);
+}
+/* Nobody can watch it: not asked, or a unit without an agent. */
 bool probing_unwatched(const struct service *s);
 
 #endif

@@ -26,6 +26,11 @@ struct state_service {
 	usec_t unit_window_realtime;
 };
 
+/* Of the run that was last asked for. */
+struct state_forward {
+	unsigned port, host_port;
+};
+
 /* How long the stages of one boot took that came up; 0: not seen. */
 struct state_boot {
 	bool tcg, first;
@@ -74,6 +79,9 @@ struct state_record {
 	bool thaw_owed; /* its file systems may be frozen */
 	struct state_service services[SPEC_SERVICES_MAX];
 	unsigned n_services;
+	struct state_forward forwards[SPEC_SERVICES_MAX];
+	unsigned n_forwards;
+	bool forwards_known; /* an older version did not write them */
 };
 
 /* The caller's to free; NULL with no memory. */

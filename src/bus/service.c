@@ -3,6 +3,7 @@
  * units/com.pointsav.MediaKit1.xml says what each member means. */
 #include "bus/call.h"
 #include "bus/object.h"
+#include "core/probing.h"
 
 #include <string.h>
 
@@ -27,14 +28,20 @@ static bool watched(const struct service *sv)
 {
 	if (sv->spec->probe == PROBE_UNIT)
 		return guest_state_has_qemu(sv->guest->state) && sv->guest->facts.agent_connected;
-	return sv->spec->probe != PROBE_NONE;
+	return !probing_unasked(sv);
+}
+
+/* Until QEMU runs, none is in force but the one to come. */
+static uint16_t host_port(const struct service *sv)
+{
+	return guest_state_has_qemu(sv->guest->state) ? sv->host_port : sv->spec->host_port;
 }
 
 GETTER_TEXT(name, t->service->spec->name)
 GETTER_TEXT(purpose, t->service->spec->purpose ? t->service->spec->purpose : "")
 GETTER_TEXT(unit, t->service->spec->unit ? t->service->spec->unit : "")
 GETTER_PORT(port, t->service->spec->port)
-GETTER_PORT(host_port, t->service->spec->host_port)
+GETTER_PORT(host_port, host_port(t->service))
 GETTER_TEXT(probe, probe_kind_to_string(t->service->spec->probe))
 GETTER_TEXT(expect, expect_to_string(t->service->spec->expect))
 GETTER_TEXT(blocked_by, blocked_by(t->service))

@@ -148,7 +148,8 @@ bool view_service_pending(const struct view_service *s)
 
 bool view_service_counts(const struct view_service *s)
 {
-	return !view_service_pending(s) && strcmp(s->probe, "none") != 0;
+	/* A unit out of the agent's sight counts as what it was last seen to be. */
+	return !view_service_pending(s) && (s->watched || strcmp(s->probe, "unit") == 0);
 }
 
 void view_count(const struct view_guest *g, unsigned *ret_up, unsigned *ret_active)

@@ -104,8 +104,10 @@ char *latency_text(char *buf, size_t size, usec_t latency)
 
 static const char *why_unwatched(const struct view_service *s)
 {
-	return strcmp(s->probe, "unit") == 0 ? "unwatched: no guest agent"
-					     : "unwatched: Probe=none";
+	if (strcmp(s->probe, "unit") == 0)
+		return "unwatched: no guest agent";
+	return strcmp(s->probe, "none") == 0 ? "unwatched: Probe=none"
+					     : "unwatched: forwarded from the next start on";
 }
 
 char *service_reason(char *buf, size_t size, const struct view_service *s)

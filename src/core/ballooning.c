@@ -102,7 +102,7 @@ static usec_t latency_of(const struct guest *g, usec_t now)
 		const struct probe *p = &g->services[i].probe;
 		bool up = p->state == SERVICE_UP || p->state == SERVICE_DEGRADED;
 
-		if (up && g->services[i].spec->host_port && p->last.latency > 0)
+		if (up && g->services[i].host_port && p->last.latency > 0)
 			list[n++] = p->last.latency;
 	}
 	qsort(list, n, sizeof(list[0]), compare);

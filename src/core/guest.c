@@ -125,6 +125,8 @@ static void submit_start(struct guest *g, usec_t now)
 		refuse_start(g, r, &reason, now);
 		return;
 	}
+	probing_forward(g);
+	g->save_due = now;
 	/* Its first serial bytes come before the answer that it was started. What was heard of the
 	 * boot that is gone on with stands. */
 	if (g->saving.kind != START_WARM)

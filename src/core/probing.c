@@ -58,8 +58,9 @@ static void step(struct service *s, enum probe_event event, const struct judgeme
 	usec_t now, struct probe_act *ret_act)
 {
 	struct guest *g = s->guest;
+	bool begins = event == PROBE_EV_BOOT || event == PROBE_EV_ADOPT;
 	const struct probe_input in = {
-		.event = event,
+		.event = begins && probing_unasked(s) ? PROBE_EV_DISABLE : event,
 		.now = now,
 		.stagger = (g->index % STAGGER_SLOTS) * STAGGER_STEP,
 		.tcg = guest_is_tcg(g),
@@ -114,6 +115,7 @@ static void judge(struct service *s, const struct answer *answer, usec_t now)
 	struct guest *g = s->guest;
 	struct probe_act act;
 	struct judgement j;
+	struct service_spec spec = *s->spec;
 	const char *why = "the guest was paused or stopping while we asked";
 	bool doubt = guest_state_inconclusive(g->state, &why) || s->was_inconclusive;
 	struct expectation expect = {
@@ -127,13 +129,14 @@ static void judge(struct service *s, const struct answer *answer, usec_t now)
 		.timeout = service_timeout(s->spec, guest_is_tcg(g)),
 	};
 
+	spec.host_port = s->host_port; /* where it was asked, for the words */
 	if (answer->kind == ANSWER_TIMEOUT && !doubt)
 		expect.starved = starving_excuses(
 			s, usec_add(s->probe.asked_at, expect.timeout), now, &expect.why_starved);
-	verdict_judge(s->spec, answer, &expect, &j);
+	verdict_judge(&spec, answer, &expect, &j);
 	starving_answer(g, &j, now);
 	if (learn_boot_id(g, &j))
-		verdict_judge(s->spec, answer, &expect, &j);
+		verdict_judge(&spec, answer, &expect, &j);
 	s->restored = false;
 	s->judged_at_realtime = now_realtime();
 	tally_judged(s, &j, now);
@@ -181,7 +184,7 @@ static void ask(struct service *s, usec_t now)
 	g->supervisor->config.nonce(s->nonce);
 	struct question q = {
 		.address = PROBE_ADDRESS,
-		.port = s->spec->host_port,
+		.port = s->host_port,
 		.protocol = s->spec->probe == PROBE_TCP ? ANSWER_TCP : ANSWER_HTTP,
 		.path = s->spec->path,
 		.nonce = s->nonce,
@@ -255,6 +258,45 @@ void probing_init(struct guest *g)
 {
 	for (unsigned i = 0; i < g->n_services; i++)
 		probe_init(&g->services[i].probe);
+}
+
+static uint16_t find_forward(const struct service *s)
+{
+	const struct guest *g = s->guest;
+	uint16_t found = 0;
+
+	for (unsigned i = 0; i < g->n_forwards; i++) {
+		const struct forward *f = &g->forwards[i];
+
+		/* More than one may lead to a port: its own, where that is still there. */
+		if (f->port == s->spec->port && (!found || f->host_port == s->spec->host_port))
+			found = f->host_port;
+	}
+	return found;
+}
+
+void probing_find_forwards(struct guest *g)
+{
+	for (unsigned i = 0; i < g->n_services; i++) {
+		struct service *s = &g->services[i];
+		uint16_t host_port = find_forward(s);
+
+		s->dirty |= host_port != s->host_port;
+		s->host_port = host_port;
+	}
+}
+
+void probing_forward(struct guest *g)
+{
+	g->n_forwards = 0;
+	for (unsigned i = 0; i < g->n_services; i++) {
+		const struct service_spec *spec = g->services[i].spec;
+
+		if (spec->host_port)
+			g->forwards[g->n_forwards++] =
+				(struct forward){ spec->port, spec->host_port };
+	}
+	probing_find_forwards(g);
 }
 
 static void step_all(struct guest *g, enum probe_event event, usec_t now)
@@ -368,7 +410,7 @@ usec_t probing_run(struct guest *g, usec_t now)
 
 bool probing_unwatched(const struct service *s)
 {
-	return s->spec->probe == PROBE_NONE ||
+	return probing_unasked(s) ||
 	       (s->spec->probe == PROBE_UNIT && !s->guest->facts.agent_connected);
 }
 
@@ -378,7 +420,7 @@ void probing_count(const struct guest *g, unsigned *ret_active, unsigned *ret_up
 
 	for (unsigned i = 0; i < g->n_services; i++) {
 		const struct service *s = &g->services[i];
-		if (s->spec->expect != EXPECT_ACTIVE || s->spec->probe == PROBE_NONE)
+		if (s->spec->expect != EXPECT_ACTIVE || probing_unasked(s))
 			continue;
 		active++;
 		up += s->probe.state == SERVICE_UP || s->probe.state == SERVICE_DEGRADED;

@@ -3,6 +3,7 @@
 #include "core/record.h"
 
 #include "base/log.h"
+#include "core/probing.h"
 #include "core/starting.h"
 #include "core/supervisor.h"
 #include "model/state.h"
@@ -51,6 +52,8 @@ static void guest_to_state(const struct guest *g, struct state_record *ret)
 		.exit_took = g->last_exit.took,
 		.n_faults = MIN(g->restart.n_faults, STATE_FAULTS),
 		.n_services = g->n_services,
+		.forwards_known = true,
+		.n_forwards = g->n_forwards,
 	};
 	COPY_WORD(ret->host_boot_id, g->supervisor->host_boot_id);
 	if (g->want_known)
@@ -77,6 +80,9 @@ static void guest_to_state(const struct guest *g, struct state_record *ret)
 	/* Boot time means nothing after a reboot of the host, so it travels as real time. */
 	for (unsigned i = 0; i < ret->n_faults; i++)
 		ret->fault_realtime[i] = usec_sub(now_rt, usec_sub(now, g->restart.faults[i]));
+	for (unsigned i = 0; i < g->n_forwards; i++)
+		ret->forwards[i] = (struct state_forward){ g->forwards[i].port,
+			g->forwards[i].host_port };
 	for (unsigned i = 0; i < g->n_services; i++)
 		service_to_state(&g->services[i], &ret->services[i]);
 }
@@ -129,6 +135,23 @@ static void service_from_state(struct service *s, const struct state_service *fr
 		s->remedy.policy.n = from->unit_restarts;
 		s->remedy.policy.window_began = to_boottime(from->unit_window_realtime, now);
 	}
+}
+
+/* The configuration may have moved them while no daemon ran; QEMU has those that it was given. */
+static void forwards_from_state(struct guest *g, const struct state_record *r)
+{
+	if (!r->forwards_known)
+		return;
+	g->n_forwards = 0;
+	for (unsigned i = 0; i < r->n_forwards; i++) {
+		const struct state_forward *f = &r->forwards[i];
+
+		if (f->port > 0 && f->port <= UINT16_MAX && f->host_port > 0 &&
+			f->host_port <= UINT16_MAX)
+			g->forwards[g->n_forwards++] = (struct forward){
+				(uint16_t)f->port, (uint16_t)f->host_port };
+	}
+	probing_find_forwards(g);
 }
 
 static void exit_from_state(struct exit_record *e, const struct state_record *r)
@@ -202,6 +225,7 @@ static void guest_from_state(struct guest *g, const struct state_record *r, usec
 		if (is_recent(r->fault_realtime[i], g->spec))
 			g->restart.faults[g->restart.n_faults++] =
 				to_boottime(r->fault_realtime[i], now);
+	forwards_from_state(g, r);
 	for (unsigned i = 0; i < r->n_services; i++)
 		for (unsigned k = 0; k < g->n_services; k++)
 			if (strcmp(g->services[k].spec->name, r->services[i].name) == 0)

@@ -32,6 +32,7 @@ static void take_services(struct guest *g, const struct guest_spec *spec)
 			s->spec = &spec->services[i];
 		}
 	}
+	probing_find_forwards(g);
 }
 
 static struct guest *guest_new(
@@ -57,6 +58,8 @@ static struct guest *guest_new(
 	saving_init(g);
 	snapshotting_init(g);
 	take_services(g, spec);
+	/* Where no state file says otherwise. */
+	probing_forward(g);
 	event_restore(s, g);
 	record_load(g, now);
 	return g;

@@ -97,6 +97,11 @@ static const struct field service_fields[] = {
 	FIELD(state_service, USEC, unit_window_realtime),
 };
 
+static const struct field forward_fields[] = {
+	FIELD(state_forward, UINT, port),
+	FIELD(state_forward, UINT, host_port),
+};
+
 #define CLEANUP_JSON CLEANUP(json_decrefp)
 
 /* A text that was cut in the middle of a character is no UTF-8, which JSON can't carry; without
@@ -219,6 +224,18 @@ static json_t *services_to_json(const struct state_record *r)
 	return TAKE_PTR(services);
 }
 
+static json_t *forwards_to_json(const struct state_record *r)
+{
+	CLEANUP_JSON json_t *forwards = json_array();
+
+	for (unsigned i = 0; i < MIN(r->n_forwards, SPEC_SERVICES_MAX); i++)
+		if (json_array_append_new(
+			    forwards, fields_to_json(forward_fields, ARRAY_SIZE(forward_fields),
+					      &r->forwards[i])) < 0)
+			return NULL;
+	return TAKE_PTR(forwards);
+}
+
 char *state_to_text(const struct state_record *r)
 {
 	CLEANUP_JSON json_t *root = fields_to_json(guest_fields, ARRAY_SIZE(guest_fields), r);
@@ -226,7 +243,9 @@ char *state_to_text(const struct state_record *r)
 	if (json_object_set_new(root, "version", json_integer(STATE_VERSION)) < 0 ||
 		json_object_set_new(root, "faults", faults_to_json(r)) < 0 ||
 		json_object_set_new(root, "boots", boots_to_json(r)) < 0 ||
-		json_object_set_new(root, "services", services_to_json(r)) < 0)
+		json_object_set_new(root, "services", services_to_json(r)) < 0 ||
+		(r->forwards_known &&
+			json_object_set_new(root, "forwards", forwards_to_json(r)) < 0))
 		return NULL;
 	return json_text(root, JSON_INDENT(1));
 }
@@ -256,6 +275,12 @@ int state_from_text(const char *text, size_t len, struct state_record *ret)
 	json_array_foreach(json_object_get(root, "services"), i, item) if (i < SPEC_SERVICES_MAX)
 		fields_from_json(service_fields, ARRAY_SIZE(service_fields), item,
 			&r.services[r.n_services++]);
+	const json_t *forwards = json_object_get(root, "forwards");
+
+	r.forwards_known = json_is_array(forwards);
+	json_array_foreach(forwards, i, item) if (i < SPEC_SERVICES_MAX)
+		fields_from_json(forward_fields, ARRAY_SIZE(forward_fields), item,
+			&r.forwards[r.n_forwards++]);
 	*ret = r;
 	return 0;
 }

@@ -203,6 +203,7 @@ static inline void make_guest(struct world *w, unsigned i, const char *name)
 	for (unsigned j = 0; j < 2; j++) {
 		g->services[j].guest = g;
 		g->services[j].spec = &gs->services[j];
+		g->services[j].host_port = gs->services[j].host_port;
 		g->services[j].probe.state = j == 0 ? SERVICE_DOWN : SERVICE_UP;
 		g->services[j].probe.last.verdict = j == 0 ? VERDICT_REFUSED : VERDICT_OK;
 		g->services[j].probe.last.latency = 12000;

@@ -68,6 +68,8 @@ static void reasons(void **state)
 		{ { .expect = "active", .watched = true, .state = "up", .blocked_by = "a" }, "" },
 		{ { .expect = "active", .state = "unknown", .probe = "none" },
 			"unwatched: Probe=none" },
+		{ { .expect = "active", .state = "unknown", .probe = "http" },
+			"unwatched: forwarded from the next start on" },
 		{ { .expect = "pending", .watched = true, .state = "down", .reason = "reset" },
 			"pending, not counted" },
 		{ { .expect = "pending", .watched = true, .state = "degraded" },
@@ -166,6 +168,11 @@ static void what_is_not_asked_does_not_count(void **state)
 	for (unsigned i = 0; i < g->n_services; i++)
 		if (strcmp(g->services[i].name, "system-core") == 0)
 			strcpy(g->services[i].probe, "none");
+	view_count(g, &up, &active);
+	assert_int_equal(active, 2);
+	for (unsigned i = 0; i < g->n_services; i++)
+		if (strcmp(g->services[i].name, "system-core") == 0)
+			strcpy(g->services[i].probe, "cbor");
 	view_count(g, &up, &active);
 	assert_int_equal(active, 2);
 	strcpy(g->state, "running");

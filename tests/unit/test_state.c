@@ -63,7 +63,9 @@ static void fill(struct state_record *r)
 		s->failures = UINT32_MAX - i;
 		s->proven = i % 2;
 		s->flagged = i % 3;
+		r->forwards[r->n_forwards++] = (struct state_forward){ 9000 + i, 65000 + i };
 	}
+	r->forwards_known = true;
 }
 
 static void test_round_trip(void **state)
@@ -216,7 +218,7 @@ static void test_wrong_types(void **state)
 		"\"faults\":[1,\"two\",null,-4],\"services\":[7,null,{\"name\":3},{\"name\":\"s\","
 		"\"successes\":"
 		"99999999999,\"failures\":-1,\"proven\":\"yes\",\"latency\":9223372036854775807}],"
-		"\"unknown\":{}}";
+		"\"forwards\":[0,{},{\"port\":-1,\"host_port\":99999999999}],\"unknown\":{}}";
 	static struct state_record r;
 
 	(void)state;
@@ -238,9 +240,14 @@ static void test_wrong_types(void **state)
 	assert_int_equal(r.services[3].failures, 0);
 	assert_false(r.services[3].proven);
 	assert_int_equal(r.services[3].latency, INT64_MAX);
-	static const char odd[] = "{\"version\":1,\"faults\":{},\"services\":\"x\"}";
+	assert_int_equal(r.n_forwards, 3);
+	assert_int_equal(r.forwards[2].port, 0);
+	assert_int_equal(r.forwards[2].host_port, UINT32_MAX);
+	static const char odd[] =
+		"{\"version\":1,\"faults\":{},\"services\":\"x\",\"forwards\":7}";
 	assert_int_equal(parse(odd, sizeof(odd) - 1, &r), 0);
-	assert_int_equal(r.n_faults + r.n_services, 0);
+	assert_int_equal(r.n_faults + r.n_services + r.n_forwards, 0);
+	assert_false(r.forwards_known);
 }
 
 /* More than there is room for, and texts that would steer a terminal. */
@@ -261,12 +268,16 @@ static void test_hostile(void **state)
 	fprintf(f, "],\"services\":[{}");
 	for (int i = 0; i < 1000; i++)
 		fprintf(f, ",{\"name\":\"%0100d\"}", i);
+	fprintf(f, "],\"forwards\":[{}");
+	for (int i = 0; i < 1000; i++)
+		fprintf(f, ",{\"port\":%d}", i);
 	fprintf(f, "]}");
 	assert_int_equal(fclose(f), 0);
 	assert_int_equal(parse(text, len, &r), 0);
 	assert_true(utf8_printable(r.exit_words, strlen(r.exit_words)));
 	assert_int_equal(r.n_faults, STATE_FAULTS);
 	assert_int_equal(r.n_services, SPEC_SERVICES_MAX);
+	assert_int_equal(r.n_forwards, SPEC_SERVICES_MAX);
 	assert_true(strlen(r.services[1].name) <= SPEC_NAME_MAX);
 	free(text);
 	/* A NUL inside a text, which would end it early. */
