@@ -26,7 +26,7 @@ void starving_reset(struct guest *g);
 /* Takes new statistics, if there are any. */
 void starving_stats(struct guest *g, usec_t now);
 /* Takes what a judged answer says of the guest's clock. */
-void starving_answer(struct guest *g, const struct judgement *j, usec_t now);
+void starving_answer(const struct service *s, const struct judgement *j, usec_t now);
 /* The question to `s` that is due at `due` was missed. True: for want of CPU; *ret_why, valid until
  * the next call, says so. */
 bool starving_excuses(const struct service *s, usec_t due, usec_t now, const char **ret_why);

@@ -10,8 +10,8 @@
  *  - pressure: `some` of /proc/pressure/cpu, the share of the time in which somebody on the host
  *    waited for a CPU. It does not say who, so it is believed only where delay is silent, only
  *    about a question that was missed, and not of vCPUs that ran nearly all the time.
- *  - clock: the guest's uptime, as its reports tell it, went much slower than ours. The guest's
- *    word; a lie in it wins no more than the cap below allows.
+ *  - clock: the uptime, as the reports of one service tell it, went much slower than ours. The
+ *    guest's word; a lie in it wins no more than the cap below allows.
  *  - late: this daemon itself came to look long after the question's time-out.
  *
  * And one speaks against: where every other service of the guest, and two at least, answered
@@ -36,6 +36,7 @@
 #define MEDIAKIT_POLICY_STARVE_H
 
 #include "base/time.h"
+#include "model/spec.h"
 
 #include <stdbool.h>
 
@@ -79,6 +80,7 @@ struct starve {
 	struct starve_counter delay, run, pressure;
 	struct {
 		bool known;
+		char who[SPEC_NAME_MAX + 1]; /* the service whose uptime it is */
 		char boot_id[37];
 		usec_t at;
 		uint64_t uptime_sec;
@@ -105,8 +107,11 @@ struct starve_sample {
  * backwards (another QEMU) begin anew. True when starved or its reason's witness changed. */
 bool starve_sample(struct starve *s, const struct starve_sample *sample, usec_t now);
 
-/* A report told an uptime. Another boot_id, or an uptime that went backwards, begins anew. */
-bool starve_clock(struct starve *s, const char *boot_id, uint64_t uptime_sec, usec_t now);
+/* A report of the service `who` told an uptime, which may be that service's own: it is held against
+ * no other's. The first to tell one is the clock until it is silent for STARVE_WINDOW_MAX. Another
+ * boot_id, or an uptime that went backwards, begins anew. */
+bool starve_clock(
+	struct starve *s, const char *who, const char *boot_id, uint64_t uptime_sec, usec_t now);
 
 /* How prompt an answer speaks against starvation: within this part of its time-out. */
 #define STARVE_PROMPT 4u

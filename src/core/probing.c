@@ -134,7 +134,7 @@ static void judge(struct service *s, const struct answer *answer, usec_t now)
 		expect.starved = starving_excuses(
 			s, usec_add(s->probe.asked_at, expect.timeout), now, &expect.why_starved);
 	verdict_judge(&spec, answer, &expect, &j);
-	starving_answer(g, &j, now);
+	starving_answer(s, &j, now);
 	if (learn_boot_id(g, &j))
 		verdict_judge(&spec, answer, &expect, &j);
 	s->restored = false;

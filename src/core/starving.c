@@ -78,11 +78,13 @@ void starving_stats(struct guest *g, usec_t now)
 	tell(g, now);
 }
 
-void starving_answer(struct guest *g, const struct judgement *j, usec_t now)
+void starving_answer(const struct service *s, const struct judgement *j, usec_t now)
 {
+	struct guest *g = s->guest;
+
 	if (!j->has_uptime)
 		return;
-	(void)starve_clock(&g->starving.policy, j->boot_id, j->uptime_sec, now);
+	(void)starve_clock(&g->starving.policy, s->spec->name, j->boot_id, j->uptime_sec, now);
 	tell(g, now);
 }
 

@@ -122,11 +122,16 @@ bool starve_sample(struct starve *s, const struct starve_sample *sample, usec_t 
 	return news || (!s->starved && s->left_at == now);
 }
 
-bool starve_clock(struct starve *s, const char *boot_id, uint64_t uptime_sec, usec_t now)
+bool starve_clock(
+	struct starve *s, const char *who, const char *boot_id, uint64_t uptime_sec, usec_t now)
 {
-	bool same = s->clock.known && boot_id[0] && strcmp(s->clock.boot_id, boot_id) == 0 &&
-		    uptime_sec >= s->clock.uptime_sec;
+	bool anothers = s->clock.known && strcmp(s->clock.who, who) != 0;
 	usec_t from = s->clock.at, passed = usec_sub(now, from);
+
+	if (anothers && passed <= STARVE_WINDOW_MAX)
+		return false;
+	bool same = s->clock.known && !anothers && boot_id[0] &&
+		    strcmp(s->clock.boot_id, boot_id) == 0 && uptime_sec >= s->clock.uptime_sec;
 
 	if (same && passed < STARVE_CLOCK_MIN)
 		return false;
@@ -135,6 +140,7 @@ bool starve_clock(struct starve *s, const char *boot_id, uint64_t uptime_sec, us
 	s->clock.known = boot_id[0] != '\0';
 	s->clock.at = now;
 	s->clock.uptime_sec = uptime_sec;
+	(void)snprintf(s->clock.who, sizeof(s->clock.who), "%s", who);
 	(void)snprintf(s->clock.boot_id, sizeof(s->clock.boot_id), "%s", boot_id);
 	/* A window that long tells of a pause, or of nobody asking, not of now. */
 	if (!same || passed > STARVE_WINDOW_MAX || advanced >= passed / USEC_PER_SEC)

@@ -2,6 +2,8 @@
 /* Questions and what they come to. */
 #include "fake_prober.h"
 
+#include "base/macro.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -63,7 +65,7 @@ static void put_report(struct question_slot *q, const char *status, const char *
 	const char *nonce, const char *boot_id)
 {
 	const struct fake_guest *d = q->service->guest;
-	usec_t age = fake_guest_age(d);
+	usec_t age = fake_guest_age(d) - MIN(q->service->began_late, fake_guest_age(d));
 	size_t n = put_head(q->body, 5, name ? 5 : 1);
 
 	n += put_pair(q->body + n, "status", status);

@@ -35,6 +35,7 @@ struct fake_service {
 	char name[64];
 	enum manner manner;
 	usec_t latency;
+	usec_t began_late; /* its own uptime is that much less than the guest's age */
 	/* What is. */
 	unsigned asked, in_flight, cancelled;
 	usec_t asked_at;

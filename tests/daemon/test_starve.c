@@ -316,6 +316,25 @@ static void test_the_clock(void **state)
 	assert_true(g->healthy);
 }
 
+/* Each service has an uptime of its own, and they are not one clock: the host starved nobody, and
+ * what is down is mended. */
+static void test_clocks_of_many(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+	static const char extra[] = "[Service local-knowledge-documentation]\nInterval=30s\n"
+				    "[Service local-marketing]\nRestartUnit=yes\n";
+
+	sim_configure(sim, VM, 10000, extra);
+	assert_int_equal(sim_reload(sim), 0);
+	sim_run(sim, 60 * S);
+	sim_fake_service(sim, VM, "local-knowledge-documentation")->began_late = 8 * S;
+	sim_fake_service(sim, VM, "local-marketing")->manner = MANNER_REFUSE;
+	sim_run(sim, 30 * 60 * S);
+	assert_false(sim_log_has(sim, "its clock went "));
+	assert_int_not_equal(d->unit_restarts, 0);
+}
+
 /* What was believed of one run is not believed of the next. */
 static void test_another_run(void **state)
 {
@@ -348,6 +367,7 @@ int main(void)
 		HEALTHY(test_no_witness),
 		HEALTHY(test_libvirt_hangs),
 		HEALTHY(test_the_clock),
+		HEALTHY(test_clocks_of_many),
 		HEALTHY(test_another_run),
 	};
 

@@ -258,8 +258,8 @@ static void the_clock(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct starve s = { 0 };
 
-		assert_false(starve_clock(&s, boot, 500, T0));
-		if (starve_clock(&s, boot, 500 + rows[i].advanced, T0 + rows[i].passed) !=
+		assert_false(starve_clock(&s, "a", boot, 500, T0));
+		if (starve_clock(&s, "a", boot, 500 + rows[i].advanced, T0 + rows[i].passed) !=
 			rows[i].starved)
 			fail_msg("row %zu", i);
 		assert_int_equal(s.starved, rows[i].starved);
@@ -268,16 +268,40 @@ static void the_clock(void **state)
 	}
 	/* Another boot, a clock set back, no boot id: nothing to compare with. */
 	struct starve s = { 0 };
-	assert_false(starve_clock(&s, boot, 500, T0));
-	assert_false(starve_clock(&s, other, 501, T0 + 10 * S));
-	assert_false(starve_clock(&s, other, 3, T0 + 20 * S));
-	assert_false(starve_clock(&s, "", 4, T0 + 30 * S));
-	assert_false(starve_clock(&s, "", 4, T0 + 40 * S));
+	assert_false(starve_clock(&s, "a", boot, 500, T0));
+	assert_false(starve_clock(&s, "a", other, 501, T0 + 10 * S));
+	assert_false(starve_clock(&s, "a", other, 3, T0 + 20 * S));
+	assert_false(starve_clock(&s, "a", "", 4, T0 + 30 * S));
+	assert_false(starve_clock(&s, "a", "", 4, T0 + 40 * S));
 	/* Many services tell it, each at its own moment: the window is not cut into nothing. */
+	static const char *const names[] = { "a", "b", "c", "d" };
+
 	s = (struct starve){ 0 };
 	for (unsigned k = 0; k < 40 && !s.starved; k++)
-		(void)starve_clock(&s, boot, 500, T0 + k * 250 * MS);
+		(void)starve_clock(&s, names[k % 4], boot, 500, T0 + k * 250 * MS);
 	assert_true(s.starved);
+}
+
+/* What a service calls uptime may be its own: who began later is not a clock that went slowly. */
+static void one_clock_of_many(void **state)
+{
+	static const char boot[] = "11111111-2222-4333-8444-555555555555";
+	struct starve s = { 0 };
+	unsigned k = 0;
+
+	(void)state;
+	for (; k < 60; k++) {
+		assert_false(starve_clock(&s, "late", boot, 500 + k * 10, T0 + k * 10 * S));
+		assert_false(starve_clock(&s, "early", boot, 508 + k * 10, T0 + k * 10 * S + S));
+	}
+	/* Silent for 30 s: another's is the clock, and is held against itself. */
+	usec_t silent = T0 + (k - 1) * 10 * S;
+	assert_false(starve_clock(&s, "early", boot, 700, silent + 30 * S));
+	assert_string_equal(s.clock.who, "late");
+	assert_false(starve_clock(&s, "early", boot, 700, silent + 31 * S));
+	assert_string_equal(s.clock.who, "early");
+	assert_false(starve_clock(&s, "late", boot, 700, silent + 40 * S));
+	assert_true(starve_clock(&s, "early", boot, 700, silent + 41 * S));
 }
 
 static void we_came_late(void **state)
@@ -347,7 +371,7 @@ static void anything(void **state)
 		h.vcpus = (unsigned)rand() % 9;
 		switch (rand() % 4) {
 		case 0:
-			(void)starve_clock(&s, rand() % 3 ? "a-boot" : "b-boot",
+			(void)starve_clock(&s, "a", rand() % 3 ? "a-boot" : "b-boot",
 				(uint64_t)rand() << (rand() % 33), h.now);
 			break;
 		case 1:
@@ -386,6 +410,7 @@ int main(void)
 		cmocka_unit_test(old_statistics),
 		cmocka_unit_test(pressure),
 		cmocka_unit_test(the_clock),
+		cmocka_unit_test(one_clock_of_many),
 		cmocka_unit_test(we_came_late),
 		cmocka_unit_test(seen_in_time),
 		cmocka_unit_test(anything),
