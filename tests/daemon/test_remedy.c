@@ -191,6 +191,24 @@ static void test_unit_holds(void **state)
 	}
 }
 
+/* A report's uptime that stands still is a word of the guest: it does not hold up the others'
+ * remedies for ever. */
+static void test_uptime_holds_nothing(void **state)
+{
+	struct sim *sim = healthy_with("[Restart]\nWindow=1d\n" UNITS);
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	(void)state;
+	sim_fake_service(sim, VM, ONE)->manner = MANNER_REFUSE;
+	for (usec_t end = sim->now + 6 * USEC_PER_HOUR; sim->now < end;) {
+		d->clock_lost += 5 * S;
+		sim_run(sim, 5 * S);
+	}
+	assert_true(sim_log_has(sim, "starved: the host starved the guest: its clock went "));
+	assert_int_equal(d->unit_restarts, 3);
+	sim_free(sim);
+}
+
 /* A doubt that ends is followed by the whole time, not by an act. So is a daemon's restart: what it
  * finds in its file it has not seen. */
 static void test_doubt_begins_anew(void **state)
@@ -366,6 +384,7 @@ int main(void)
 		cmocka_unit_test(test_unit_budget),
 		cmocka_unit_test(test_unit_fails),
 		cmocka_unit_test(test_unit_holds),
+		cmocka_unit_test(test_uptime_holds_nothing),
 		cmocka_unit_test(test_doubt_begins_anew),
 		cmocka_unit_test(test_quorum),
 		cmocka_unit_test(test_quorum_budget),
