@@ -46,6 +46,14 @@ static enum remedy_sight sight_of(const struct service *s)
 	return REMEDY_SEES_DOWN;
 }
 
+/* A unit that the agent says nothing of any more: what was last believed of it stands for ever, and
+ * would keep a guest that hangs as a whole from its quorum. */
+static bool is_out_of_sight(const struct service *s)
+{
+	return s->spec->expect == EXPECT_ACTIVE && s->spec->probe == PROBE_UNIT &&
+	       verdict_effect(s->probe.last.verdict) == EFFECT_NOTHING;
+}
+
 static const char *unit_held(const struct service *s, const char *guest_is_held)
 {
 	if (!s->spec->restart_unit)
@@ -188,8 +196,10 @@ static usec_t run_quorum(struct guest *g, const char *guest_is_held, usec_t now)
 	usec_t at;
 
 	probing_count(g, &in.active, &up);
-	for (unsigned i = 0; i < g->n_services; i++)
+	for (unsigned i = 0; i < g->n_services; i++) {
 		in.down += sight_of(&g->services[i]) == REMEDY_SEES_DOWN;
+		in.active -= is_out_of_sight(&g->services[i]);
+	}
 	enum remedy_step step = remedy_quorum_step(&g->remedy.quorum_since, &policy, &in, &at);
 	if (step == REMEDY_WELL || step == REMEDY_WAIT)
 		held = NULL;

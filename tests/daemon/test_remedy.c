@@ -286,6 +286,29 @@ static void test_quorum_budget(void **state)
 	sim_free(sim);
 }
 
+/* It hangs as a whole, its agent, too: the unit that was up when it was last seen is no vote. While
+ * the agent says that it is, it is one. */
+static void test_quorum_out_of_sight(void **state)
+{
+	struct sim *sim = healthy_with(QUORUM "[Service system-core]\nExpect=active\n");
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	(void)state;
+	assert_int_equal(sim_service(sim, VM, "system-core")->probe.state, SERVICE_UP);
+	all_services(sim, MANNER_HANG);
+	sim_run(sim, 20 * MIN_);
+	assert_int_equal(d->starts, 1);
+	d->no_agent = true;
+	d->agent_told = false;
+	sim_run(sim, 12 * MIN_);
+	assert_int_equal(sim_service(sim, VM, "system-core")->probe.state, SERVICE_STARTING);
+	assert_int_equal(d->starts, 2);
+	assert_int_equal(sim_guest(sim, VM)->last_exit.cause, CAUSE_REMEDY);
+	assert_non_null(strstr(sim_guest(sim, VM)->last_exit.words,
+		"6 of 6 active services were down for 5min"));
+	sim_free(sim);
+}
+
 /* Killed while it was shutting the guest down for that: the next daemon knows why, and starts it.
  */
 static void test_quorum_survives(void **state)
@@ -388,6 +411,7 @@ int main(void)
 		cmocka_unit_test(test_doubt_begins_anew),
 		cmocka_unit_test(test_quorum),
 		cmocka_unit_test(test_quorum_budget),
+		cmocka_unit_test(test_quorum_out_of_sight),
 		cmocka_unit_test(test_quorum_survives),
 		cmocka_unit_test(test_quorum_superseded),
 		cmocka_unit_test(test_quorum_holds),
