@@ -9,6 +9,8 @@ struct guest;
 
 /* Of the guest's present configuration. */
 struct restart_policy restarting_policy(const struct guest *g);
+/* In which remedies are counted: longer than Window=, where that is short. */
+usec_t restarting_remedy_window(const struct guest *g);
 
 /* It is down, wanted up, and nothing is scheduled: schedules a start, gives the guest up, or leaves
  * it down. */

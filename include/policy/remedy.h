@@ -22,6 +22,10 @@
 
 #include <stdbool.h>
 
+/* The budget of remedies is of Window=, and of a day at least: each try takes QuorumAfter= and a
+ * boot, or a StartBudget=, so that a window of 30 min would never see three of them. */
+#define REMEDY_WINDOW_LEAST USEC_PER_DAY
+
 enum remedy_step {
 	REMEDY_WELL,  /* nothing to heal */
 	REMEDY_HOLD,  /* down, and nothing may be done about it now */

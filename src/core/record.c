@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "core/probing.h"
+#include "core/restarting.h"
 #include "core/starting.h"
 #include "core/supervisor.h"
 #include "model/state.h"
@@ -106,12 +107,14 @@ static usec_t to_boottime(usec_t realtime, usec_t now)
 
 /* Whether it still counts. Asked in real time: in boot time all that was before the host's boot is
  * as old as that. */
-static bool is_recent(usec_t realtime, const struct guest_spec *spec)
+static bool is_recent(usec_t realtime, usec_t window)
 {
-	return usec_sub(now_realtime(), realtime) < spec->restart_window;
+	return usec_sub(now_realtime(), realtime) < window;
 }
 
-static void service_from_state(struct service *s, const struct state_service *from, usec_t now)
+/* `window`: in which restarts of its unit still count. */
+static void service_from_state(
+	struct service *s, const struct state_service *from, usec_t window, usec_t now)
 {
 	int state = service_state_from_string(from->state),
 	    verdict = verdict_from_string(from->verdict);
@@ -131,7 +134,7 @@ static void service_from_state(struct service *s, const struct state_service *fr
 	s->state_since_realtime = from->since_realtime;
 	s->judged_at_realtime = from->judged_realtime;
 	s->restored = from->judged_realtime != 0;
-	if (is_recent(from->unit_window_realtime, s->guest->spec)) {
+	if (is_recent(from->unit_window_realtime, window)) {
 		s->remedy.policy.n = from->unit_restarts;
 		s->remedy.policy.window_began = to_boottime(from->unit_window_realtime, now);
 	}
@@ -181,6 +184,9 @@ static void guest_from_state(struct guest *g, const struct state_record *r, usec
 {
 	int want = want_from_string(r->want), state = guest_state_from_string(r->state);
 	bool same_host_boot = strcmp(r->host_boot_id, g->supervisor->host_boot_id) == 0;
+	/* In boot time, what was before the host's boot would be as young as that, and a fault of
+	 * yesterday one of Window=. */
+	usec_t window = same_host_boot ? restarting_remedy_window(g) : g->spec->restart_window;
 
 	if (want >= 0) {
 		g->want = (enum guest_want)want;
@@ -222,14 +228,15 @@ static void guest_from_state(struct guest *g, const struct state_record *r, usec
 	COPY_WORD(g->past_boot_id, r->past_boot_id);
 	g->boot_id_by_agent = r->boot_id_by_agent;
 	for (unsigned i = 0; i < r->n_faults && i < RESTART_HISTORY_MAX; i++)
-		if (is_recent(r->fault_realtime[i], g->spec))
+		if (is_recent(r->fault_realtime[i], window))
 			g->restart.faults[g->restart.n_faults++] =
 				to_boottime(r->fault_realtime[i], now);
 	forwards_from_state(g, r);
 	for (unsigned i = 0; i < r->n_services; i++)
 		for (unsigned k = 0; k < g->n_services; k++)
 			if (strcmp(g->services[k].spec->name, r->services[i].name) == 0)
-				service_from_state(&g->services[k], &r->services[i], now);
+				service_from_state(
+					&g->services[k], &r->services[i], window, now);
 	int stage = boot_stage_from_string(r->boot_stage);
 	if (stage >= 0)
 		g->restored_stage = (enum boot_stage)stage;

@@ -140,7 +140,7 @@ static usec_t run_unit(struct service *s, const char *guest_is_held, usec_t now)
 	const struct remedy_unit_policy policy = {
 		.after = s->spec->restart_unit_after,
 		.limit = s->spec->restart_unit_limit,
-		.window = s->guest->spec->restart_window,
+		.window = restarting_remedy_window(s->guest),
 		.stable_after = s->guest->spec->restart_stable_after,
 	};
 	enum remedy_sight sight = sight_of(s);
@@ -160,9 +160,10 @@ static usec_t run_unit(struct service *s, const char *guest_is_held, usec_t now)
  * here could have passed again. */
 static void restart_guest(struct guest *g, enum exit_cause cause, const char *rule, usec_t now)
 {
-	const struct restart_policy policy = restarting_policy(g);
+	struct restart_policy policy = restarting_policy(g);
 	usec_t at;
 
+	policy.window = restarting_remedy_window(g);
 	if (!restart_affordable(&g->restart, &policy, now)) {
 		why_note(g, WHY_RESTART, rule, "hold: the budget is used up", "restarts=%u/%u",
 			g->restart.n_faults, policy.limit);

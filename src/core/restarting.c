@@ -7,6 +7,7 @@
 #include "core/event.h"
 #include "core/supervisor.h"
 #include "core/words.h"
+#include "policy/remedy.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,6 +22,11 @@ struct restart_policy restarting_policy(const struct guest *g)
 
 	memcpy(policy.on, g->spec->restart_on, sizeof(policy.on));
 	return policy;
+}
+
+usec_t restarting_remedy_window(const struct guest *g)
+{
+	return MAX(g->spec->restart_window, REMEDY_WINDOW_LEAST);
 }
 
 void restarting_stays(struct guest *g)

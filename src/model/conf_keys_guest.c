@@ -307,7 +307,7 @@ const struct conf_key conf_keys_guest[] = {
 		.min = USEC_PER_SEC, .max = 7 * USEC_PER_DAY, .preset = "30min",
 		.effect = CONF_LIVE,
 		.allowed = "1s to 7d, such as 30min",
-		.help = "the time in which restarts are counted",
+		.help = "the time in which restarts are counted; remedies: a day at least",
 	},
 	[CONF_KEY_RESTART_STABLE_AFTER - CONF_KEY_GUEST_FIRST] = {
 		.section = CONF_SECTION_RESTART, .name = "StableAfter",

@@ -133,7 +133,7 @@ const struct conf_key conf_keys_service[] = {
 		.type = &conf_type_number, SERVICE(restart_unit_limit), .min = 1, .max = 10,
 		.preset = "3", .effect = CONF_LIVE,
 		.allowed = "1 to 10",
-		.help = "how often inside [Restart] Window=",
+		.help = "how often in a day, or in [Restart] Window= where that is longer",
 	},
 };
 static_assert(ARRAY_SIZE(conf_keys_service) == CONF_KEY_NUM - CONF_KEY_SERVICE_FIRST,

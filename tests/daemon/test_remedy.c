@@ -75,7 +75,7 @@ static void test_unit_is_restarted(void **state)
 static void test_unit_budget(void **state)
 {
 	struct sim *sim = healthy_with(
-		"[Restart]\nWindow=1d\n[Service " ONE "]\nRestartUnit=yes\nStartBudget=10s\n");
+		"[Service " ONE "]\nRestartUnit=yes\nStartBudget=10s\n");
 	struct fake_guest *d = sim_fake(sim, VM);
 	usec_t last = sim->now, waits[3];
 
@@ -195,7 +195,7 @@ static void test_unit_holds(void **state)
  * remedies for ever. */
 static void test_uptime_holds_nothing(void **state)
 {
-	struct sim *sim = healthy_with("[Restart]\nWindow=1d\n" UNITS);
+	struct sim *sim = healthy_with(UNITS);
 	struct fake_guest *d = sim_fake(sim, VM);
 
 	(void)state;
@@ -238,7 +238,7 @@ static void test_doubt_begins_anew(void **state)
 	sim_free(sim);
 }
 
-#define QUORUM "[Restart]\nQuorum=100%\nQuorumAfter=5min\nLimit=2\nWindow=1d\n"
+#define QUORUM "[Restart]\nQuorum=100%\nQuorumAfter=5min\nLimit=2\n"
 
 /* All of them down for QuorumAfter=: shut down as an operator would, and started. */
 static void test_quorum(void **state)
@@ -306,6 +306,55 @@ static void test_quorum_out_of_sight(void **state)
 	assert_int_equal(sim_guest(sim, VM)->last_exit.cause, CAUSE_REMEDY);
 	assert_non_null(strstr(sim_guest(sim, VM)->last_exit.words,
 		"6 of 6 active services were down for 5min"));
+	sim_free(sim);
+}
+
+/* As shipped, each try takes longer than a third of Window=: three in a day all the same, however
+ * many daemons there are, and the next when that is over. */
+static void test_budgets_bind(void **state)
+{
+	struct sim *sim = healthy_with("[Restart]\nQuorum=100%\n" UNITS "StartBudget=20min\n");
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	(void)state;
+	all_services(sim, MANNER_REFUSE);
+	for (unsigned i = 0; i < 23; i++) {
+		sim_run(sim, USEC_PER_HOUR);
+		sim_kill_daemon(sim);
+		sim_daemon(sim);
+	}
+	assert_int_equal(d->starts, 4);
+	assert_true(fake_guest_runs(d));
+	sim_run(sim, 3 * USEC_PER_HOUR);
+	assert_in_range(d->starts, 5, 7);
+	sim_free(sim);
+
+	sim = healthy_with(UNITS "StartBudget=20min\n");
+	sim_fake_service(sim, VM, ONE)->manner = MANNER_REFUSE;
+	sim_run(sim, 23 * USEC_PER_HOUR);
+	assert_int_equal(sim_fake(sim, VM)->unit_restarts, 3);
+	sim_free(sim);
+}
+
+/* The daemon's restart gives back nothing. The host's does: in its boot time all of yesterday would
+ * be of now, and one crash be the last that is borne. */
+static void test_host_reboot(void **state)
+{
+	struct sim *sim = healthy_with(QUORUM);
+	const char key[] = "\"host_boot_id\": \"";
+
+	(void)state;
+	all_services(sim, MANNER_REFUSE);
+	sim_run(sim, 3 * USEC_PER_HOUR);
+	sim_kill_daemon(sim);
+	sim_daemon(sim);
+	assert_int_equal(sim_guest(sim, VM)->restart.n_faults, 2);
+	sim_kill_daemon(sim);
+	char *at = strstr(fake_store_text(sim->store, VM)->text, key);
+	assert_non_null(at);
+	at[sizeof(key) - 1] = 'x';
+	sim_daemon(sim);
+	assert_int_equal(sim_guest(sim, VM)->restart.n_faults, 0);
 	sim_free(sim);
 }
 
@@ -412,6 +461,8 @@ int main(void)
 		cmocka_unit_test(test_quorum),
 		cmocka_unit_test(test_quorum_budget),
 		cmocka_unit_test(test_quorum_out_of_sight),
+		cmocka_unit_test(test_budgets_bind),
+		cmocka_unit_test(test_host_reboot),
 		cmocka_unit_test(test_quorum_survives),
 		cmocka_unit_test(test_quorum_superseded),
 		cmocka_unit_test(test_quorum_holds),
