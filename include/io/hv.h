@@ -65,7 +65,7 @@ struct hv_facts {
 	bool console_open;    /* we are reading the serial line */
 };
 
-/* Statistics: absent values are HV_STAT_ABSENT. Everything but rss, balloon and vcpu_delay is the
+/* Statistics: absent values are HV_STAT_ABSENT. Everything but rss, balloon and the vCPUs is the
  * guest's word. */
 #define HV_STAT_ABSENT UINT64_MAX
 struct hv_stats {
@@ -75,6 +75,7 @@ struct hv_stats {
 	uint64_t last_update_sec; /* CLOCK_REALTIME of QEMU */
 	uint64_t vcpu_delay_nsec; /* summed over vCPUs: time they were runnable but not run */
 	uint64_t cpu_time_nsec;   /* of the vCPU threads */
+	uint64_t vcpus;           /* how many QEMU runs */
 };
 
 /* How far the last backup is. */

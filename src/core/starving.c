@@ -9,6 +9,9 @@
 /* Many guests are sampled in one turn of the loop; the host's pressure is read once for them. */
 #define PRESSURE_AGE (50 * USEC_PER_MSEC)
 
+/* More than QEMU can run: what libvirt says beyond is not believed. */
+#define STARVING_VCPUS_MAX 8192u
+
 static uint64_t pressure(struct supervisor *s, usec_t now)
 {
 	usec_t total;
@@ -61,6 +64,14 @@ void starving_reset(struct guest *g)
 	g->starving = (struct starving){ 0 };
 }
 
+/* CPUs= may have changed since QEMU was started with it. */
+static unsigned vcpus(const struct guest *g)
+{
+	bool told = g->stats.vcpus >= 1 && g->stats.vcpus <= STARVING_VCPUS_MAX;
+
+	return told ? (unsigned)g->stats.vcpus : g->spec->cpus;
+}
+
 void starving_stats(struct guest *g, usec_t now)
 {
 	static_assert(STARVE_ABSENT == HV_STAT_ABSENT, "absent is absent");
@@ -68,7 +79,7 @@ void starving_stats(struct guest *g, usec_t now)
 		.delay_nsec = g->stats.vcpu_delay_nsec,
 		.run_nsec = g->stats.cpu_time_nsec,
 		.pressure_usec = pressure(g->supervisor, now),
-		.vcpus = g->spec->cpus,
+		.vcpus = vcpus(g),
 	};
 
 	if (g->stats_at == 0 || g->stats_at == g->starving.taken_at)

@@ -92,6 +92,7 @@ static const struct {
 	{"balloon.swap_out", offsetof(struct hv_stats, swap_out_kib)},
 	{"balloon.major_fault", offsetof(struct hv_stats, major_faults)},
 	{"balloon.last-update", offsetof(struct hv_stats, last_update_sec)},
+	{"vcpu.current", offsetof(struct hv_stats, vcpus)},
 };
 
 static bool param_u64(const virTypedParameter *param, uint64_t *ret)

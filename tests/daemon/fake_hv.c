@@ -116,6 +116,7 @@ static void read_stats(struct fake_guest *d, struct hv_stats *ret)
 	/* No thread ever got every CPU it wanted at once. */
 	ret->vcpu_delay_nsec = 1000000 + d->delay_nsec;
 	ret->cpu_time_nsec = d->run_nsec;
+	ret->vcpus = 2;
 }
 
 static int need_running(const struct fake_guest *d)

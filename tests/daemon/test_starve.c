@@ -335,6 +335,20 @@ static void test_clocks_of_many(void **state)
 	assert_int_not_equal(d->unit_restarts, 0);
 }
 
+/* CPUs= is of the next start: what runs is measured by the vCPUs that it has. */
+static void test_cpus_changed(void **state)
+{
+	struct sim *sim = *state;
+	const struct guest *g = sim_guest(sim, VM);
+
+	sim_configure(sim, VM, 10000, "[Guest]\nCPUs=8\n");
+	assert_int_equal(sim_reload(sim), 0);
+	fake_guest_starve(sim_fake(sim, VM), 600);
+	sim_run(sim, 30 * S);
+	assert_in_range(g->starving.policy.delay.permille, 590, 610);
+	assert_true(g->starving.told);
+}
+
 /* What was believed of one run is not believed of the next. */
 static void test_another_run(void **state)
 {
@@ -368,6 +382,7 @@ int main(void)
 		HEALTHY(test_libvirt_hangs),
 		HEALTHY(test_the_clock),
 		HEALTHY(test_clocks_of_many),
+		HEALTHY(test_cpus_changed),
 		HEALTHY(test_another_run),
 	};
 

@@ -172,6 +172,7 @@ static void test_stats(void **state)
 	assert_int_equal(s.last_update_sec, 1700000000);
 	assert_int_equal(s.swap_out_kib, 7);
 	assert_int_equal(s.vcpu_delay_nsec, 3);
+	assert_int_equal(s.vcpus, 2);
 	assert_int_equal(s.cpu_time_nsec, 30);
 	assert_true(s.major_faults == HV_STAT_ABSENT);
 	assert_true(s.swap_in_kib == HV_STAT_ABSENT);
