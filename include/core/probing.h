@@ -35,7 +35,8 @@ usec_t probing_run(struct guest *g, usec_t now);
 /* How many active services there are, and how many of them are up or degraded. Those that
  * are not asked do not count. */
 void probing_count(const struct guest *g, unsigned *ret_active, unsigned *ret_up);
-/* The first dependency that is not up, or NULL. */
+/* The first dependency that is not up, or NULL. Of one that is not asked nobody knows: it blocks
+ * nothing. */
 const char *probing_blocked_by(const struct service *s);
 /* Not asked at all: Probe=none, or a port that is forwarded from the next start on. */
 static inline bool probing_unasked(const struct service *s)

@@ -19,7 +19,7 @@ static const char *blocked_by(const struct service *sv)
 	for (unsigned i = 0; i < sv->spec->n_depends; i++)
 		for (unsigned j = 0; j < g->n_services; j++)
 			if (strcmp(g->services[j].spec->name, sv->spec->depends_on[i]) == 0 &&
-				!is_up(&g->services[j]))
+				!probing_unasked(&g->services[j]) && !is_up(&g->services[j]))
 				return sv->spec->depends_on[i];
 	return "";
 }

@@ -435,6 +435,7 @@ const char *probing_blocked_by(const struct service *s)
 		for (unsigned i = 0; i < s->guest->n_services; i++) {
 			const struct service *other = &s->guest->services[i];
 			if (strcmp(other->spec->name, s->spec->depends_on[d]) == 0 &&
+				!probing_unasked(other) &&
 				other->probe.state != SERVICE_UP &&
 				other->probe.state != SERVICE_DEGRADED)
 				return other->spec->name;

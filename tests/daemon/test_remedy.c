@@ -209,6 +209,18 @@ static void test_uptime_holds_nothing(void **state)
 	sim_free(sim);
 }
 
+/* What nobody asks is never seen to be up: who depends on it does not wait for that. */
+static void test_unasked_blocks_nothing(void **state)
+{
+	struct sim *sim = healthy_with(UNITS "DependsOn=base\n[Service base]\nProbe=none\n");
+
+	(void)state;
+	sim_fake_service(sim, VM, ONE)->manner = MANNER_REFUSE;
+	sim_run(sim, 5 * MIN_);
+	assert_int_equal(sim_fake(sim, VM)->unit_restarts, 1);
+	sim_free(sim);
+}
+
 /* A doubt that ends is followed by the whole time, not by an act. So is a daemon's restart: what it
  * finds in its file it has not seen. */
 static void test_doubt_begins_anew(void **state)
@@ -457,6 +469,7 @@ int main(void)
 		cmocka_unit_test(test_unit_fails),
 		cmocka_unit_test(test_unit_holds),
 		cmocka_unit_test(test_uptime_holds_nothing),
+		cmocka_unit_test(test_unasked_blocks_nothing),
 		cmocka_unit_test(test_doubt_begins_anew),
 		cmocka_unit_test(test_quorum),
 		cmocka_unit_test(test_quorum_budget),
