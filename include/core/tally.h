@@ -32,7 +32,7 @@ struct service_tally {
 
 struct guest_tally {
 	uint64_t boots;    /* begun, the guest's own reboots among them */
-	uint64_t restarts; /* scheduled after an end */
+	uint64_t restarts; /* scheduled after an end, or begun to heal it */
 	uint64_t exits[CAUSE_NUM];
 	/* The last statistics of each point, MiB so that 32 bits do for any host. */
 	uint32_t actual_mib[TALLY_POINTS], usable_mib[TALLY_POINTS], rss_mib[TALLY_POINTS];

@@ -339,7 +339,7 @@ static const struct family {
 	{ "mediakit_guest_boots", OF_GUEST, FAMILY_COUNTER, NULL, value_guest_boots, NULL,
 		"Boots that began, its own reboots among them." },
 	{ "mediakit_guest_restarts", OF_GUEST, FAMILY_COUNTER, NULL, value_guest_restarts, NULL,
-		"Starts the daemon scheduled after an end." },
+		"Starts the daemon scheduled after an end, or to heal it." },
 	{ "mediakit_guest_exits", OF_GUEST, FAMILY_COUNTER, NULL, NULL, guest_exits,
 		"Ends of a run, by cause." },
 	{ "mediakit_guest_last_exit", OF_GUEST, FAMILY_INFO, NULL, NULL, guest_last_exit,

@@ -177,6 +177,7 @@ static void restart_guest(struct guest *g, enum exit_cause cause, const char *ru
 	event_note(g, EVENT_REMEDY, NULL, LOG_WARNING,
 		"is shut down to be started again (%u of %u): %s", g->restart.n_faults,
 		policy.limit, g->remedy.words);
+	g->tally.restarts++;
 	guest_event(g, GUEST_EV_STOP, now);
 }
 

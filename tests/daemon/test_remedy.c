@@ -278,6 +278,7 @@ static void test_quorum(void **state)
 	assert_int_equal(d->destroys, 0);
 	assert_int_equal(d->starts, 2);
 	assert_int_equal(g->restart.n_faults, 1);
+	assert_int_equal(g->tally.restarts, 1);
 	all_services(sim, MANNER_OK);
 	sim_wait_healthy(sim, VM, 120 * S);
 	sim_free(sim);
@@ -454,6 +455,7 @@ static void test_watchdog(void **state)
 	sim_wait_state(sim, VM, GUEST_BOOTING, MIN_);
 	assert_int_equal(sim_guest(sim, VM)->last_exit.cause, CAUSE_WATCHDOG);
 	assert_int_equal(sim_guest(sim, VM)->restart.n_faults, 1);
+	assert_int_equal(sim_guest(sim, VM)->tally.restarts, 1);
 	/* Not while it boots. */
 	fake_guest_bark(d);
 	sim_wait_healthy(sim, VM, 120 * S);
