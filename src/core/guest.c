@@ -377,6 +377,8 @@ void guest_retire(struct guest *g)
 	/* What a save fits is written down with the lock held; guest_free() comes after that. */
 	if (!saving_busy(g))
 		starting_release_lock(g);
+	/* What the flood held back is of its services, and under its name. */
+	event_flush(g->supervisor, g);
 	/* The old spec goes away; answers that are still owed find this one, with the name under
 	 * which they are to be kept. */
 	g->n_services = 0;

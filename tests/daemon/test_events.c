@@ -3,6 +3,8 @@
  * would rather fill it with noise. */
 /* LINK: base model policy core io/hv io/confdir io/layout io/reach */
 /* LIBS: libcbor inih jansson libsystemd */
+#include "base/log.h"
+#include "core/event.h"
 #include "sim.h"
 
 #include <setjmp.h>
@@ -133,6 +135,24 @@ static void test_flood(void **state)
 	free(rows);
 }
 
+/* What is held back is told before its guest is let go, and is there when it comes back. */
+static void test_flood_of_removed(void **state)
+{
+	struct sim *sim = *state;
+
+	sim_configure(sim, "vm-intelligence", 20000, NULL);
+	for (unsigned i = 0; i < 60; i++)
+		event_note(sim_guest(sim, VM), EVENT_HEALTH, NULL, LOG_WARNING, "flap %u", i);
+	assert_false(sim_log_has(sim, "flap 59"));
+	sim_unconfigure(sim, VM);
+	assert_int_equal(sim_reload(sim), 0);
+	sim_run(sim, 10 * S);
+	assert_int_equal(sim_log_count(sim, "flap 59"), 1);
+	sim_configure(sim, VM, 10000, NULL);
+	assert_int_equal(sim_reload(sim), 0);
+	assert_int_equal(count(sim, EVENT_HEALTH, "flap 59"), 1);
+}
+
 static void test_why(void **state)
 {
 	struct sim *sim = *state;
@@ -161,6 +181,7 @@ int main(void)
 		HEALTHY(test_story),
 		HEALTHY(test_survives),
 		HEALTHY(test_flood),
+		HEALTHY(test_flood_of_removed),
 		HEALTHY(test_why),
 	};
 
