@@ -122,7 +122,7 @@ bool view_is(const char *word, const char *const *words); /* words ends with NUL
 bool view_runs(const struct view_guest *g);               /* QEMU may be there */
 bool view_service_up(const struct view_service *s);       /* up or degraded */
 bool view_service_pending(const struct view_service *s);
-/* For its guest's health: it is active, and asked at all. */
+/* For its guest's health: it is active, and asked; a unit that no agent told of is not. */
 bool view_service_counts(const struct view_service *s);
 /* Those that count, and how many of them are up. */
 void view_count(const struct view_guest *g, unsigned *ret_up, unsigned *ret_active);

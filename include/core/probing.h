@@ -32,8 +32,10 @@ void probing_cast_doubt(struct guest *g);
 /* Puts what is due; returns when to look again. */
 usec_t probing_run(struct guest *g, usec_t now);
 
-/* How many active services there are, and how many of them are up or degraded. Those that
- * are not asked do not count. */
+/* For its guest's health: it is active, and asked; a unit that no agent told anything of since it
+ * began to start is not. */
+bool probing_counts(const struct service *s);
+/* How many services count, and how many of them are up or degraded. */
 void probing_count(const struct guest *g, unsigned *ret_active, unsigned *ret_up);
 /* The first dependency that is not up, or NULL. Of one that is not asked nobody knows: it blocks
  * nothing. */

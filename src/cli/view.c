@@ -148,8 +148,11 @@ bool view_service_pending(const struct view_service *s)
 
 bool view_service_counts(const struct view_service *s)
 {
-	/* A unit out of the agent's sight counts as what it was last seen to be. */
-	return !view_service_pending(s) && (s->watched || strcmp(s->probe, "unit") == 0);
+	/* A unit out of the agent's sight counts as what it was seen to be, if it was seen. */
+	bool seen = strcmp(s->probe, "unit") == 0 && strcmp(s->state, "unknown") != 0 &&
+		    strcmp(s->state, "starting") != 0;
+
+	return !view_service_pending(s) && (s->watched || seen);
 }
 
 void view_count(const struct view_guest *g, unsigned *ret_up, unsigned *ret_active)

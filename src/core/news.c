@@ -254,8 +254,8 @@ static void name_missing(const struct guest *g, char *buf, size_t size)
 
 	for (unsigned i = 0; i < g->n_services && len + 1 < size; i++) {
 		const struct service *s = &g->services[i];
-		if (s->spec->expect != EXPECT_ACTIVE || probing_unasked(s) ||
-			s->probe.state == SERVICE_UP || s->probe.state == SERVICE_DEGRADED)
+		if (!probing_counts(s) || s->probe.state == SERVICE_UP ||
+			s->probe.state == SERVICE_DEGRADED)
 			continue;
 		len += (size_t)snprintf(buf + len, size - len, " %s=%s(%s)", s->spec->name,
 			service_state_to_string(s->probe.state),

@@ -414,13 +414,21 @@ bool probing_unwatched(const struct service *s)
 	       (s->spec->probe == PROBE_UNIT && !s->guest->facts.agent_connected);
 }
 
+bool probing_counts(const struct service *s)
+{
+	bool learned = s->probe.state != SERVICE_UNKNOWN && s->probe.state != SERVICE_STARTING;
+
+	return s->spec->expect == EXPECT_ACTIVE && !probing_unasked(s) &&
+	       (learned || !probing_unwatched(s));
+}
+
 void probing_count(const struct guest *g, unsigned *ret_active, unsigned *ret_up)
 {
 	unsigned active = 0, up = 0;
 
 	for (unsigned i = 0; i < g->n_services; i++) {
 		const struct service *s = &g->services[i];
-		if (s->spec->expect != EXPECT_ACTIVE || probing_unasked(s))
+		if (!probing_counts(s))
 			continue;
 		active++;
 		up += s->probe.state == SERVICE_UP || s->probe.state == SERVICE_DEGRADED;

@@ -50,7 +50,7 @@ static enum remedy_sight sight_of(const struct service *s)
  * would keep a guest that hangs as a whole from its quorum. */
 static bool is_out_of_sight(const struct service *s)
 {
-	return s->spec->expect == EXPECT_ACTIVE && s->spec->probe == PROBE_UNIT &&
+	return probing_counts(s) && s->spec->probe == PROBE_UNIT &&
 	       verdict_effect(s->probe.last.verdict) == EFFECT_NOTHING;
 }
 

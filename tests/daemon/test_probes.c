@@ -413,6 +413,48 @@ static void test_suspend(void **state)
 	assert_int_equal(sim_fake(sim, VM)->starts, 1);
 }
 
+/* Or goes; and the daemon looks. */
+static void agent_comes(struct sim *sim, bool comes)
+{
+	sim_fake(sim, VM)->agent_told = comes;
+	fake_guest_pause(sim_fake(sim, VM), HV_REASON_USER);
+	sim_run(sim, S);
+	fake_guest_resume(sim_fake(sim, VM));
+}
+
+/* A unit in a guest that never had an agent is shown as unwatched and does not count; one that the
+ * agent told of counts on as what it was. */
+static void test_unit_without_agent(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d;
+
+	sim_configure(sim, VM, 10000, "[Service system-core]\nExpect=active\n");
+	sim_daemon(sim);
+	d = sim_fake(sim, VM);
+	d->no_agent = true;
+	sim_wait_healthy(sim, VM, 600 * S);
+	assert_true(probing_unwatched(sim_service(sim, VM, "system-core")));
+	assert_true(sim_log_has(sim, "healthy (6 of 6 active services up)"));
+	agent_comes(sim, true);
+	d->inactive_unit = "system-core.service";
+	sim_wait_service(sim, VM, "system-core", SERVICE_DOWN, 1200 * S);
+	assert_false(sim_guest(sim, VM)->healthy);
+	agent_comes(sim, false);
+	sim_run(sim, 600 * S);
+	assert_true(probing_unwatched(sim_service(sim, VM, "system-core")));
+	assert_int_equal(sim_service(sim, VM, "system-core")->probe.state, SERVICE_DOWN);
+	assert_false(sim_guest(sim, VM)->healthy);
+	/* With one from the first it is waited for, and nobody is called well too soon. */
+	d->no_agent = false;
+	d->inactive_unit = NULL;
+	sim_wait_answer(sim, sim_ask(sim, VM, OPERATION_RESTART), 300 * S);
+	sim_log_clear(sim);
+	sim_wait_healthy(sim, VM, 120 * S);
+	assert_true(sim_log_has(sim, "healthy (7 of 7 active services up)"));
+	assert_false(sim_log_has(sim, "no longer healthy"));
+}
+
 /* The question for the boot falls due while the units are asked about, and a minute later again: it
  * is asked right behind them, and a reboot that nobody told of is noticed. */
 static void test_agent_in_step(void **state)
@@ -501,6 +543,7 @@ int main(void)
 		FRESH(test_pending_never_comes),
 		FRESH(test_start_budget),
 		HEALTHY(test_units),
+		FRESH(test_unit_without_agent),
 		HEALTHY(test_suspend),
 	};
 

@@ -35,7 +35,7 @@ static void a_pipe_gets_everything_and_no_colour(void **state)
 
 	(void)state;
 	assert_drawn(&v, &pipe_style,
-		"vm-mediakit  ready for 2h 4min, not healthy: 1 of 3 active services up\n"
+		"vm-mediakit  ready for 2h 4min, not healthy: 1 of 2 active services up\n"
 		"     guest  tcg, up 2h 5min, 2 CPUs, QEMU pid 4242\n"
 		"    memory  3.0 GiB of 6.0 GiB, guest uses 1.0 GiB, QEMU holds 3.0 GiB\n"
 		"   network  forwards on 127.0.0.1; ssh -p 10022 foundry@127.0.0.1\n"
@@ -90,7 +90,7 @@ static void a_narrow_terminal_keeps_what_tells_most(void **state)
 
 	(void)state;
 	assert_drawn(&v, &style,
-		"● vm-mediakit  ready for 2h 4min, not healthy: 1 of 3 active services up\n"
+		"● vm-mediakit  ready for 2h 4min, not healthy: 1 of 2 active services up\n"
 		"     guest  tcg, up 2h 5min, 2 CPUs, QEMU pid 4242\n"
 		"    memory  3.0 GiB of 6.0 GiB, guest uses 1.0 GiB, QEMU holds 3.0 GiB\n"
 		"   network  forwards on 127.0.0.1; ssh -p 10022 foundry@127.0.0.1\n"

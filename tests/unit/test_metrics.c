@@ -72,7 +72,7 @@ static void numbers_are_exact_and_in_base_units(void **state)
 	assert_line(text, "mediakit_probe_duration_seconds{" SERVICE "} 0.000900");
 	assert_line(text, "mediakit_scrape_timestamp_seconds 1800000000.000005");
 	assert_line(text, "mediakit_scrape_duration_seconds 0.001234");
-	assert_line(text, "mediakit_guest_active_services" GUEST " 3");
+	assert_line(text, "mediakit_guest_active_services" GUEST " 2");
 	assert_line(text, "mediakit_guest_active_services_up" GUEST " 1");
 	assert_line(text, "mediakit_service_up{" SERVICE "} 0");
 	assert_line(text, "mediakit_service_verdict_info{" SERVICE ",verdict=\"refused\"} 1");
