@@ -53,7 +53,7 @@ bool cause_restarts(
 #define RESTART_DELAY_MAX (60 * USEC_PER_SEC)
 
 struct restart {
-	usec_t faults[RESTART_HISTORY_MAX]; /* when, oldest first; only those inside the window */
+	usec_t faults[RESTART_HISTORY_MAX]; /* when, oldest first; old ones go at the next */
 	unsigned n_faults;
 	usec_t well_since; /* 0: it is not well */
 };
@@ -73,6 +73,9 @@ NAME_TABLE_DECLARE(restart_step, enum restart_step);
  * is started at *ret_at; counted. GIVE_UP: the window's budget is used up. `jitter` in [0, 1). */
 enum restart_step restart_after_exit(struct restart *r, const struct restart_policy *policy,
 	enum exit_cause cause, usec_t now, double jitter, usec_t *ret_at);
+
+/* How many are on record inside the window that ends now. */
+unsigned restart_inside(const struct restart *r, usec_t window, usec_t now);
 
 /* Would one more restart be inside the budget? For a guest that still runs: it is not stopped in
  * order to be given up. */

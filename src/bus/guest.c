@@ -84,7 +84,8 @@ GETTER_U32(boots, t->guest->boots)
 GETTER_U64(retry_at, t->guest->state == GUEST_CRASHED && t->guest->retry_due != USEC_INFINITY
 			     ? realtime_of(t->guest->retry_due)
 			     : 0)
-GETTER_U32(faults, t->guest->restart.n_faults)
+GETTER_U32(faults,
+	restart_inside(&t->guest->restart, t->guest->spec->restart_window, now_boottime()))
 GETTER_U32(fault_limit, t->guest->spec->restart_limit)
 GETTER_TEXT(ladder_rung, rung_to_string(t->guest->ladder.began ? t->guest->ladder.rung : RUNG_NONE))
 GETTER_U32(ladder_presses, t->guest->ladder.began ? t->guest->ladder.presses : 0)

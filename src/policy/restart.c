@@ -145,12 +145,17 @@ enum restart_step restart_after_exit(struct restart *r, const struct restart_pol
 	return RESTART_STEP_AGAIN;
 }
 
-bool restart_affordable(const struct restart *r, const struct restart_policy *policy, usec_t now)
+unsigned restart_inside(const struct restart *r, usec_t window, usec_t now)
 {
 	struct restart inside = *r;
 
-	drop_old(&inside, policy->window, now);
-	return inside.n_faults < MIN(policy->limit, RESTART_HISTORY_MAX - 1);
+	drop_old(&inside, window, now);
+	return inside.n_faults;
+}
+
+bool restart_affordable(const struct restart *r, const struct restart_policy *policy, usec_t now)
+{
+	return restart_inside(r, policy->window, now) < MIN(policy->limit, RESTART_HISTORY_MAX - 1);
 }
 
 bool restart_settle(struct restart *r, const struct restart_policy *policy, bool well, usec_t now,

@@ -50,6 +50,11 @@ static void everything_is_told_at_once(void **state)
 	sd_bus *b = caller("status");
 
 	(void)state;
+	/* One from when the host booted, which is not in the window, and one that stays in it. */
+	world->guest_specs[0].restart_window = USEC_PER_SEC;
+	world->guests[0].restart.faults[0] = 1;
+	world->guests[0].restart.faults[1] = usec_add(now_boottime(), 60 * USEC_PER_SEC);
+	world->guests[0].restart.n_faults = 2;
 	load(b, &v);
 	load_manager(b, &v);
 	assert_int_equal(v.n_guests, 2);
@@ -73,6 +78,7 @@ static void everything_is_told_at_once(void **state)
 	assert_string_equal(g->services[1].verdict, "refused");
 	assert_string_equal(g->services[1].reason, "nobody listens: connection reset");
 	assert_string_equal(g->services[1].expect, "pending");
+	assert_int_equal(g->faults, 1);
 	view_free(&v);
 	hang_up(b);
 }

@@ -97,6 +97,8 @@ static void test_stay(void **state)
 	assert_false(restart_affordable(&r, &policy, 20 * S));
 	assert_false(restart_affordable(&r, &policy, 619 * S));
 	assert_true(restart_affordable(&r, &policy, 620 * S));
+	assert_int_equal(restart_inside(&r, policy.window, 619 * S), 1);
+	assert_int_equal(restart_inside(&r, policy.window, 620 * S), 0);
 	assert_int_equal(r.n_faults, 1);
 }
 
