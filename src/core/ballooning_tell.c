@@ -159,7 +159,13 @@ static void answer_waiting(struct guest *g, usec_t now)
 	}
 	goal = MAX(MIN(goal, ballooning_limit(g)), MIN(b->last.floor_kib, ballooning_limit(g)));
 	if (actual <= goal + NEAR_KIB && goal <= actual + NEAR_KIB) {
-		answer(g, 0, "the guest has", " now");
+		/* Memory= was raised since it was started. */
+		bool beyond = b->override_kib > goal + NEAR_KIB;
+
+		answer(g, beyond ? -EAGAIN : 0, "the guest has",
+			beyond ? ", the most it was started with; the size asked for stands, and "
+				 "takes a restart of the guest"
+			       : " now");
 		return;
 	}
 	const char *blind = blind_words(b->last.reason);

@@ -300,6 +300,23 @@ static void test_override_held(void **state)
 	assert_true(actual(sim, VM) <= 2 * GIB + NEAR);
 }
 
+/* More than it was started with is not called reached; it is once it was started anew. */
+static void test_beyond_maximum(void **state)
+{
+	struct sim *sim = *state;
+
+	sim_configure(sim, VM, 10000, "[Guest]\nMemory=8G\n");
+	assert_int_equal(sim_reload(sim), 0);
+	struct sim_request *r = sim_balloon(sim, VM, 8 * GIB);
+	sim_wait_answer(sim, r, 290 * S);
+	assert_int_equal(r->error, -EAGAIN);
+	assert_non_null(strstr(r->text, "the guest has 6.0 GiB, the most it was started with"));
+	assert_non_null(strstr(r->text, "takes a restart of the guest"));
+	r = sim_balloon(sim, VM, 6 * GIB);
+	sim_wait_answer(sim, r, 290 * S);
+	assert_int_equal(r->error, 0);
+}
+
 static void test_reload(void **state)
 {
 	struct sim *sim = *state;
@@ -654,6 +671,7 @@ int main(void)
 		HEALTHY(test_override),
 		HEALTHY(test_auto_under_need),
 		HEALTHY(test_override_held),
+		HEALTHY(test_beyond_maximum),
 		HEALTHY(test_reload),
 		HEALTHY(test_degraded),
 		HEALTHY(test_adoption),
