@@ -93,8 +93,9 @@ check-deploy: all $(B)/tests/deploy/daemon
 check-virt: all
 	@tests/lib/needs-root tests/virt/run $(abspath $(B))
 
-# The programs on bad input and bad days, on a real QEMU without an OS.
+# The programs on bad input and bad days, on a real QEMU without an OS; and what a bake leaves in its root, without baking.
 check-programs: all
+	@tests/image/script
 	@tests/lib/needs-root tests/programs/run $(abspath $(B))
 
 # The fault table (tests/faults/TABLE.md), on a build that has fail points and that nobody installs.

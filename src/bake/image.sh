@@ -219,6 +219,12 @@ write_sources() {
 	done >"$tmp/root/etc/apt/sources.list.d/$SUITE.sources"
 }
 
+# mmdebstrap leaves the options it was given in the root for good. The guest's stay: the host's proxy is none of those, and
+# may have a password in it, nor is what a bake alone needs. $1: a file below the root's /etc; $2: how those begin that stay.
+keep_options() {
+	sed -i -n "/^$2/p" "$r/etc/$1/99mmdebstrap"
+}
+
 # What would differ the next time: traces of the installation, and the identity that each guest makes for itself.
 # The machine's identity is empty, not absent, so that systemd does not take the boot for one that needs presets
 # and questions.
@@ -231,6 +237,7 @@ forget() {
 		"$r"/etc/group- "$r"/etc/gshadow- "$r"/etc/subuid- "$r"/etc/subgid- "$r/etc/.pwd.lock" \
 		"$r/var/lib/systemd/random-seed" "$r"/var/log/apt "$r"/boot/System.map-* "$r"/tmp/* "$r"/run/*
 	find "$r/var/log" -type f -delete
+	keep_options apt/apt.conf.d Acquire::Languages
 }
 
 # bzImage header, Documentation/arch/x86/boot.rst: 0x1f1 setup_sects, 0x248 payload_offset,
