@@ -238,6 +238,7 @@ forget() {
 		"$r/var/lib/systemd/random-seed" "$r"/var/log/apt "$r"/boot/System.map-* "$r"/tmp/* "$r"/run/*
 	find "$r/var/log" -type f -delete
 	keep_options apt/apt.conf.d Acquire::Languages
+	keep_options dpkg/dpkg.cfg.d path-exclude=
 }
 
 # bzImage header, Documentation/arch/x86/boot.rst: 0x1f1 setup_sects, 0x248 payload_offset,
