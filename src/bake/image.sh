@@ -121,8 +121,10 @@ fetch_keyring() {
 	rm -rf "$tmp/keyring" "$tmp/keyring.deb" "$tmp/gnupg"
 }
 
-# Sets MIRROR, SECURITY and KEYRING, and COMPONENTS.
+# Sets MIRROR, SECURITY and KEYRING, and COMPONENTS. An archive that was named may stand still, and its lists have then
+# expired, which is not held against them: mirror_age, security_age. The mirrors of this machine's apt do not stand still.
 find_sources() {
+	mirror_age=${MIRROR:+check-valid-until=no} security_age=${SECURITY:+check-valid-until=no}
 	case $SUITE in
 	trixie)
 		COMPONENTS=main
@@ -130,7 +132,7 @@ find_sources() {
 		SECURITY=${SECURITY:-$(of_apt debian-security)}
 		if [ -n "$MIRROR" ]; then
 			MIRROR=${MIRROR%/}
-			SECURITY=${SECURITY:-$MIRROR-security}
+			[ -n "$SECURITY" ] || SECURITY=$MIRROR-security security_age=$mirror_age
 		fi
 		KEYRING=${KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 		;;
@@ -138,7 +140,7 @@ find_sources() {
 		COMPONENTS="main universe"
 		MIRROR=${MIRROR:-$(of_apt ubuntu)}
 		MIRROR=${MIRROR:-http://archive.ubuntu.com/ubuntu}
-		SECURITY=${SECURITY:-$MIRROR}
+		SECURITY=${SECURITY:-$MIRROR} security_age=${security_age:-$mirror_age}
 		if [ -z "$KEYRING" ] && [ -e /usr/share/keyrings/ubuntu-archive-keyring.gpg ]; then
 			KEYRING=/usr/share/keyrings/ubuntu-archive-keyring.gpg
 		fi
@@ -154,10 +156,11 @@ find_sources() {
 # What the archive has now, with its updates. SECURITY=none: without those for security.
 sources() {
 	[ -n "$MIRROR" ] || return 0
-	by="[signed-by=$KEYRING]"
-	echo "deb $by $MIRROR $SUITE $COMPONENTS"
-	echo "deb $by $MIRROR $SUITE-updates $COMPONENTS"
-	[ "$SECURITY" = none ] || echo "deb $by $SECURITY $SUITE-security $COMPONENTS"
+	from="[signed-by=$KEYRING${mirror_age:+ $mirror_age}] $MIRROR"
+	echo "deb $from $SUITE $COMPONENTS"
+	echo "deb $from $SUITE-updates $COMPONENTS"
+	[ "$SECURITY" = none ] ||
+		echo "deb [signed-by=$KEYRING${security_age:+ $security_age}] $SECURITY $SUITE-security $COMPONENTS"
 }
 
 make_root() {
