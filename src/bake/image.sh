@@ -153,14 +153,21 @@ find_sources() {
 	[ -r "$KEYRING" ] || die "cannot read the keyring $KEYRING"
 }
 
+# One line of sources. $1: what is known of the URL's age; $2: URL; $3: suite. The dpkg of a root cannot read a directory
+# outside of it, so apt copies the packages in instead of naming them where they lie.
+source_line() {
+	case $2 in
+	file:*) set -- "$1" "copy:${2#file:}" "$3" ;;
+	esac
+	echo "deb [signed-by=$KEYRING${1:+ $1}] $2 $3 $COMPONENTS"
+}
+
 # What the archive has now, with its updates. SECURITY=none: without those for security.
 sources() {
 	[ -n "$MIRROR" ] || return 0
-	from="[signed-by=$KEYRING${mirror_age:+ $mirror_age}] $MIRROR"
-	echo "deb $from $SUITE $COMPONENTS"
-	echo "deb $from $SUITE-updates $COMPONENTS"
-	[ "$SECURITY" = none ] ||
-		echo "deb [signed-by=$KEYRING${security_age:+ $security_age}] $SECURITY $SUITE-security $COMPONENTS"
+	source_line "$mirror_age" "$MIRROR" "$SUITE"
+	source_line "$mirror_age" "$MIRROR" "$SUITE-updates"
+	[ "$SECURITY" = none ] || source_line "$security_age" "$SECURITY" "$SUITE-security"
 }
 
 make_root() {
