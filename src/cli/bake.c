@@ -27,7 +27,8 @@ const char usage_bake[] =
 	"(for direct boot, the faster way), SHA256SUMS, packages, and a manifest: the packages "
 	"and\n"
 	"their versions, the digests, the glibc, the libraries; `provision` and `preflight` read\n"
-	"it. On stdout come the lines for the guest's configuration.\n"
+	"it. On stdout come the lines for the guest's configuration. Where the image of the other\n"
+	"suite is in DIR it is refused, since all but the image would be replaced.\n"
 	"\n"
 	"With the same $SOURCE_DATE_EPOCH (seconds since 1970; default now) the same packages\n"
 	"make the same files, bit for bit. The archive moves on; a mirror that stands still, such\n"
@@ -48,6 +49,8 @@ const char usage_bake[] =
 	"Exit status: 0 made, 1 failed (what DIR held is as it was), 2 command line.\n";
 
 #define WORK ".bake.XXXXXX"
+
+static const char *const suites[] = { "noble", "trixie" };
 
 /* They end up in a file of sources for apt, and in words of a shell: anything else is refused here.
  * A '@' would begin a password. */
@@ -76,8 +79,11 @@ static int check(const struct args *args)
 {
 	static const char url[] = "wants http://HOST/…, https://HOST/… or file:///…";
 	const char *suite = args->operands[0];
+	bool known = false;
 
-	if (strcmp(suite, "noble") != 0 && strcmp(suite, "trixie") != 0)
+	for (size_t i = 0; i < ARRAY_SIZE(suites); i++)
+		known |= strcmp(suite, suites[i]) == 0;
+	if (!known)
 		return refuse("no suite ", suite, "noble (Ubuntu 24.04) or trixie (Debian 13)");
 	if (args->mirror && !is_url(args->mirror))
 		return refuse("--mirror=", args->mirror, url);
@@ -124,6 +130,27 @@ static int take_directory(const char *given, char **ret)
 		return CLI_FAILED;
 	}
 	*ret = out;
+	return 0;
+}
+
+/* The kernel, the initrd and the rest have the same names for every suite. */
+static int refuse_beside_another(const char *out, const char *suite)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(suites); i++) {
+		CLEANUP_FREE char *image = NULL;
+
+		if (strcmp(suite, suites[i]) == 0)
+			continue;
+		if (asprintf(&image, "%s/%s.qcow2", out, suites[i]) < 0)
+			return failed(out, ENOMEM);
+		if (access(image, F_OK) < 0)
+			continue;
+		fprintf(stderr,
+			"mediakitd bake: %s: the kernel and the initrd beside it are its own; give "
+			"%s another directory\n",
+			image, suite);
+		return CLI_FAILED;
+	}
 	return 0;
 }
 
@@ -186,6 +213,8 @@ int verb_bake(int argc, char **argv)
 	}
 	if (r == 0)
 		r = take_directory(args.operands[1], &out);
+	if (r == 0)
+		r = refuse_beside_another(out, args.operands[0]);
 	if (r)
 		return r;
 	work = path_join(out, WORK);
