@@ -66,7 +66,9 @@ static void guest_to_state(const struct guest *g, struct state_record *ret)
 	COPY_WORD(ret->state, guest_state_to_string(waits ? GUEST_STARTING : g->state));
 	COPY_WORD(ret->boot_id, g->boot_id);
 	COPY_WORD(ret->past_boot_id, g->past_boot_id);
-	COPY_WORD(ret->boot_stage, boot_stage_to_string(g->boot.stage));
+	/* Until the first look what is known of the boot is what the daemon before knew. */
+	COPY_WORD(ret->boot_stage,
+		boot_stage_to_string(g->seen ? g->boot.stage : g->restored_stage));
 	COPY_WORD(ret->exit_cause, cause_to_string(g->last_exit.cause));
 	COPY_WORD(ret->exit_rung, rung_to_string(g->last_exit.rung));
 	COPY_WORD(ret->exit_words, g->last_exit.words);

@@ -494,6 +494,29 @@ static void test_given_up_unseen(void **state)
 	sim_wait_healthy(sim, VM, 120 * S);
 }
 
+/* A new daemon is asked before it has looked, and dies: what the one before knew of the boot is not
+ * lost with it, and the next one saves. */
+static void test_save_before_the_first_look(void **state)
+{
+	struct sim *sim = *state;
+	struct fake_guest *d = sim_fake(sim, VM);
+
+	sim_kill_daemon(sim);
+	sim_daemon(sim);
+	while (!sim->supervisor->hv_health.connected)
+		sim_run(sim, MS);
+	(void)sim_ask(sim, VM, OPERATION_SAVE);
+	sim_run(sim, MS);
+	assert_int_equal(sim_guest(sim, VM)->state, GUEST_SAVING);
+	assert_false(sim_guest(sim, VM)->seen);
+	sim_kill_daemon(sim);
+	if (d->state == HV_DOMAIN_PAUSED)
+		fake_guest_resume(d);
+	sim_daemon(sim);
+	sim_wait_state(sim, VM, GUEST_STOPPED, 120 * S);
+	assert_int_equal(sim_guest(sim, VM)->last_exit.cause, CAUSE_SAVED);
+}
+
 /* It panics while it is saved: whoever waits for it to be down is told when it is. */
 static void test_panics_while_saving(void **state)
 {
@@ -649,6 +672,7 @@ int main(void)
 		HEALTHY(test_called_off),
 		HEALTHY(test_called_off_locked),
 		HEALTHY(test_given_up_unseen),
+		HEALTHY(test_save_before_the_first_look),
 		HEALTHY(test_panics_while_saving),
 		HEALTHY(test_clock),
 		HEALTHY(test_reboot_after),
