@@ -80,8 +80,8 @@ static int replace(struct provision *p, const char *temporary, const char *path,
 	CLEANUP_FREE char *old = NULL;
 	int r = keep(p, path, suffix, what, &old);
 
-	if (r < 0)
-		return r;
+	if (r < 0 || !old)
+		return r < 0 ? r : -ENOMEM;
 	if (temporary)
 		r = provision_rename(temporary, path, &p->reason);
 	else if (unlink(path) < 0)
