@@ -61,7 +61,9 @@ static void check_answer(void *userdata, const struct answer *a, usec_t now)
 	answered = true;
 	require((unsigned)a->kind < ANSWER_KIND_NUM, "a kind of answer");
 	require(a->body_len <= ANSWER_BODY_MAX, "a body is bounded");
-	require(a->kind == ANSWER_WHOLE || a->status == 0, "only a whole answer has a status");
+	require(a->kind == ANSWER_WHOLE || a->status == 0 ||
+			(a->kind == ANSWER_TOO_LARGE && a->body_len == ANSWER_BODY_MAX),
+		"only a whole answer has a status, or one with too large a body");
 	require(a->kind != ANSWER_WHOLE || (a->status >= 100 && a->status <= 599),
 		"and it has one");
 	require(utf8_printable(a->detail, strlen(a->detail)), "details can be printed");
