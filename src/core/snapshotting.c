@@ -46,7 +46,7 @@ void snapshot_set_phase(struct guest *g, enum snapshot_phase phase, usec_t due)
 void snapshotting_init(struct guest *g)
 {
 	g->snapshotting.phase = snapshot_store(g) ? SNAPSHOT_UNKNOWN : SNAPSHOT_NONE;
-	g->snapshotting.due = 0;
+	g->snapshotting.due = snapshot_store(g) ? 0 : USEC_INFINITY;
 	g->snapshotting.deadline = g->snapshotting.answer_by = g->snapshotting.save_by =
 		USEC_INFINITY;
 	thawing_init(g);
