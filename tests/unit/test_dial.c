@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connecting to the daemon where that fails: each call in turn, and nothing is left open. The system
- * bus is the test's. */
+/* Connecting to the daemon where that fails: each call in turn, and nothing is left open. The
+ * system bus is the test's. */
 /* LINK: base cli/dial */
 /* LIBS: libsystemd */
 #include "cli/dial.h"
