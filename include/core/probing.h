@@ -23,29 +23,13 @@ void probing_adopt(struct guest *g, usec_t now);
 void probing_disable(struct guest *g, usec_t now);
 /* Drops what is in flight without judging it. */
 void probing_drop(struct guest *g);
-/* The boot visibly moved. */
 /* Its unit was just restarted: it starts as after a boot, with its whole StartBudget. */
 void probing_renew(struct service *s, usec_t now);
+/* The boot visibly moved. */
 void probing_progress(struct guest *g, usec_t now);
 /* The guest is paused, saved or stopped from now on: what is out now proves nothing. */
 void probing_cast_doubt(struct guest *g);
 /* Puts what is due; returns when to look again. */
 usec_t probing_run(struct guest *g, usec_t now);
-
-/* For its guest's health: it is active, and asked; a unit that no agent told anything of since it
- * began to start is not. */
-bool probing_counts(const struct service *s);
-/* How many services count, and how many of them are up or degraded. */
-void probing_count(const struct guest *g, unsigned *ret_active, unsigned *ret_up);
-/* The first dependency that is not up, or NULL. Of one that is not asked nobody knows: it blocks
- * nothing. */
-const char *probing_blocked_by(const struct service *s);
-/* Not asked at all: Probe=none, or a port that is forwarded from the next start on. */
-static inline bool probing_unasked(const struct service *s)
-{
-	return s->spec->probe == PROBE_NONE || (s->spec->probe != PROBE_UNIT && !s->host_port);
-}
-/* Nobody can watch it: not asked, or a unit without an agent. */
-bool probing_unwatched(const struct service *s);
 
 #endif

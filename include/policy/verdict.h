@@ -57,6 +57,7 @@ struct expectation {
 	bool starved; /* the host starved the guest while we asked (policy/starve) */
 	const char *why_starved;
 	usec_t timeout; /* the question's, for the words only; 0: as answer.latency says */
+	uint16_t host_port; /* where it was asked, for the words only */
 };
 
 /* A down verdict is turned into `inconclusive` where the expectation says so, and so is one that

@@ -3,32 +3,15 @@
  * units/com.pointsav.MediaKit1.xml says what each member means. */
 #include "bus/call.h"
 #include "bus/object.h"
-#include "core/probing.h"
+#include "core/sight.h"
 
 #include <string.h>
 
-static bool is_up(const struct service *sv)
-{
-	return sv->probe.state == SERVICE_UP || sv->probe.state == SERVICE_DEGRADED;
-}
-
-static const char *blocked_by(const struct service *sv)
-{
-	const struct guest *g = sv->guest;
-
-	for (unsigned i = 0; i < sv->spec->n_depends; i++)
-		for (unsigned j = 0; j < g->n_services; j++)
-			if (strcmp(g->services[j].spec->name, sv->spec->depends_on[i]) == 0 &&
-				!probing_unasked(&g->services[j]) && !is_up(&g->services[j]))
-				return sv->spec->depends_on[i];
-	return "";
-}
-
 static bool watched(const struct service *sv)
 {
-	if (sv->spec->probe == PROBE_UNIT)
-		return guest_state_has_qemu(sv->guest->state) && sv->guest->facts.agent_connected;
-	return !probing_unasked(sv);
+	bool agentless = sv->spec->probe == PROBE_UNIT && !guest_state_has_qemu(sv->guest->state);
+
+	return !agentless && !sight_unwatched(sv);
 }
 
 /* Until QEMU runs, none is in force but the one to come. */
@@ -44,7 +27,7 @@ GETTER_PORT(port, t->service->spec->port)
 GETTER_PORT(host_port, host_port(t->service))
 GETTER_TEXT(probe, probe_kind_to_string(t->service->spec->probe))
 GETTER_TEXT(expect, expect_to_string(t->service->spec->expect))
-GETTER_TEXT(blocked_by, blocked_by(t->service))
+GETTER_TEXT(blocked_by, sight_blocked_by(t->service) ?: "")
 GETTER_BOOL(watched, watched(t->service))
 GETTER_TEXT(state, service_state_to_string(t->service->probe.state))
 GETTER_U64(state_since, t->service->state_since_realtime)

@@ -7,6 +7,7 @@
 #include "core/exit.h"
 #include "core/hvlink.h"
 #include "core/probing.h"
+#include "core/sight.h"
 #include "core/restarting.h"
 #include "core/supervisor.h"
 #include "core/words.h"
@@ -174,7 +175,7 @@ static void note_stuck(struct guest *g)
 	const struct bootwatch *w = &g->bootwatch;
 	unsigned active, up;
 
-	probing_count(g, &active, &up);
+	sight_count(g, &active, &up);
 	event_note(g, EVENT_BOOT, NULL, LOG_WARNING,
 		"%u of %u active services up, cloud-init %s%s%s; %s", up, active,
 		cloudinit_state_to_string(w->cloudinit.state), w->cloudinit.stage[0] ? " " : "",

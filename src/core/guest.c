@@ -7,6 +7,7 @@
 #include "core/exit.h"
 #include "core/hvlink.h"
 #include "core/probing.h"
+#include "core/sight.h"
 #include "core/restarting.h"
 #include "core/setclock.h"
 #include "core/starting.h"
@@ -36,7 +37,7 @@ void guest_set_healthy(struct guest *g, bool healthy)
 	g->healthy_since_realtime = now_realtime();
 	g->dirty = true;
 	unsigned active, up;
-	probing_count(g, &active, &up);
+	sight_count(g, &active, &up);
 	bool expected = healthy || g->state == GUEST_STOPPING || g->state == GUEST_STOPPED;
 	event_note(g, EVENT_HEALTH, NULL, expected ? LOG_NOTICE : LOG_WARNING,
 		"%s (%u of %u active services up)", healthy ? "healthy" : "no longer healthy", up,

@@ -7,6 +7,7 @@
 #include "core/exit.h"
 #include "core/hvlink.h"
 #include "core/probing.h"
+#include "core/sight.h"
 #include "core/restarting.h"
 #include "core/starting.h"
 #include "core/stopping.h"
@@ -254,7 +255,7 @@ static void name_missing(const struct guest *g, char *buf, size_t size)
 
 	for (unsigned i = 0; i < g->n_services && len + 1 < size; i++) {
 		const struct service *s = &g->services[i];
-		if (!probing_counts(s) || s->probe.state == SERVICE_UP ||
+		if (!sight_counts(s) || s->probe.state == SERVICE_UP ||
 			s->probe.state == SERVICE_DEGRADED)
 			continue;
 		len += (size_t)snprintf(buf + len, size - len, " %s=%s(%s)", s->spec->name,
@@ -287,7 +288,7 @@ static void take_health(struct guest *g, usec_t now)
 {
 	unsigned active, up;
 
-	probing_count(g, &active, &up);
+	sight_count(g, &active, &up);
 	/* A restored guest had its cloud-init long ago. */
 	bool warm = g->saving.kind == START_WARM && g->boot.unseen;
 	bool all_up = (active > 0 || warm) && up == active;

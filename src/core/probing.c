@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From timers to questions, from answers to the states of services. */
 #include "core/probing.h"
+#include "core/sight.h"
 
 #include "base/log.h"
 #include "core/event.h"
@@ -60,7 +61,7 @@ static void step(struct service *s, enum probe_event event, const struct judgeme
 	struct guest *g = s->guest;
 	bool begins = event == PROBE_EV_BOOT || event == PROBE_EV_ADOPT;
 	const struct probe_input in = {
-		.event = begins && probing_unasked(s) ? PROBE_EV_DISABLE : event,
+		.event = begins && sight_unasked(s) ? PROBE_EV_DISABLE : event,
 		.now = now,
 		.stagger = (g->index % STAGGER_SLOTS) * STAGGER_STEP,
 		.tcg = guest_is_tcg(g),
@@ -115,7 +116,6 @@ static void judge(struct service *s, const struct answer *answer, usec_t now)
 	struct guest *g = s->guest;
 	struct probe_act act;
 	struct judgement j;
-	struct service_spec spec = *s->spec;
 	const char *why = "the guest was paused or stopping while we asked";
 	bool doubt = guest_state_inconclusive(g->state, &why) || s->was_inconclusive;
 	struct expectation expect = {
@@ -127,16 +127,16 @@ static void judge(struct service *s, const struct answer *answer, usec_t now)
 		.inconclusive = doubt,
 		.why_inconclusive = why ? why : "the guest was paused or stopping while we asked",
 		.timeout = service_timeout(s->spec, guest_is_tcg(g)),
+		.host_port = s->host_port,
 	};
 
-	spec.host_port = s->host_port; /* where it was asked, for the words */
 	if (answer->kind == ANSWER_TIMEOUT && !doubt)
 		expect.starved = starving_excuses(
 			s, usec_add(s->probe.asked_at, expect.timeout), now, &expect.why_starved);
-	verdict_judge(&spec, answer, &expect, &j);
+	verdict_judge(s->spec, answer, &expect, &j);
 	starving_answer(s, &j, now);
 	if (learn_boot_id(g, &j))
-		verdict_judge(&spec, answer, &expect, &j);
+		verdict_judge(s->spec, answer, &expect, &j);
 	s->restored = false;
 	s->judged_at_realtime = now_realtime();
 	tally_judged(s, &j, now);
@@ -406,48 +406,4 @@ usec_t probing_run(struct guest *g, usec_t now)
 		next = MIN(next, run_one(&g->services[i], now));
 	ask_units(g, now);
 	return next;
-}
-
-bool probing_unwatched(const struct service *s)
-{
-	return probing_unasked(s) ||
-	       (s->spec->probe == PROBE_UNIT && !s->guest->facts.agent_connected);
-}
-
-bool probing_counts(const struct service *s)
-{
-	bool learned = s->probe.state != SERVICE_UNKNOWN && s->probe.state != SERVICE_STARTING;
-
-	return s->spec->expect == EXPECT_ACTIVE && !probing_unasked(s) &&
-	       (learned || !probing_unwatched(s));
-}
-
-void probing_count(const struct guest *g, unsigned *ret_active, unsigned *ret_up)
-{
-	unsigned active = 0, up = 0;
-
-	for (unsigned i = 0; i < g->n_services; i++) {
-		const struct service *s = &g->services[i];
-		if (!probing_counts(s))
-			continue;
-		active++;
-		up += s->probe.state == SERVICE_UP || s->probe.state == SERVICE_DEGRADED;
-	}
-	*ret_active = active;
-	*ret_up = up;
-}
-
-const char *probing_blocked_by(const struct service *s)
-{
-	for (unsigned d = 0; d < s->spec->n_depends; d++) {
-		for (unsigned i = 0; i < s->guest->n_services; i++) {
-			const struct service *other = &s->guest->services[i];
-			if (strcmp(other->spec->name, s->spec->depends_on[d]) == 0 &&
-				!probing_unasked(other) &&
-				other->probe.state != SERVICE_UP &&
-				other->probe.state != SERVICE_DEGRADED)
-				return other->spec->name;
-		}
-	}
-	return NULL;
 }

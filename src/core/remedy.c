@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "core/event.h"
 #include "core/probing.h"
+#include "core/sight.h"
 #include "core/restarting.h"
 #include "core/supervisor.h"
 
@@ -50,7 +51,7 @@ static enum remedy_sight sight_of(const struct service *s)
  * would keep a guest that hangs as a whole from its quorum. */
 static bool is_out_of_sight(const struct service *s)
 {
-	return probing_counts(s) && s->spec->probe == PROBE_UNIT &&
+	return sight_counts(s) && s->spec->probe == PROBE_UNIT &&
 	       verdict_effect(s->probe.last.verdict) == EFFECT_NOTHING;
 }
 
@@ -64,7 +65,7 @@ static const char *unit_held(const struct service *s, const char *guest_is_held)
 		return "no guest agent";
 	if (s->remedy.asked)
 		return "its unit is being restarted";
-	if (probing_blocked_by(s))
+	if (sight_blocked_by(s))
 		return "a service it depends on is down";
 	return NULL;
 }
@@ -197,7 +198,7 @@ static usec_t run_quorum(struct guest *g, const char *guest_is_held, usec_t now)
 	unsigned up;
 	usec_t at;
 
-	probing_count(g, &in.active, &up);
+	sight_count(g, &in.active, &up);
 	for (unsigned i = 0; i < g->n_services; i++) {
 		in.down += sight_of(&g->services[i]) == REMEDY_SEES_DOWN;
 		in.active -= is_out_of_sight(&g->services[i]);

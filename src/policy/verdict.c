@@ -252,7 +252,7 @@ static void judge_network(struct hearing *h)
 	case ANSWER_UNREACHABLE:
 		judge(h, VERDICT_UNREACHABLE,
 			"the forward is closed: QEMU is not listening on 127.0.0.1:%u",
-			h->service->host_port);
+			h->expect->host_port);
 		return;
 	case ANSWER_CLOSED:
 		judge(h, VERDICT_REFUSED,

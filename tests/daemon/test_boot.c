@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core/probing.h"
+#include "core/sight.h"
 #include "sim.h"
 
 static void test_to_healthy(void **state)
@@ -79,7 +80,7 @@ static void test_without_agent(void **state)
 	assert_string_equal(sim_guest(sim, VM)->boot_id, sim_fake(sim, VM)->boot_id);
 	assert_false(sim_guest(sim, VM)->boot_id_by_agent);
 	assert_true(sim_service(sim, VM, "service-fs")->probe.last.proven);
-	assert_true(probing_unwatched(sim_service(sim, VM, "system-core")));
+	assert_true(sight_unwatched(sim_service(sim, VM, "system-core")));
 	assert_int_equal(
 		sim_service(sim, VM, "system-core")->probe.last.verdict, VERDICT_INCONCLUSIVE);
 }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core/probing.h"
+#include "core/sight.h"
 #include "core/request.h"
 #include "sim.h"
 
@@ -330,17 +331,17 @@ static void test_pending(void **state)
 	const struct guest *g = sim_guest(sim, VM);
 	unsigned active, up;
 
-	probing_count(g, &active, &up);
+	sight_count(g, &active, &up);
 	assert_int_equal(active, 6);
 	assert_int_equal(up, 6);
 	sim_fake_service(sim, VM, "service-fs")->manner = MANNER_REFUSE;
 	sim_wait_service(sim, VM, "service-fs", SERVICE_DOWN, 30 * S);
 	assert_true(g->healthy);
 	assert_string_equal(
-		probing_blocked_by(sim_service(sim, VM, "local-bim-orchestration")), "service-fs");
+		sight_blocked_by(sim_service(sim, VM, "local-bim-orchestration")), "service-fs");
 	sim_fake_service(sim, VM, "service-fs")->manner = MANNER_OK;
 	sim_wait_service(sim, VM, "service-fs", SERVICE_UP, 30 * S);
-	assert_null(probing_blocked_by(sim_service(sim, VM, "local-bim-orchestration")));
+	assert_null(sight_blocked_by(sim_service(sim, VM, "local-bim-orchestration")));
 }
 
 /* Ready in boot although pending ones never come. */
@@ -385,7 +386,7 @@ static void test_units(void **state)
 	assert_non_null(strstr(s->probe.last.reason, "inactive"));
 	assert_int_equal(sim_service(sim, VM, "system-ledger")->probe.state, SERVICE_UP);
 	assert_string_equal(
-		probing_blocked_by(sim_service(sim, VM, "system-ledger")), "system-core");
+		sight_blocked_by(sim_service(sim, VM, "system-ledger")), "system-core");
 	sim_fake(sim, VM)->inactive_unit = NULL;
 	sim_wait_service(sim, VM, "system-core", SERVICE_UP, 60 * S);
 	/* Both in one command, at their interval. */
@@ -434,7 +435,7 @@ static void test_unit_without_agent(void **state)
 	d = sim_fake(sim, VM);
 	d->no_agent = true;
 	sim_wait_healthy(sim, VM, 600 * S);
-	assert_true(probing_unwatched(sim_service(sim, VM, "system-core")));
+	assert_true(sight_unwatched(sim_service(sim, VM, "system-core")));
 	assert_true(sim_log_has(sim, "healthy (6 of 6 active services up)"));
 	agent_comes(sim, true);
 	d->inactive_unit = "system-core.service";
@@ -442,7 +443,7 @@ static void test_unit_without_agent(void **state)
 	assert_false(sim_guest(sim, VM)->healthy);
 	agent_comes(sim, false);
 	sim_run(sim, 600 * S);
-	assert_true(probing_unwatched(sim_service(sim, VM, "system-core")));
+	assert_true(sight_unwatched(sim_service(sim, VM, "system-core")));
 	assert_int_equal(sim_service(sim, VM, "system-core")->probe.state, SERVICE_DOWN);
 	assert_false(sim_guest(sim, VM)->healthy);
 	/* With one from the first it is waited for, and nobody is called well too soon. */

@@ -2,7 +2,7 @@
 /* Fuzzes the daemon's private sockets: a caller that says anything, on either door, after a
  * handshake or in place of one, to a real server over a supervisor made by hand. */
 /* clang-format off */
-/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/tally model policy cli/client_read cli/fields cli/view */
+/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/sight core/tally model policy cli/client_read cli/fields cli/view */
 /* clang-format on */
 /* LIBS: libsystemd libcbor inih jansson */
 #include "bus_wire.h"

@@ -2,7 +2,7 @@
 /* Writes seeds for two fuzzers: what a real caller and the real server say to each other, recorded
  * off the wire behind the handshake. `make fuzz-corpus` runs it: record_bus CORPUS */
 /* clang-format off */
-/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/tally model policy cli/client_read cli/fields cli/view */
+/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/sight core/tally model policy cli/client_read cli/fields cli/view */
 /* clang-format on */
 /* LIBS: libsystemd libcbor inih jansson */
 #include "unit/bus_world.h"

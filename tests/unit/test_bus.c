@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The D-Bus door over its real sockets: what is shown, what is refused, and that each request is
  * answered once. */
-/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/tally model policy cli/client_read cli/fields cli/view */
+/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/sight core/tally model policy cli/client_read cli/fields cli/view */
 /* LIBS: libsystemd libcbor inih jansson */
 #include "unit/bus_world.h"
 

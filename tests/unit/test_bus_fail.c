@@ -3,7 +3,7 @@
  * or refused, or dropped; nothing is lost or done twice, and the next caller is served. The
  * caller's bytes are made by hand, because a library of its own would fail too. */
 /* clang-format off */
-/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/tally model policy cli/client_read cli/fields cli/view */
+/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/sight core/tally model policy cli/client_read cli/fields cli/view */
 /* clang-format on */
 /* LIBS: libsystemd libcbor inih jansson */
 #include "alloc_fail.h"

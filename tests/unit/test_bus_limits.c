@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Callers that do not read, crowd the door or talk nonsense; and the console, which such a
  * caller may hold. */
-/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/tally model policy cli/client_read cli/fields cli/view */
+/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/sight core/tally model policy cli/client_read cli/fields cli/view */
 /* LIBS: libsystemd libcbor inih jansson */
 #include "unit/bus_world.h"
 

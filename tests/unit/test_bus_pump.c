@@ -2,7 +2,7 @@
 /* Strangers who send too much, too slowly, too often, or leave in the middle; and what the others
  * notice of it. */
 /* clang-format off */
-/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/tally model policy cli/client_read cli/fields cli/view */
+/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/sight core/tally model policy cli/client_read cli/fields cli/view */
 /* clang-format on */
 /* LIBS: libsystemd libcbor inih jansson */
 #include "unit/bus_world.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Counters and the last hour over the sockets, as the command reads them. */
 /* clang-format off */
-/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/tally model policy cli/client_read cli/fields cli/view cli/tally cli/counters */
+/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/sight core/tally model policy cli/client_read cli/fields cli/view cli/tally cli/counters */
 /* clang-format on */
 /* LIBS: libsystemd libcbor inih jansson */
 #include "unit/bus_client.h"

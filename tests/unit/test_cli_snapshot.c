@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Snapshots over the sockets: who may ask for what, what is no question, and what the verb prints
  * of the answers. */
-/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/tally model policy cli/client_read cli/fields cli/view cli/args cli/verb cli/words cli/term cli/snapshot */
+/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/sight core/tally model policy cli/client_read cli/fields cli/view cli/args cli/verb cli/words cli/term cli/snapshot */
 /* LIBS: libsystemd libcbor inih jansson */
 #include "unit/bus_client.h"
 #include "unit/cli_run.h"

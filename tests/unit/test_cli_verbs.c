@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The asking verbs against the real server in a child process: what they exit with, and the JSON
  * they print. */
-/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/tally model policy cli/client cli/dial cli/client_read cli/fields cli/view cli/session cli/args cli/verb cli/status cli/watch cli/screen cli/table cli/words cli/term cli/json cli/request cli/memory cli/progress cli/wait cli/reload cli/console cli/exec */
+/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/sight core/tally model policy cli/client cli/dial cli/client_read cli/fields cli/view cli/session cli/args cli/verb cli/status cli/watch cli/screen cli/table cli/words cli/term cli/json cli/request cli/memory cli/progress cli/wait cli/reload cli/console cli/exec */
 /* LIBS: libsystemd libcbor inih jansson smartcols */
 #include "unit/bus_world.h"
 #include "unit/cli_run.h"

@@ -3,7 +3,7 @@
  * looked at. */
 /* LINK: base/file base/time base/parse io/ticket io/filesaves io/worker io/layout model/jsontext */
 /* LIBS: jansson libsystemd */
-#include "io/filesaves.h"
+#include "ticket_bed.h"
 
 #include "base/macro.h"
 #include "io/layout.h"
@@ -18,28 +18,10 @@
 
 #include <cmocka.h>
 
-static char dir[] = "/tmp/test_ticket-XXXXXX";
-
-static const struct save_made made = { .xml_sha256 = "abc",
-	.version = 7002022,
-	.boot_id = "00000001-0000-4000-8000-000000000000",
-	.at_realtime = 1767225600000000 };
-
-static void shell(const char *what)
-{
-	char command[512];
-
-	(void)snprintf(command, sizeof(command), "cd %s && %s", dir, what);
-	assert_int_equal(system(command), 0);
-}
-
 static int setup(void **state)
 {
 	(void)state;
-	memcpy(dir + sizeof(dir) - 7, "XXXXXX", 6);
-	assert_non_null(mkdtemp(dir));
-	shell("mkdir -p images/vm private/vm; echo disk >images/vm/disk.qcow2; "
-	      "echo seed >images/vm/seed.iso");
+	make_bed();
 	return 0;
 }
 

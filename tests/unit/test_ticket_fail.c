@@ -6,37 +6,22 @@
 #include "alloc_fail.h"
 #include "call_fail.h"
 #include "open_files.h"
+#include "ticket_bed.h"
 
 #include <string.h>
 
 #include "base/macro.h"
-#include "io/filesaves.h"
 #include "io/layout.h"
 
 CALL(int, unlink, (const char *path), SYS_unlinkat, AT_FDCWD, path, 0)
 
-static const struct save_made made = { .xml_sha256 = "abc",
-	.version = 7002022,
-	.boot_id = "00000001-0000-4000-8000-000000000000",
-	.at_realtime = 1767225600000000 };
-
-static char dir[64], saved[128];
-
-static void shell(const char *what)
-{
-	char command[256];
-
-	(void)snprintf(command, sizeof(command), "cd %s && %s", dir, what);
-	assert_int_equal(system(command), 0);
-}
+static char saved[128];
 
 static int setup(void **state)
 {
 	(void)state;
-	(void)snprintf(dir, sizeof(dir), "/tmp/test_ticket_fail-XXXXXX");
-	assert_non_null(mkdtemp(dir));
+	make_bed();
 	(void)snprintf(saved, sizeof(saved), "%s/private/vm/saved.json", dir);
-	shell("mkdir -p images/vm private/vm; echo disk >images/vm/disk.qcow2");
 	return 0;
 }
 

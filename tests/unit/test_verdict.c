@@ -87,7 +87,6 @@ static struct service_spec a_service(enum spec_probe probe)
 		.name = name,
 		.unit = unit,
 		.port = 9092,
-		.host_port = 19092,
 		.probe = probe,
 		.timeout = 2 * USEC_PER_SEC,
 	};
@@ -314,7 +313,7 @@ static const struct answer_row {
 
 static void answers(void **state)
 {
-	struct expectation expect = { .nonce = NONCE, .boot_id = BOOT };
+	struct expectation expect = { .nonce = NONCE, .boot_id = BOOT, .host_port = 19092 };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(answer_rows); i++) {
