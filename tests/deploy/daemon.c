@@ -2,7 +2,7 @@
 /* A daemon for tests/deploy/run: the real door over a supervisor filled by hand, whose services are
  * as what is deployed says: daemon ROOT. A program with GOOD in it answers, any other refuses; one
  * with DEAD in it takes the daemon along. Prints its runtime directory; ends with its stdin. */
-/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/tally model policy cli/client_read cli/fields cli/view */
+/* LINK: base bus core/console core/cputune_names core/operation core/event core/eventring core/decision core/sight core/tally model policy cli/client_read cli/fields cli/view */
 /* LIBS: libsystemd libcbor inih jansson */
 #include "unit/bus_world.h"
 
